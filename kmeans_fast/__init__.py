@@ -1,0 +1,9 @@
+"""Exact k-means on pixels: the same bytes every time, in less time than it takes to decode the picture."""
+
+from kmeans_fast.clustering import KMeansResult, assign, kmeans
+from kmeans_fast.data import sample_path
+from kmeans_fast.progress import print_progress
+
+__version__ = "0.1.0"
+
+__all__ = ["KMeansResult", "assign", "kmeans", "print_progress", "sample_path"]

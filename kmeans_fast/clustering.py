@@ -1,0 +1,322 @@
+"""`kmeans` and `assign`: check the options, choose the algorithm and the engine, run, and wrap up the result."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kmeans_fast import engines, lloyd, seeding, validation
+from kmeans_fast.dense import DenseAlgorithm
+from kmeans_fast.draws import Draws
+from kmeans_fast.engines import Engine
+from kmeans_fast.lloyd import Callback
+from kmeans_fast.points import Points, chunk_bounds
+from kmeans_fast.threads import Workers, available_threads, workers
+
+ALGORITHMS = ("auto", "dense")
+INITS = ("k-means++", "random")
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Points divided among centroids.
+
+    Attributes
+    ----------
+    centroids : ndarray of float64, shape (K, D)
+        All distinct, each with at least one point.
+    labels : ndarray, shape ``points.shape[:-1]``
+        The index of each point's nearest centroid, ties to the lowest; of the smallest unsigned dtype that holds K−1.
+    counts : ndarray of int64, shape (K,)
+        The number of points of each centroid.
+    inertia : float
+        Sum of (weight times) squared distance to the centroid over all points, in squared units of the points.
+    """
+
+    centroids: NDArray[np.float64]
+    labels: NDArray[Any]
+    counts: NDArray[np.int64]
+    inertia: float
+
+
+@dataclass(frozen=True)
+class KMeansResult(Partition):
+    """What `kmeans` found. The labels always are the assignment to the centroids.
+
+    Attributes
+    ----------
+    centroids : ndarray of float64, shape (K, D)
+        All distinct, each with at least one point.
+    labels : ndarray, shape ``points.shape[:-1]``
+        The index of each point's nearest centroid, ties to the lowest; of the smallest unsigned dtype that holds K−1.
+    counts : ndarray of int64, shape (K,)
+        The number of points of each centroid.
+    inertia : float
+        Sum of (weight times) squared distance to the centroid over all points, in squared units of the points.
+    n_iter : int
+        Iterations made; 0 if there were no more distinct points than clusters.
+    converged : bool
+        Whether the last shift was at most `tol`.
+    shifts : ndarray of float64, shape (n_iter,)
+        The largest squared move of a centroid in each iteration.
+    algorithm : str
+        The algorithm that ran.
+    engine : str
+        The engine that ran it.
+    """
+
+    n_iter: int
+    converged: bool
+    shifts: NDArray[np.float64]
+    algorithm: str
+    engine: str
+
+
+def kmeans(
+    points: ArrayLike,
+    n_clusters: int = 8,
+    *,
+    init: str | ArrayLike = "k-means++",
+    n_init: int = 1,
+    max_iter: int = 300,
+    tol: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    seed: int = 0,
+    algorithm: str = "auto",
+    engine: str = "auto",
+    n_threads: int | None = None,
+    callback: Callback | None = None,
+) -> KMeansResult:
+    """Divide points into K clusters with Lloyd's algorithm: exactly, and with the same bytes every time.
+
+    For integer points the result is bit for bit that of the textbook loop in float64, for any engine and any number of
+    threads. For float points the points are summed in chunks, the same ones for any engine and number of threads.
+
+    Parameters
+    ----------
+    points : array_like, shape (..., D)
+        Real numbers with the features on the last axis, such as an image (H, W, 3) of any dtype; read in place.
+    n_clusters : int
+        K, from 1 to the number of points.
+    init : {"k-means++", "random"} or array_like, shape (K, D)
+        The first centroids: greedy k-means++ [2]_, K points drawn without replacement, or these.
+    n_init : int
+        Number of runs from different first centroids; the one with the least inertia is kept. Must be 1 if `init` is
+        an array.
+    max_iter : int
+        The most iterations of a run, at least 1.
+    tol : float
+        Stop when no centroid's squared move is above this, in squared units of the points; 0 stops at the fixed point.
+        An epsilon on the distance is its square here.
+    sample_weight : array_like, shape (N,) or ``points.shape[:-1]``, optional
+        How much each point counts, not negative. A point of weight 0 gets a label but pulls no centroid.
+    seed : int
+        Not negative. The same seed gives the same draws on every machine.
+    algorithm : {"auto", "dense"}
+        ``"dense"`` looks at every point in every iteration.
+    engine : {"auto", "numba", "numpy"}
+        Which implementation; the bytes are the same. ``"auto"`` takes Numba where it is installed.
+    n_threads : int, optional
+        The most threads to use; 1 starts none. By default as many as the process may use, or
+        ``KMEANS_FAST_NUM_THREADS``.
+    callback : callable, optional
+        Called as ``callback(iteration, centroids, new_centroids, shift)`` after each iteration, the first being 1. If
+        it returns True the run ends there. See `kmeans_fast.print_progress`.
+
+    Returns
+    -------
+    KMeansResult
+        If there are no more distinct points than clusters, exactly those points in lexicographic order, with inertia 0.
+        Otherwise K distinct centroids: one that loses all its points moves to the point farthest from its own centroid.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside what is allowed, or points or weights are empty, infinite or NaN.
+    TypeError
+        If points or an argument are of a wrong type.
+    ImportError
+        If ``engine="numba"`` and Numba isn't installed.
+
+    References
+    ----------
+    .. [1] S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 28(2), 1982.
+    .. [2] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import kmeans_fast as kf
+    >>> image = np.array([[[250, 0, 0], [255, 3, 1]], [[0, 0, 90], [1, 0, 94]]], dtype=np.uint8)
+    >>> result = kf.kmeans(image, 2)
+    >>> result.centroids
+    array([[  0.5,   0. ,  92. ],
+           [252.5,   1.5,   0.5]])
+    >>> result.labels
+    array([[1, 1],
+           [0, 0]], dtype=uint8)
+    >>> result.inertia
+    26.0
+    """
+    source = Points(points)
+    n_clusters = validation.cluster_count(n_clusters, source.size)
+    n_init = validation.integer("n_init", n_init, 1)
+    max_iter = validation.integer("max_iter", max_iter, 1)
+    tol = validation.number("tol", tol)
+    seed = validation.integer("seed", seed, 0)
+    weights = validation.weights(sample_weight, source.shape)
+    init = _check_init(init, n_init, n_clusters, source.n_features)
+    validation.choice("algorithm", algorithm, ALGORITHMS)
+    validation.function("callback", callback)
+    chosen = engines.load(engine)
+    source.check_values()
+
+    with _lent_workers(n_threads, source.size) as lent:
+        distinct = seeding.distinct_points(source, weights, n_clusters, chosen)
+        if distinct is not None:
+            dense = DenseAlgorithm(source, weights, len(distinct), chosen, lent)
+            run = lloyd.settled(dense, distinct)
+        else:
+            dense = DenseAlgorithm(source, weights, n_clusters, chosen, lent)
+            starts = _starts(init, source, weights, n_clusters, seed, chosen, lent)
+            run = _best_run(dense, starts, n_init, max_iter, tol, callback)
+    return KMeansResult(
+        centroids=run.centroids,
+        labels=dense.labels.reshape(source.shape),
+        counts=run.measure.counts,
+        inertia=run.measure.inertia,
+        n_iter=run.n_iter,
+        converged=run.converged,
+        shifts=run.shifts,
+        algorithm=dense.name,
+        engine=chosen.name,
+    )
+
+
+def assign(
+    points: ArrayLike, centroids: ArrayLike, *, engine: str = "auto", n_threads: int | None = None
+) -> NDArray[Any]:
+    """Label each point with the index of its nearest centroid, ties to the lowest index.
+
+    Parameters
+    ----------
+    points : array_like, shape (..., D)
+        Real numbers with the features on the last axis.
+    centroids : array_like, shape (K, D)
+        Such as those of a `KMeansResult`.
+    engine : {"auto", "numba", "numpy"}
+        Which implementation; the bytes are the same.
+    n_threads : int, optional
+        The most threads to use; 1 starts none. By default as many as the process may use, or
+        ``KMEANS_FAST_NUM_THREADS``.
+
+    Returns
+    -------
+    ndarray, shape ``points.shape[:-1]``
+        Of the smallest unsigned dtype that holds K−1.
+
+    Raises
+    ------
+    ValueError
+        If an array is empty, infinite or NaN, or the centroids haven't as many features as the points.
+    TypeError
+        If an argument is of a wrong type.
+    ImportError
+        If ``engine="numba"`` and Numba isn't installed.
+
+    Examples
+    --------
+    >>> import kmeans_fast as kf
+    >>> kf.assign([[0, 0], [9, 9], [5, 5]], [[0, 0], [10, 10]])
+    array([0, 1, 0], dtype=uint8)
+    """
+    with _assigner(points, centroids, engine, n_threads) as (dense, checked, shape):
+        dense.assign(checked)
+    return dense.labels.reshape(shape)
+
+
+def partition(
+    points: ArrayLike, centroids: ArrayLike, *, engine: str = "auto", n_threads: int | None = None
+) -> Partition:
+    """Do as `assign`, but as long as a centroid is left without points, move it to the point farthest from its own.
+
+    For centroids that were rounded, or made elsewhere: all that come back are used and distinct, unless there are fewer
+    distinct points than centroids; those that are not needed are then left out. Parameters and errors as in `assign`.
+    """
+    with _assigner(points, centroids, engine, n_threads) as (dense, checked, shape):
+        final, measure = lloyd.partition(dense, checked)
+        used = measure.counts > 0
+        if not used.all():
+            final, measure = lloyd.partition(dense, final[used])
+    return Partition(final, dense.labels.reshape(shape), measure.counts, measure.inertia)
+
+
+@contextmanager
+def _assigner(
+    points: ArrayLike, centroids: ArrayLike, engine: str, n_threads: int | None
+) -> Iterator[tuple[DenseAlgorithm, NDArray[np.float64], tuple[int, ...]]]:
+    """Check the arguments that `assign` and `partition` share; lend the algorithm and the centroids."""
+    source = Points(points)
+    checked = validation.centroids("centroids", centroids, source.n_features)
+    chosen = engines.load(engine)
+    source.check_values()
+    with _lent_workers(n_threads, source.size) as lent:
+        yield DenseAlgorithm(source, np.empty(0), len(checked), chosen, lent), checked, source.shape
+
+
+@contextmanager
+def _lent_workers(n_threads: int | None, n_points: int) -> Iterator[Workers]:
+    """Lend as many workers as were asked for, or are there, but no more than there are chunks."""
+    most = available_threads() if n_threads is None else validation.integer("n_threads", n_threads, 1)
+    with workers(min(most, len(chunk_bounds(n_points)))) as lent:
+        yield lent
+
+
+def _check_init(init: str | ArrayLike, n_init: int, n_clusters: int, n_features: int) -> str | NDArray[np.float64]:
+    if isinstance(init, str):
+        return validation.choice("init", init, INITS)
+    if n_init != 1:
+        raise ValueError(f"n_init must be 1 with an array as init, as every run would be the same, got {n_init}")
+    return validation.centroids("init", init, n_features, n_clusters)
+
+
+def _starts(
+    init: str | NDArray[np.float64],
+    points: Points,
+    weights: NDArray[np.float64],
+    n_clusters: int,
+    seed: int,
+    engine: Engine,
+    lent: Workers,
+) -> Iterator[NDArray[np.float64]]:
+    """Yield the first centroids of one run after the other, all from one stream of draws."""
+    draws = Draws(seed)
+    while True:
+        if not isinstance(init, str):
+            yield init
+        elif init == "random":
+            yield seeding.random_points(points, weights, n_clusters, draws)
+        else:
+            yield seeding.k_means_plus_plus(points, weights, n_clusters, draws, engine, lent)
+
+
+def _best_run(
+    dense: DenseAlgorithm,
+    starts: Iterator[NDArray[np.float64]],
+    n_init: int,
+    max_iter: int,
+    tol: float,
+    callback: Callback | None,
+) -> lloyd.Run:
+    """Run `n_init` times and return the run of least inertia, the first of equals, with its labels in place."""
+    best = last = lloyd.lloyd(dense, next(starts), max_iter, tol, callback)
+    for _ in range(n_init - 1):
+        last = lloyd.lloyd(dense, next(starts), max_iter, tol, callback)
+        if last.measure.inertia < best.measure.inertia:
+            best = last
+    if best is not last:
+        dense.assign(best.centroids)
+    return best

@@ -1,0 +1,114 @@
+"""The dense algorithm: each pass looks at every point, chunk by chunk, on as many threads as the workers have.
+
+Sums are kept for each chunk and added in the order of the chunks, so that the bytes don't depend on the threads.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast.engines import Engine
+from kmeans_fast.lloyd import Measure
+from kmeans_fast.points import Points, chunk_bounds
+from kmeans_fast.threads import Workers
+
+
+class DenseAlgorithm:
+    """The passes of Lloyd's algorithm over all points; see `kmeans_fast.lloyd.Algorithm`.
+
+    Parameters
+    ----------
+    points : Points
+        N points of D features.
+    weights : ndarray of float64, shape (N,) or (0,)
+        A weight for each point, or nothing where all are 1.
+    n_clusters : int
+        K.
+    engine : Engine
+        Whose kernels to run.
+    workers : Workers
+        Who runs them.
+    """
+
+    name = "dense"
+
+    def __init__(
+        self, points: Points, weights: NDArray[np.float64], n_clusters: int, engine: Engine, workers: Workers
+    ) -> None:
+        self._points = points
+        self._weights = weights
+        self._kernels = engine.dense
+        self._workers = workers
+        self._chunks = list(enumerate(chunk_bounds(points.size, n_clusters)))
+        self.labels = np.empty(points.size, smallest_label_dtype(n_clusters))
+
+    def _chunk(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
+        return self._points.chunk(start, stop), self._weights[start:stop], self.labels[start:stop]
+
+    def assign(self, centroids: NDArray[np.float64]) -> None:
+        """Label every point."""
+
+        def run(task: tuple[int, tuple[int, int]]) -> None:
+            points, _, labels = self._chunk(*task[1])
+            self._kernels.assign(points, centroids, labels)
+
+        self._workers.for_each(run, self._chunks)
+
+    def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Label every point; return the weighted sums of each cluster's points, and in the last column its weight."""
+        n_clusters, n_features = centroids.shape
+        sums = np.zeros((len(self._chunks), n_clusters, n_features + 1))
+
+        def run(task: tuple[int, tuple[int, int]]) -> None:
+            i, (start, stop) = task
+            points, weights, labels = self._chunk(start, stop)
+            self._kernels.assign_and_sum(points, weights, centroids, labels, sums[i])
+
+        self._workers.for_each(run, self._chunks)
+        return _add_in_order(sums)
+
+    def measure(self, centroids: NDArray[np.float64]) -> Measure:
+        """Measure the clusters that the labels describe."""
+        n_clusters = len(centroids)
+        inertias = np.zeros(len(self._chunks))
+        counts = np.zeros((len(self._chunks), n_clusters), np.int64)
+        totals = np.zeros((len(self._chunks), n_clusters))
+
+        def run(task: tuple[int, tuple[int, int]]) -> None:
+            i, (start, stop) = task
+            points, weights, labels = self._chunk(start, stop)
+            inertias[i] = self._kernels.measure(points, weights, centroids, labels, counts[i], totals[i])
+
+        self._workers.for_each(run, self._chunks)
+        return Measure(float(_add_in_order(inertias)), _add_in_order(counts), _add_in_order(totals))
+
+    def farthest_members(self, centroids: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return each cluster's farthest point and its squared distance, −1 for a cluster without points."""
+        n_clusters = len(centroids)
+        distances = np.full((len(self._chunks), n_clusters), -1.0)
+        indices = np.zeros((len(self._chunks), n_clusters), np.int64)
+
+        def run(task: tuple[int, tuple[int, int]]) -> None:
+            i, (start, stop) = task
+            points, weights, labels = self._chunk(start, stop)
+            self._kernels.farthest_members(points, weights, centroids, labels, distances[i], indices[i])
+            indices[i] += start
+
+        self._workers.for_each(run, self._chunks)
+        chunk = distances.argmax(axis=0)
+        cluster = np.arange(n_clusters)
+        return distances[chunk, cluster], self._points.take(indices[chunk, cluster])
+
+
+def smallest_label_dtype(n_clusters: int) -> np.dtype[Any]:
+    """Return the smallest unsigned dtype that holds the labels 0 to K−1."""
+    return np.min_scalar_type(n_clusters - 1)
+
+
+def _add_in_order(parts: NDArray[Any]) -> NDArray[Any]:
+    """Sum over the first axis, strictly in order: `sum` may add in pairs."""
+    total: NDArray[Any] = np.array(parts[0])
+    for part in parts[1:]:
+        total += part
+    return total

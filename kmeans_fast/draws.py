@@ -1,0 +1,45 @@
+"""Random numbers that stay the same: made by us from the raw 64-bit output of a NumPy bit generator.
+
+NumPy keeps that raw stream stable between versions and machines, but not what `numpy.random.Generator` makes of it
+(NEP 19).
+"""
+
+import numpy as np
+
+
+class Draws:
+    """A stream of random numbers for a seed.
+
+    Parameters
+    ----------
+    seed : int
+        Not negative.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._bits = np.random.PCG64(seed)
+
+    def uniform(self) -> float:
+        """Return a float of 53 random bits, at least 0 and below 1."""
+        return (self._bits.random_raw() >> 11) * 2.0**-53
+
+    def below(self, limit: int) -> int:
+        """Return an integer from 0 to `limit` − 1, each equally likely."""
+        # the last, incomplete round of 2⁶⁴ would favour small numbers
+        complete = 2**64 - 2**64 % limit
+        while (raw := self._bits.random_raw()) >= complete:
+            pass
+        return int(raw % limit)
+
+    def sample(self, limit: int, size: int) -> list[int]:
+        """Return `size` different integers below `limit`, by Floyd's method: one draw each, whatever the size.
+
+        References
+        ----------
+        .. [1] J. Bentley and B. Floyd, "A sample of brilliance", Communications of the ACM 30(9), 1987.
+        """
+        chosen: dict[int, None] = {}  # a dict keeps its order
+        for last in range(limit - size, limit):
+            draw = self.below(last + 1)
+            chosen[last if draw in chosen else draw] = None
+        return list(chosen)

@@ -1,0 +1,137 @@
+"""The engines: one set of functions, compiled by Numba or in plain NumPy, that give the same bytes.
+
+An engine's modules hold functions on arrays: no classes, no options, no input or output. `Dense` and `Seeding` are
+their signatures. A module is imported when an engine is first asked for, so that `import kmeans_fast` doesn't import
+Numba.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from kmeans_fast.threads import available_threads
+
+NAMES = ("auto", "numba", "numpy")
+
+
+class Dense(Protocol):
+    """The functions of ``*_dense.py``, each on one chunk of points; see there."""
+
+    def assign(self, points: NDArray[Any], centroids: NDArray[Any], labels: NDArray[Any], /) -> None: ...  # noqa: D102
+
+    def assign_and_sum(  # noqa: D102
+        self,
+        points: NDArray[Any],
+        weights: NDArray[Any],
+        centroids: NDArray[Any],
+        labels: NDArray[Any],
+        sums: NDArray[Any],
+        /,
+    ) -> None: ...
+
+    def measure(  # noqa: D102
+        self,
+        points: NDArray[Any],
+        weights: NDArray[Any],
+        centroids: NDArray[Any],
+        labels: NDArray[Any],
+        counts: NDArray[Any],
+        totals: NDArray[Any],
+        /,
+    ) -> float: ...
+
+    def farthest_members(  # noqa: D102
+        self,
+        points: NDArray[Any],
+        weights: NDArray[Any],
+        centroids: NDArray[Any],
+        labels: NDArray[Any],
+        distances: NDArray[Any],
+        indices: NDArray[Any],
+        /,
+    ) -> None: ...
+
+
+class Seeding(Protocol):
+    """The functions of ``*_seeding.py``; see there."""
+
+    def lower_to_centroid(  # noqa: D102
+        self,
+        points: NDArray[Any],
+        weights: NDArray[Any],
+        centroid: NDArray[Any],
+        closest: NDArray[Any],
+        /,
+    ) -> float: ...
+
+    def potentials(  # noqa: D102
+        self,
+        points: NDArray[Any],
+        weights: NDArray[Any],
+        candidates: NDArray[Any],
+        closest: NDArray[Any],
+        totals: NDArray[Any],
+        /,
+    ) -> None: ...
+
+    def locate(self, weights: NDArray[Any], closest: NDArray[Any], target: float, /) -> int: ...  # noqa: D102
+
+    def add_distinct(  # noqa: D102
+        self, points: NDArray[Any], weights: NDArray[Any], distinct: NDArray[Any], n_distinct: int, /
+    ) -> int: ...
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine's name and its modules."""
+
+    name: str
+    dense: Dense
+    seeding: Seeding
+
+
+def numba_is_installed() -> bool:
+    """Say whether Numba can be found, without importing it."""
+    return find_spec("numba") is not None
+
+
+def load(name: str) -> Engine:
+    """Return the engine of this name; ``"auto"`` is Numba where it is installed, and NumPy elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If there is no engine of that name.
+    ImportError
+        If ``"numba"`` is asked for by name and isn't installed.
+    """
+    if name not in NAMES:
+        raise ValueError(f"engine must be one of {', '.join(map(repr, NAMES))}, got {name!r}")
+    if name == "numba" and not numba_is_installed():
+        raise ImportError("engine='numba' needs the package numba, which isn't installed; engine='numpy' works without")
+    if name == "auto":
+        name = "numba" if numba_is_installed() else "numpy"
+    dense = import_module(f"kmeans_fast.engines.{name}_dense")
+    seeding = import_module(f"kmeans_fast.engines.{name}_seeding")
+    return Engine(name, dense, seeding)
+
+
+def describe() -> dict[str, str]:
+    """Return what would run here: the engine, its threading, its threads, and where machine code is kept."""
+    engine = load("auto")
+    return {
+        "engine": engine.name,
+        "threading": "Python threads around kernels that release the GIL",
+        "threads": str(available_threads()),
+        "cache": _cache_folder() if engine.name == "numba" else "none, nothing is compiled",
+    }
+
+
+def _cache_folder() -> str:
+    from kmeans_fast.engines import numba_dense  # imports Numba
+
+    folder = numba_dense.measure.stats.cache_path
+    return str(folder) if folder else "none, no folder can be written to: compiled anew in each process"

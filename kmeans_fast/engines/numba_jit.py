@@ -1,0 +1,28 @@
+"""How every Numba kernel of the package is compiled.
+
+Kernels are plain serial functions on a chunk of points that release the GIL; `kmeans_fast.threads` runs several at
+once. No kernel is compiled with `parallel=True`: Numba's threading layers abort the process when two Python threads
+enter them (numba#9288) or after a fork (umap#707), and one such function took four times as long to compile.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+
+def kernel(fastmath: set[str] | bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function at its first call, and keep the machine code on disk where that is possible.
+
+    `fastmath` takes LLVM's flags. Exact arithmetic must go without: fusing a multiply with an add rounds once
+    instead of twice.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # no folder to keep the code in, such as a read-only disk (numba#4032)
+            return numba.njit(**options)(function)
+
+    return decorate

@@ -1,0 +1,122 @@
+"""The dense pass in plain NumPy: the same functions as `numba_dense`, the same bytes, wherever NumPy runs.
+
+Works through a chunk in blocks, so that memory stays bounded whatever K is; a block's distances to one centroid at a
+time are all that exists. In every signature: points (n, D), centroids (K, D) float64, weights (n,) float64 or empty
+for all ones.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Points compared at a time: with their distances and work space they fit a 256 kB cache.
+BLOCK = 4096
+
+
+def assign(points: NDArray[Any], centroids: NDArray[Any], labels: NDArray[Any]) -> None:
+    """Write the label of each point's nearest centroid, ties to the lowest index, to `labels`."""
+    for start in range(0, len(points), BLOCK):
+        _assign_block(points[start : start + BLOCK], centroids, labels[start : start + BLOCK])
+
+
+def _assign_block(points: NDArray[Any], centroids: NDArray[Any], labels: NDArray[Any]) -> None:
+    rows = np.ascontiguousarray(points.T, dtype=np.float64)
+    best = np.full(len(points), np.inf)
+    distances, difference = np.empty_like(best), np.empty_like(best)
+    labels[:] = 0
+    for k, centroid in enumerate(centroids):
+        _squared_distances(rows, centroid, distances, difference)
+        np.copyto(labels, labels.dtype.type(k), where=distances < best)
+        np.minimum(best, distances, out=best)
+
+
+def _squared_distances(
+    rows: NDArray[Any], centroids: NDArray[Any], distances: NDArray[Any], difference: NDArray[Any]
+) -> None:
+    """Write ((d0² + d1²) + d2²)… to `distances`, a feature at a time, in the textbook's order."""
+    distances[:] = 0.0
+    for row, value in zip(rows, centroids, strict=True):
+        np.subtract(row, value, out=difference)
+        np.multiply(difference, difference, out=difference)
+        np.add(distances, difference, out=distances)
+
+
+def assign_and_sum(
+    points: NDArray[Any], weights: NDArray[Any], centroids: NDArray[Any], labels: NDArray[Any], sums: NDArray[Any]
+) -> None:
+    """Do as `assign`, and add weight·point and weight of each point to its cluster's row of `sums` (K, D+1)."""
+    assign(points, centroids, labels)
+    for start in range(0, len(points), BLOCK):
+        stop = start + BLOCK
+        _add(points[start:stop], weights[start:stop], labels[start:stop], sums)
+
+
+def _add(points: NDArray[Any], weights: NDArray[Any], labels: NDArray[Any], sums: NDArray[Any]) -> None:
+    """Add the points one after the other: `np.add.at` keeps their order, so the float sums have the kernel's bytes."""
+    labels = labels.astype(np.intp)
+    n_features = points.shape[1]
+    for f in range(n_features):
+        values = points[:, f].astype(np.float64)
+        if weights.size:
+            values *= weights
+        np.add.at(sums[:, f], labels, values)
+    np.add.at(sums[:, n_features], labels, weights if weights.size else 1.0)
+
+
+def measure(
+    points: NDArray[Any],
+    weights: NDArray[Any],
+    centroids: NDArray[Any],
+    labels: NDArray[Any],
+    counts: NDArray[Any],
+    totals: NDArray[Any],
+) -> float:
+    """Return the chunk's inertia; add each point to `counts` (K,) int64 and its weight to `totals` (K,) float64."""
+    inertia = 0.0
+    for start in range(0, len(points), BLOCK):
+        stop = start + BLOCK
+        owners = labels[start:stop].astype(np.intp)
+        distances = _distances_to_own(points[start:stop], centroids, owners)
+        np.add.at(counts, owners, 1)
+        np.add.at(totals, owners, weights[start:stop] if weights.size else 1.0)
+        if weights.size:
+            distances *= weights[start:stop]
+        # accumulate, unlike sum, adds strictly in order
+        distances[0] += inertia
+        inertia = float(np.add.accumulate(distances)[-1])
+    return inertia
+
+
+def farthest_members(
+    points: NDArray[Any],
+    weights: NDArray[Any],
+    centroids: NDArray[Any],
+    labels: NDArray[Any],
+    distances: NDArray[Any],
+    indices: NDArray[Any],
+) -> None:
+    """Keep, for each cluster, the squared distance and the place in the chunk of its farthest point of positive weight.
+
+    `distances` (K,) comes in as −1 and `indices` (K,) int64 as 0; a cluster without such a point leaves them so.
+    """
+    for start in range(0, len(points), BLOCK):
+        stop = start + BLOCK
+        owners = labels[start:stop].astype(np.intp)
+        block = _distances_to_own(points[start:stop], centroids, owners)
+        if weights.size:
+            block[weights[start:stop] <= 0] = -1.0
+        # by cluster, farthest first, and among equals the earliest point first
+        order = np.lexsort((np.arange(len(block)), -block, owners))
+        clusters, first = np.unique(owners[order], return_index=True)
+        candidates = order[first]
+        farther = block[candidates] > distances[clusters]
+        distances[clusters[farther]] = block[candidates[farther]]
+        indices[clusters[farther]] = start + candidates[farther]
+
+
+def _distances_to_own(points: NDArray[Any], centroids: NDArray[Any], owners: NDArray[Any]) -> NDArray[Any]:
+    distances, difference = np.empty(len(points)), np.empty(len(points))
+    rows = np.ascontiguousarray(points.T, dtype=np.float64)
+    _squared_distances(rows, centroids[owners].T, distances, difference)
+    return distances

@@ -1,0 +1,158 @@
+"""Lloyd's algorithm: the one place where "assign, average, measure the shift, stop, move the empty ones" is written.
+
+References
+----------
+.. [1] S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 28(2), 1982.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Called after each iteration: its number (from 1), the centroids that made the labels, the new ones, and the shift.
+Callback = Callable[[int, NDArray[np.float64], NDArray[np.float64], float], Any]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What the clusters of one assignment come to.
+
+    Attributes
+    ----------
+    inertia : float
+        Weighted sum of squared distances to the centroids.
+    counts : ndarray of int64, shape (K,)
+        Number of points in each cluster.
+    totals : ndarray of float64, shape (K,)
+        Weight of each cluster.
+    """
+
+    inertia: float
+    counts: NDArray[np.int64]
+    totals: NDArray[np.float64]
+
+
+class Algorithm(Protocol):
+    """A way to carry out the passes; it owns the labels, which each assignment overwrites."""
+
+    def assign(self, centroids: NDArray[np.float64], /) -> None:
+        """Label every point."""
+
+    def assign_and_sum(self, centroids: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Label every point; return the weighted sums of each cluster's points, and in the last column its weight."""
+
+    def measure(self, centroids: NDArray[np.float64], /) -> Measure:
+        """Measure the clusters that the labels describe."""
+
+    def farthest_members(self, centroids: NDArray[np.float64], /) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return each cluster's farthest point and its squared distance, −1 for a cluster without points."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The end of one run: centroids, their measure, and how it got there. The labels are the algorithm's."""
+
+    centroids: NDArray[np.float64]
+    measure: Measure
+    n_iter: int
+    converged: bool
+    shifts: NDArray[np.float64]
+
+
+def lloyd(
+    algorithm: Algorithm, centroids: NDArray[np.float64], max_iter: int, tol: float, callback: Callback | None
+) -> Run:
+    """Iterate from the given centroids until the largest squared move of one is at most `tol`, or `max_iter`.
+
+    At convergence the centroids that made the labels are kept. Otherwise the last averages are, and the points are
+    assigned once more. In either case the labels are the assignment to the centroids returned.
+    """
+    shifts: list[float] = []
+    converged = stopped = False
+    while not (converged or stopped or len(shifts) == max_iter):
+        sums = algorithm.assign_and_sum(centroids)
+        new_centroids = _average(algorithm, centroids, sums)
+        shift = float(_squared_moves(centroids, new_centroids).max())
+        shifts.append(shift)
+        if callback is not None:
+            stopped = callback(len(shifts), _locked(centroids), _locked(new_centroids), shift) is True
+        converged = shift <= tol
+        if not converged:
+            centroids = new_centroids
+    if not converged:
+        algorithm.assign(centroids)
+    centroids, measure = _fill_empty(algorithm, centroids)
+    return Run(centroids, measure, len(shifts), converged, np.array(shifts))
+
+
+def settled(algorithm: Algorithm, centroids: NDArray[np.float64]) -> Run:
+    """Return a run of no iterations, for centroids that are where they belong."""
+    algorithm.assign(centroids)
+    return Run(centroids, algorithm.measure(centroids), 0, True, np.empty(0))
+
+
+def partition(algorithm: Algorithm, centroids: NDArray[np.float64]) -> tuple[NDArray[np.float64], Measure]:
+    """Assign all points; as long as a centroid has none, move it to the farthest point and assign again."""
+    algorithm.assign(centroids)
+    return _fill_empty(algorithm, centroids)
+
+
+def _fill_empty(algorithm: Algorithm, centroids: NDArray[np.float64]) -> tuple[NDArray[np.float64], Measure]:
+    """Move centroids without points until there are none.
+
+    A centroid that was moved onto a point keeps that point, so this ends after at most K rounds.
+    """
+    measure = algorithm.measure(centroids)
+    while not measure.totals.all():
+        moved = centroids.copy()
+        _move_empty(algorithm, centroids, moved, measure.totals == 0)
+        if np.array_equal(moved, centroids):
+            break  # no point is away from its centroid: there are fewer distinct ones than centroids
+        centroids = moved
+        algorithm.assign(centroids)
+        measure = algorithm.measure(centroids)
+    return centroids, measure
+
+
+def _average(algorithm: Algorithm, centroids: NDArray[np.float64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of each cluster; a cluster that has none gets a point instead."""
+    totals = sums[:, -1:]
+    new_centroids = np.divide(sums[:, :-1], totals, out=centroids.copy(), where=totals > 0)
+    empty = totals[:, 0] == 0
+    if empty.any():
+        _move_empty(algorithm, centroids, new_centroids, empty)
+    return new_centroids
+
+
+def _move_empty(
+    algorithm: Algorithm, centroids: NDArray[np.float64], new_centroids: NDArray[np.float64], empty: NDArray[np.bool_]
+) -> None:
+    """Move the first empty centroid to the point farthest from its own centroid, the next to the next such point.
+
+    Each cluster gives up one point at most, which makes the points distinct: equal points share a cluster. Where there
+    are more empty centroids than clusters to take from, the last of them stay where they are.
+    """
+    distances, points = algorithm.farthest_members(centroids)
+    givers = np.argsort(-distances, kind="stable")
+    givers = givers[distances[givers] > 0]
+    takers = np.flatnonzero(empty)[: givers.size]
+    new_centroids[takers] = points[givers[: takers.size]]
+
+
+def _squared_moves(old: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return each centroid's squared move, its features added in order as in every squared distance here."""
+    moves = np.zeros(len(old))
+    for f in range(old.shape[1]):
+        difference = new[:, f] - old[:, f]
+        moves += difference * difference
+    return moves
+
+
+def _locked(centroids: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a view that a callback can keep but not change."""
+    view = centroids.view()
+    view.setflags(write=False)
+    return view

@@ -1,0 +1,126 @@
+"""The first centroids: points drawn at random, or greedy k-means++, and the distinct points where those are few.
+
+References
+----------
+.. [1] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007. Its greedy variant,
+which
+   draws several candidates for each centroid and keeps the best, is described in its conclusion.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast.draws import Draws
+from kmeans_fast.engines import Engine
+from kmeans_fast.points import Points, chunk_bounds
+from kmeans_fast.threads import Workers
+
+
+def distinct_points(
+    points: Points, weights: NDArray[np.float64], limit: int, engine: Engine
+) -> NDArray[np.float64] | None:
+    """Return the distinct points of positive weight in lexicographic order, or None if there are more than `limit`."""
+    distinct = np.empty((limit + 1, points.n_features))
+    n_distinct = 0
+    for start, stop in chunk_bounds(points.size, limit):
+        n_distinct = engine.seeding.add_distinct(points.chunk(start, stop), weights[start:stop], distinct, n_distinct)
+        if n_distinct > limit:
+            return None
+    return np.unique(distinct[:n_distinct], axis=0)
+
+
+def random_points(points: Points, weights: NDArray[np.float64], n_clusters: int, draws: Draws) -> NDArray[np.float64]:
+    """Draw K points of positive weight, without replacement."""
+    if weights.size:
+        positive = np.flatnonzero(weights)
+        return points.take(positive[draws.sample(positive.size, n_clusters)])
+    return points.take(np.array(draws.sample(points.size, n_clusters)))
+
+
+def k_means_plus_plus(
+    points: Points,
+    weights: NDArray[np.float64],
+    n_clusters: int,
+    draws: Draws,
+    engine: Engine,
+    lent: Workers,
+) -> NDArray[np.float64]:
+    """Choose K points by greedy k-means++.
+
+    Each next centroid is the best of 2 + ⌊ln K⌋ candidates, drawn with a probability in proportion to weight times
+    squared distance to the nearest centroid so far; best is the one that leaves the least sum of those. Takes 8 bytes
+    a point.
+    """
+    state = _Closest(points, weights, engine, lent)
+    n_candidates = 2 + int(math.log(n_clusters))
+    chosen = [points.take(np.array([_first_place(points, weights, draws)]))[0]]
+    state.lower(chosen[0])
+    while len(chosen) < n_clusters:
+        candidates = points.take(np.array([state.draw(draws) for _ in range(n_candidates)]))
+        chosen.append(candidates[state.best(candidates)])
+        state.lower(chosen[-1])
+    return np.array(chosen)
+
+
+def _first_place(points: Points, weights: NDArray[np.float64], draws: Draws) -> int:
+    """Draw a point in proportion to its weight."""
+    if not weights.size:
+        return draws.below(points.size)
+    cumulative = np.add.accumulate(weights)
+    place = int(np.searchsorted(cumulative, draws.uniform() * cumulative[-1], side="right"))
+    # rounding can put the draw at the very end, past the last point of positive weight
+    return min(place, int(np.flatnonzero(weights)[-1]))
+
+
+class _Closest:
+    """The squared distance of each point to the closest centroid so far, and the sum of weight times that by chunk."""
+
+    def __init__(self, points: Points, weights: NDArray[np.float64], engine: Engine, lent: Workers) -> None:
+        self._points = points
+        self._weights = weights
+        self._kernels = engine.seeding
+        self._workers = lent
+        self._chunks = list(enumerate(chunk_bounds(points.size)))
+        self._closest = np.full(points.size, np.inf)
+        self._potentials = np.zeros(len(self._chunks))
+
+    def lower(self, centroid: NDArray[np.float64]) -> None:
+        """Take a new centroid into account in each point's squared distance to the closest."""
+
+        def run(task: tuple[int, tuple[int, int]]) -> None:
+            i, (start, stop) = task
+            self._potentials[i] = self._kernels.lower_to_centroid(
+                self._points.chunk(start, stop), self._weights[start:stop], centroid, self._closest[start:stop]
+            )
+
+        self._workers.for_each(run, self._chunks)
+
+    def draw(self, draws: Draws) -> int:
+        """Draw a point in proportion to its share of the potential: first the chunk, then the point in it."""
+        cumulative = np.add.accumulate(self._potentials)
+        target = draws.uniform() * cumulative[-1]
+        chunk = int(np.searchsorted(cumulative, target, side="right"))
+        chunk = min(chunk, int(np.flatnonzero(self._potentials)[-1]) if cumulative[-1] > 0 else 0)
+        start, stop = self._chunks[chunk][1]
+        before = cumulative[chunk - 1] if chunk else 0.0
+        return start + self._kernels.locate(self._weights[start:stop], self._closest[start:stop], target - before)
+
+    def best(self, candidates: NDArray[np.float64]) -> int:
+        """Return the candidate that would leave the least potential, the first of equals."""
+        potentials = np.zeros((len(self._chunks), len(candidates)))
+
+        def run(task: tuple[int, tuple[int, int]]) -> None:
+            i, (start, stop) = task
+            self._kernels.potentials(
+                self._points.chunk(start, stop),
+                self._weights[start:stop],
+                candidates,
+                self._closest[start:stop],
+                potentials[i],
+            )
+
+        self._workers.for_each(run, self._chunks)
+        # accumulate adds in the order of the chunks; sum may add in pairs
+        return int(np.add.accumulate(potentials, axis=0)[-1].argmin())

@@ -1,0 +1,90 @@
+"""How many threads, and the one way to run kernels side by side.
+
+Kernels are serial and release the GIL, so ordinary Python threads run them in parallel. Unlike Numba's own parallel
+regions these can be entered from several threads at once and after a fork, need no global setting, and leave none
+behind.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, TypeVar
+
+Task = TypeVar("Task")
+
+
+def available_threads() -> int:
+    """Return the default number: ``KMEANS_FAST_NUM_THREADS``, or the processors that this process may use."""
+    setting = os.environ.get("KMEANS_FAST_NUM_THREADS", "").strip()
+    if setting:
+        if not setting.isdecimal() or int(setting) < 1:
+            raise ValueError(f"KMEANS_FAST_NUM_THREADS must be a positive integer, got {setting!r}")
+        return int(setting)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Workers:
+    """Runs a function on many tasks, in the calling thread and in `n_threads` − 1 helpers.
+
+    Made by `workers`. With one thread, nothing but the calling thread ever runs.
+    """
+
+    def __init__(self, n_threads: int, pool: ThreadPoolExecutor | None) -> None:
+        self.n_threads = n_threads
+        self._pool = pool
+
+    def for_each(self, function: Callable[[Task], Any], tasks: Sequence[Task]) -> None:
+        """Call `function` once for each task, in any order; the first exception stops the rest and is raised."""
+        queue = _Queue(tasks)
+        if self._pool is None or len(tasks) == 1:
+            queue.drain(function)
+            return
+        helpers = [self._pool.submit(queue.drain, function) for _ in range(min(self.n_threads, len(tasks)) - 1)]
+        try:
+            queue.drain(function)
+        finally:
+            queue.close()
+            for helper in helpers:
+                helper.exception()  # waits; buffers must not be in use once the call returns
+        for helper in helpers:
+            helper.result()
+
+
+class _Queue(Iterator[Task]):
+    """Tasks that several threads take from, until they are used up or the queue is closed."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._tasks = iter(tasks)
+        self._lock = Lock()
+        self._open = True
+
+    def __next__(self) -> Task:
+        with self._lock:
+            if not self._open:
+                raise StopIteration
+            return next(self._tasks)
+
+    def close(self) -> None:
+        self._open = False
+
+    def drain(self, function: Callable[[Task], Any]) -> None:
+        try:
+            for task in self:
+                function(task)
+        except BaseException:
+            self.close()
+            raise
+
+
+@contextmanager
+def workers(n_threads: int) -> Iterator[Workers]:
+    """Lend workers for the length of one call; helper threads end with it."""
+    if n_threads == 1:
+        yield Workers(1, None)
+        return
+    with ThreadPoolExecutor(n_threads - 1, thread_name_prefix="kmeans_fast") as pool:
+        yield Workers(n_threads, pool)

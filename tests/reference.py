@@ -1,0 +1,109 @@
+"""The oracle: k-means as the textbook writes it, in float64, with its N×K distances. Slow, and meant to be read.
+
+Everything in the package is held against this, bit for bit.
+"""
+
+import numpy as np
+
+CHUNK_SIZE = 65_536  # float points are summed in chunks of this many, for up to 1024 clusters
+
+
+def squared_distances(points, centroids):
+    """N×K squared distances, ((d0² + d1²) + d2²) + …"""
+    total = np.zeros((len(points), len(centroids)))
+    for f in range(points.shape[1]):
+        difference = points[:, f, np.newaxis].astype(np.float64) - centroids[np.newaxis, :, f]
+        total += difference * difference
+    return total
+
+
+def assign(points, centroids):
+    """The nearest centroid of each point; argmin takes the first of equals."""
+    return squared_distances(points, centroids).argmin(axis=1)
+
+
+def sum_clusters(values, labels, n_clusters):
+    """The sum of each cluster's values: of integers exactly, of floats in order, chunk by chunk."""
+    if values.dtype.kind in "bui":
+        sums = np.zeros(n_clusters, np.int64)
+        np.add.at(sums, labels, values.astype(np.int64))
+        return sums.astype(np.float64)
+    total = np.zeros(n_clusters)
+    for start in range(0, len(values), CHUNK_SIZE):
+        part = slice(start, start + CHUNK_SIZE)
+        total = total + np.bincount(labels[part], weights=values[part].astype(np.float64), minlength=n_clusters)
+    return total
+
+
+def update(points, weights, centroids, labels):
+    """The mean of each cluster; those without weight move to the points farthest from their own centroids."""
+    k = len(centroids)
+    if weights is None:
+        totals = np.bincount(labels, minlength=k).astype(np.float64)
+        sums = np.stack([sum_clusters(column, labels, k) for column in points.T], axis=1)
+    else:
+        totals = sum_clusters(weights, labels, k)
+        sums = np.stack([sum_clusters(weights * column, labels, k) for column in points.T], axis=1)
+    new_centroids = centroids.copy()
+    full = totals > 0
+    new_centroids[full] = sums[full] / totals[full, np.newaxis]
+    return move_empty(points, weights, centroids, labels, new_centroids, np.flatnonzero(~full))
+
+
+def move_empty(points, weights, centroids, labels, new_centroids, empty):
+    """Give each empty centroid the farthest point of a cluster, starting with the farthest of all."""
+    if len(empty) == 0:
+        return new_centroids
+    distances = squared_distances(points, centroids)[np.arange(len(points)), labels]
+    if weights is not None:
+        distances[weights == 0] = 0
+    farthest = {}
+    for i, (label, distance) in enumerate(zip(labels, distances, strict=True)):
+        if distance > 0 and (label not in farthest or distance > distances[farthest[label]]):
+            farthest[label] = i
+    givers = sorted(farthest, key=lambda label: (-distances[farthest[label]], label))
+    for taker, giver in zip(empty, givers, strict=False):
+        new_centroids[taker] = points[farthest[giver]]
+    return new_centroids
+
+
+def lloyd(points, centroids, max_iter, tol=0.0, weights=None):
+    """Iterate; returns centroids, labels and the shift of each iteration."""
+    centroids = np.asarray(centroids, np.float64)
+    shifts = []
+    for _ in range(max_iter):
+        labels = assign(points, centroids)
+        new_centroids = update(points, weights, centroids, labels)
+        shifts.append(largest_squared_move(centroids, new_centroids))
+        if shifts[-1] <= tol:
+            break
+        centroids = new_centroids
+    else:
+        labels = assign(points, centroids)
+    return (*fill_empty(points, weights, centroids, labels), shifts)
+
+
+def fill_empty(points, weights, centroids, labels):
+    """Move centroids without points until none is left without."""
+    while True:
+        totals = np.bincount(labels, weights=weights, minlength=len(centroids))
+        moved = move_empty(points, weights, centroids, labels, centroids.copy(), np.flatnonzero(totals == 0))
+        if np.array_equal(moved, centroids):
+            return centroids, labels
+        centroids = moved
+        labels = assign(points, centroids)
+
+
+def largest_squared_move(old, new):
+    moves = np.zeros(len(old))
+    for f in range(old.shape[1]):
+        moves += (new[:, f] - old[:, f]) ** 2
+    return moves.max()
+
+
+def inertia(points, centroids, labels, weights=None):
+    """The sum of squared distances to the centroids, in order, chunk by chunk."""
+    distances = squared_distances(points, centroids)[np.arange(len(points)), labels]
+    if weights is not None:
+        distances = weights * distances
+    return sum_clusters(distances, np.zeros(len(points), np.intp), 1)[0]

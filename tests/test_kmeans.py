@@ -1,0 +1,328 @@
+"""`kmeans`, `assign` and `partition` against the textbook loop of reference.py, bit for bit."""
+
+import itertools
+
+import numpy as np
+import pytest
+import reference
+from conftest import locked
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import kmeans_fast as kf
+from kmeans_fast.clustering import partition
+from kmeans_fast.points import CHUNK_SIZE
+
+DTYPES = [np.uint8, np.uint16, np.int16, np.float32, np.float64]
+WIDENED = [np.bool_, np.int8, np.float16, np.int32, np.uint32, np.int64, np.uint64, ">f4", ">u2"]
+
+
+def as_dtype(image, dtype):
+    """The picture in another dtype: spread over the range of integers, shifted and scaled to odd numbers for floats."""
+    dtype = np.dtype(dtype)
+    if dtype == np.bool_:
+        return locked(image > 100)
+    if dtype.kind == "f":
+        return locked(((image.astype(np.float64) - 100) / 37).astype(dtype))
+    shifted = image.astype(np.int64) - (128 if dtype.kind == "i" else 0)
+    factor = {1: 1, 2: 200, 4: 70_001, 8: 70_001}[dtype.itemsize]
+    return locked((shifted * factor).astype(dtype))
+
+
+def spread_points(points, n_clusters):
+    """Evenly spaced points as first centroids, so that a test needs no draw."""
+    places = np.linspace(0, len(points) - 1, n_clusters).astype(int)
+    return points[places].astype(np.float64)
+
+
+def assert_same_bytes(actual, expected):
+    assert actual.shape == expected.shape
+    assert actual.dtype == expected.dtype
+    assert actual.tobytes() == expected.tobytes()
+
+
+def assert_is_textbook(result, points, init, max_iter, tol=0.0, weights=None):
+    flat = points.reshape(-1, points.shape[-1])
+    centroids, labels, shifts = reference.lloyd(flat, init, max_iter, tol, weights)
+    assert_same_bytes(result.centroids, centroids)
+    assert np.array_equal(result.labels.reshape(-1), labels)
+    assert_same_bytes(result.shifts, np.array(shifts))
+    assert result.n_iter == len(shifts)
+    assert result.converged == (shifts[-1] <= tol)
+    assert np.array_equal(result.counts, np.bincount(labels, minlength=len(centroids)))
+    if flat.dtype.kind == "f":
+        assert result.inertia == reference.inertia(flat, centroids, labels, weights)
+    else:
+        assert result.inertia == pytest.approx(reference.inertia(flat, centroids, labels, weights), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES + WIDENED, ids=str)
+@pytest.mark.parametrize("n_clusters", [1, 2, 7, 64])
+def test_every_dtype_gives_the_textbook_result(small_cat, engine, dtype, n_clusters):
+    points = as_dtype(small_cat, dtype)
+    if dtype == np.bool_ and n_clusters > 2:
+        n_clusters = 3
+    distinct = np.unique(points.reshape(-1, 3), axis=0)
+    init = spread_points(distinct, n_clusters)
+    result = kf.kmeans(points, n_clusters, init=init, max_iter=5, engine=engine)
+    assert_is_textbook(result, points, init, 5)
+
+
+@pytest.mark.parametrize("n_clusters", [8, 300])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_whole_picture_on_any_number_of_threads(cat, engine, dtype, n_clusters):
+    points = as_dtype(cat, dtype)
+    if n_clusters == 300:
+        points = points[:230]  # keeps the N×K oracle small, and still makes two chunks
+    assert points.size // 3 > CHUNK_SIZE
+    init = spread_points(points.reshape(-1, 3), n_clusters)
+    results = [kf.kmeans(points, n_clusters, init=init, max_iter=2, engine=engine, n_threads=n) for n in (1, 2, 3, 7)]
+    assert_is_textbook(results[0], points, init, 2)
+    for result in results[1:]:
+        assert_same_bytes(result.centroids, results[0].centroids)
+        assert_same_bytes(result.labels, results[0].labels)
+        assert result.inertia == results[0].inertia
+
+
+def test_picture_to_its_fixed_point(small_cat, engine):
+    init = spread_points(small_cat.reshape(-1, 3), 6)
+    result = kf.kmeans(small_cat, 6, init=init, max_iter=1000, engine=engine)
+    assert result.converged
+    assert result.shifts[-1] == 0
+    assert_is_textbook(result, small_cat, init, 1000)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        pytest.param(lambda image: np.asfortranarray(image), id="F-ordered image"),
+        pytest.param(lambda image: image[::2, 1::3], id="strided view"),
+        pytest.param(lambda image: image[::-1, ::-1], id="negative strides"),
+        pytest.param(lambda image: image[..., ::-1], id="BGR"),
+        pytest.param(lambda image: image.swapaxes(0, 1), id="transposed image"),
+        pytest.param(lambda image: np.asfortranarray(image.reshape(-1, 3)), id="F-ordered points"),
+        pytest.param(lambda image: image.reshape(-1, 3)[::5], id="every fifth point"),
+        pytest.param(lambda image: np.stack([image, image])[:, 3:, :, :2], id="4 axes, 2 features"),
+        pytest.param(lambda image: np.broadcast_to(image[0, 0], (5, 7, 3)), id="broadcast"),
+    ],
+)
+def test_every_layout_gives_the_result_of_its_copy(cat, engine, view):
+    points = view(cat)
+    copy = locked(np.ascontiguousarray(points))
+    result = kf.kmeans(points, 4, max_iter=3, engine=engine, init="random")
+    expected = kf.kmeans(copy, 4, max_iter=3, engine=engine, init="random")
+    assert_same_bytes(result.labels, expected.labels)
+    assert_same_bytes(result.centroids, expected.centroids)
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 3, 4, 5, 8, 33, 64])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_any_number_of_features(engine, dtype, n_features):
+    generator = np.random.default_rng(n_features)
+    points = locked((generator.integers(0, 256, (1501, n_features))).astype(dtype))
+    init = spread_points(points, 9)
+    result = kf.kmeans(points, 9, init=init, max_iter=4, engine=engine)
+    assert_is_textbook(result, points, init, 4)
+
+
+@pytest.mark.parametrize("n_points", [1, 2, 511, 512, 513, 4095, 4097, CHUNK_SIZE, CHUNK_SIZE + 1])
+def test_sizes_on_and_off_the_blocks(engine, n_points):
+    points = locked(np.random.default_rng(n_points).normal(size=(n_points, 3)))
+    n_clusters = min(n_points, 3)
+    init = spread_points(points, n_clusters)
+    result = kf.kmeans(points, n_clusters, init=init, max_iter=3, engine=engine)
+    if n_points > n_clusters:
+        assert_is_textbook(result, points, init, 3)
+    else:
+        assert_same_bytes(result.centroids, np.unique(points, axis=0))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_weights_count_as_repeats(small_cat, engine, dtype):
+    points = as_dtype(small_cat, dtype).reshape(-1, 3)
+    weights = locked(np.random.default_rng(0).integers(0, 4, len(points)))
+    init = spread_points(points, 5)
+    result = kf.kmeans(points, 5, init=init, max_iter=3, engine=engine, sample_weight=weights)
+    assert_is_textbook(result, points, init, 3, weights=weights.astype(np.float64))
+    if dtype == np.uint8:
+        repeated = kf.kmeans(np.repeat(points, weights, axis=0), 5, init=init, max_iter=3, engine=engine)
+        assert_same_bytes(result.centroids, repeated.centroids)
+
+
+def test_fractional_weights(small_cat, engine):
+    weights = locked(np.random.default_rng(1).random(small_cat.shape[:2]))
+    init = spread_points(small_cat.reshape(-1, 3), 5)
+    result = kf.kmeans(small_cat, 5, init=init, max_iter=3, engine=engine, sample_weight=weights)
+    assert_is_textbook(result, small_cat, init, 3, weights=weights.reshape(-1))
+
+
+def test_points_of_no_weight_get_a_label_but_pull_nothing(engine):
+    points = locked(np.array([[0], [2], [90], [92], [1000]], np.uint16))
+    result = kf.kmeans(points, 2, sample_weight=[1, 1, 1, 1, 0], engine=engine)
+    assert sorted(result.centroids.ravel()) == [1, 91]
+    assert result.labels[4] == result.labels[3]
+
+
+def test_ties_go_to_the_lowest_index(engine):
+    points = locked(np.array([[2], [2], [6], [4]], np.uint8))
+    assert kf.assign(points, [[4], [0], [8]], engine=engine).tolist() == [0, 0, 0, 0]
+    assert kf.assign(points, [[0], [4], [8]], engine=engine).tolist() == [0, 0, 1, 1]
+    assert kf.assign(points, [[8], [4], [4], [0]], engine=engine).tolist() == [1, 1, 0, 1]
+
+
+def test_centroids_a_hair_apart_are_told_apart(engine, small_cat):
+    """What the float32 filter can't see, float64 decides."""
+    base = small_cat[30, 40].astype(np.float64)
+    centroids = np.array([base + 1e-9, base, base + 2e-9, base - 1e-12, [1e9, 0, 0]])
+    labels = kf.assign(small_cat, centroids, engine=engine)
+    assert np.array_equal(labels.reshape(-1), reference.assign(small_cat.reshape(-1, 3), centroids))
+
+
+@pytest.mark.parametrize("scale", [1e-160, 1e-30, 1e-12, 1.0, 1e15, 1e30, 1e130])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_any_magnitude(engine, scale, offset):
+    points = locked((np.random.default_rng(3).normal(size=(2000, 3)) + offset) * scale)
+    centroids = points[:40]
+    assert np.array_equal(kf.assign(points, centroids, engine=engine), reference.assign(points, centroids))
+
+
+@pytest.mark.parametrize("engine_init", ["random", "k-means++"])
+def test_draws_are_the_same_on_every_engine_and_thread(cat, engine, engine_init):
+    result = kf.kmeans(cat, 12, init=engine_init, seed=5, max_iter=1, engine=engine, n_threads=3)
+    expected = kf.kmeans(cat, 12, init=engine_init, seed=5, max_iter=1, engine="numpy", n_threads=1)
+    assert_same_bytes(result.centroids, expected.centroids)
+    other = kf.kmeans(cat, 12, init=engine_init, seed=6, max_iter=1, engine=engine)
+    assert not np.array_equal(other.centroids, expected.centroids)
+
+
+def test_n_init_keeps_the_best_run(small_cat, engine):
+    single = kf.kmeans(small_cat, 9, init="random", max_iter=2, engine=engine)
+    several = kf.kmeans(small_cat, 9, init="random", max_iter=2, n_init=6, engine=engine)
+    assert several.inertia < single.inertia
+    assert np.array_equal(several.labels, kf.assign(small_cat, several.centroids, engine=engine))
+
+
+def test_inertia_never_rises(small_cat, engine):
+    inertias = [kf.kmeans(small_cat, 11, init="random", max_iter=n, engine=engine).inertia for n in range(1, 25)]
+    assert all(later <= earlier for earlier, later in itertools.pairwise(inertias))
+    assert inertias[-1] < inertias[0]
+
+
+def test_labels_are_the_smallest_dtype_that_holds_them(engine):
+    points = locked(np.arange(70_000, dtype=np.float64).reshape(-1, 1))
+    for n_clusters, dtype in [(256, np.uint8), (257, np.uint16)]:
+        assert kf.kmeans(points[:600], n_clusters, max_iter=1, engine=engine).labels.dtype == dtype
+    assert kf.assign(points[:3], points[:65_537], engine=engine).dtype == np.uint32
+
+
+def test_no_more_distinct_points_than_clusters_gives_exactly_those(engine, cat):
+    flat = np.full((40, 50, 3), 7, np.uint8)
+    result = kf.kmeans(flat, 16, engine=engine)
+    assert result.centroids.tolist() == [[7, 7, 7]]
+    assert (result.n_iter, result.converged, result.inertia) == (0, True, 0)
+
+    few = cat // 128
+    result = kf.kmeans(few, 8, engine=engine, init="random")
+    assert_same_bytes(result.centroids, np.unique(few.reshape(-1, 3), axis=0).astype(np.float64))
+    assert np.array_equal(result.centroids[result.labels], few)
+
+
+def test_zeros_of_either_sign_are_one_point(engine):
+    result = kf.kmeans([[0.0], [-0.0], [1.0]], 2, engine=engine)
+    assert result.centroids.tolist() == [[0.0], [1.0]]
+
+
+def test_emptied_clusters_move_to_the_farthest_points(engine):
+    points = locked(np.array([[0], [1], [10], [30], [31]], np.uint8))
+    init = [[15], [15], [15], [200]]
+    result = kf.kmeans(points, 4, init=init, max_iter=1, engine=engine)
+    assert_is_textbook(result, points, np.array(init, float), 1)
+    assert (result.counts > 0).all()
+
+
+@given(
+    points=hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 5)), elements=st.integers(0, 3)),
+    data=st.data(),
+)
+def test_small_crowded_arrays(points, data):
+    """Few values make ties, equal centroids and empty clusters the rule."""
+    distinct = len(np.unique(points, axis=0))
+    n_clusters = data.draw(st.integers(1, min(len(points), 12)))
+    places = data.draw(st.lists(st.integers(0, len(points) - 1), min_size=n_clusters, max_size=n_clusters))
+    init = points[places].astype(np.float64)
+    results = [kf.kmeans(points, n_clusters, init=init, max_iter=20, engine=engine) for engine in ("auto", "numpy")]
+    assert_same_bytes(results[0].labels, results[1].labels)
+    if distinct > n_clusters:
+        assert_is_textbook(results[0], points, init, 20)
+        assert len(np.unique(results[0].centroids, axis=0)) == n_clusters
+        assert (results[0].counts > 0).all()
+    else:
+        assert_same_bytes(results[0].centroids, np.unique(points, axis=0).astype(np.float64))
+
+
+@given(
+    points=hnp.arrays(
+        np.float32, st.tuples(st.integers(2, 60), st.integers(1, 6)), elements=st.floats(-1e4, 1e4, width=32)
+    ),
+    n_clusters=st.integers(1, 9),
+)
+def test_drawn_float_arrays(points, n_clusters):
+    n_clusters = min(n_clusters, len(points))
+    init = points[:n_clusters].astype(np.float64)
+    result = kf.kmeans(points, n_clusters, init=init, max_iter=6)
+    if len(np.unique(points + np.float32(0), axis=0)) > n_clusters:
+        assert_is_textbook(result, points, init, 6)
+
+
+def test_partition_fills_unused_and_equal_centroids(small_cat, engine):
+    init = np.array([[0.0, 0, 0], [120, 110, 90], [120, 110, 90], [-500, 0, 0]])
+    result = partition(small_cat, init, engine=engine)
+    flat = small_cat.reshape(-1, 3)
+    centroids, labels = reference.fill_empty(flat, None, init, reference.assign(flat, init))
+    assert_same_bytes(result.centroids, centroids)
+    assert np.array_equal(result.labels.reshape(-1), labels)
+    assert (result.counts > 0).all()
+
+
+def test_partition_leaves_out_what_too_few_points_cannot_fill(engine):
+    result = partition([[3], [3], [5]], [[9], [4], [0], [4]], engine=engine)
+    assert sorted(result.centroids.ravel()) == [3, 5]
+    assert result.inertia == 0
+
+
+def test_callback_sees_each_iteration_and_can_stop(small_cat, engine):
+    seen = []
+
+    def watch(iteration, centroids, new_centroids, shift):
+        with pytest.raises(ValueError, match="read-only"):
+            centroids[0] = 0
+        seen.append((iteration, centroids, new_centroids, shift))
+        return iteration == 4
+
+    init = spread_points(small_cat.reshape(-1, 3), 6)
+    result = kf.kmeans(small_cat, 6, init=init, engine=engine, callback=watch)
+    assert [iteration for iteration, *_ in seen] == [1, 2, 3, 4]
+    assert result.n_iter == 4
+    assert not result.converged
+    assert np.array_equal(seen[0][1], init)
+    assert all(np.array_equal(a[2], b[1]) for a, b in itertools.pairwise(seen))
+    assert_same_bytes(result.centroids, seen[-1][2])
+    assert result.shifts.tolist() == [shift for *_, shift in seen]
+    assert np.array_equal(result.labels, kf.assign(small_cat, result.centroids))
+
+
+def test_a_callbacks_exception_passes_through(small_cat):
+    def fail(*_):
+        raise RuntimeError("from the callback")
+
+    with pytest.raises(RuntimeError, match="from the callback"):
+        kf.kmeans(small_cat, 4, callback=fail)
+
+
+def test_tol_is_the_largest_squared_move(small_cat, engine):
+    init = spread_points(small_cat.reshape(-1, 3), 6)
+    result = kf.kmeans(small_cat, 6, init=init, tol=0.5, engine=engine)
+    assert result.converged
+    assert result.shifts[-1] <= 0.5 < result.shifts[-2]
+    assert_is_textbook(result, small_cat, init, 300, tol=0.5)
