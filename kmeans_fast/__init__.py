@@ -2,8 +2,20 @@
 
 from kmeans_fast.clustering import KMeansResult, assign, kmeans
 from kmeans_fast.data import sample_path
+from kmeans_fast.imaging import CompressionReport, QuantizedImage, compress, quantize, read_image
 from kmeans_fast.progress import print_progress
 
 __version__ = "0.1.0"
 
-__all__ = ["KMeansResult", "assign", "kmeans", "print_progress", "sample_path"]
+__all__ = [
+    "CompressionReport",
+    "KMeansResult",
+    "QuantizedImage",
+    "assign",
+    "compress",
+    "kmeans",
+    "print_progress",
+    "quantize",
+    "read_image",
+    "sample_path",
+]

@@ -1,0 +1,259 @@
+"""The command line: ``kmeans-fast compress``, ``palette`` and ``info``.
+
+Exit status: 0 done, 1 failed (one line on stderr), 2 wrong usage, 130 interrupted, 141 nobody reads the output. What
+takes long to import is imported by the command that needs it, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import math
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+
+from kmeans_fast import __version__
+
+if TYPE_CHECKING:
+    from kmeans_fast.imaging import QuantizedImage
+
+_FAILED, _WRONG_USAGE, _INTERRUPTED, _BROKEN_PIPE = 1, 2, 130, 141
+_VERSIONED_PACKAGES = ("numpy", "numba", "imageio", "pillow")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows the name of the program; from the command line by default.
+
+    Raises
+    ------
+    SystemExit
+        With status 2 after wrong usage, and 0 after ``--help`` or ``--version``.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal can't show
+    options = _parser().parse_args(arguments)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            options.run(options)
+        sys.stdout.flush()  # a full disk or a closed pipe shows here at the latest
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _flush_or_discard()
+        return _BROKEN_PIPE
+    except MemoryError:
+        _complain("not enough memory")
+        return _FAILED
+    except (OSError, ValueError, ImportError) as error:
+        _flush_or_discard()
+        _complain(_in_words(error))
+        return _FAILED
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        _complain(f"{message} (see {self.prog} --help)")
+        raise SystemExit(_WRONG_USAGE)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="kmeans-fast", description="A picture in K colours, by exact k-means on all its pixels.")
+    parser.add_argument("--version", action="version", version=f"kmeans-fast {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    compress = commands.add_parser(
+        "compress", help="write a picture in K colours as a PNG", description=_compress.__doc__
+    )
+    _add_clustering_options(compress)
+    compress.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE.png",
+        help="where to write; an existing file is replaced (default: photo.jpg gives photo-8-colors.png beside it)",
+    )
+    compress.set_defaults(run=_compress, parser=compress)
+
+    palette = commands.add_parser("palette", help="print the K colours of a picture", description=_palette.__doc__)
+    _add_clustering_options(palette)
+    palette.set_defaults(run=_palette)
+
+    info = commands.add_parser("info", help="print versions and how this machine is used", description=_info.__doc__)
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("source", type=Path, metavar="PICTURE", help="any format that Pillow reads; of several pictures the first")
+    add("-k", "--colors", type=_positive, default=8, metavar="K", help="number of colours (default: %(default)s)")
+    add("-v", "--verbose", action="store_true", help="print each iteration")
+    add(
+        "--seed", type=_natural, default=0, metavar="N", help="another seed, other first colours (default: %(default)s)"
+    )
+    add("--init", choices=("k-means++", "random"), default="k-means++", help="first colours (default: %(default)s)")
+    add(
+        "--n-init", type=_positive, default=1, metavar="N", help="runs, of which the best counts (default: %(default)s)"
+    )
+    add("--max-iter", type=_positive, default=300, metavar="N", help="most iterations (default: %(default)s)")
+    add(
+        "--tol",
+        type=_tolerance,
+        default=0.0,
+        metavar="X",
+        help="stop when no colour moves further; its square, in 8-bit steps (default: 0, until nothing moves)",
+    )
+    add("--threads", type=_positive, metavar="N", help="most threads (default: as many as the process may use)")
+    add("--engine", choices=("auto", "numba", "numpy"), default="auto", help="the result is the same (default: auto)")
+
+
+def _positive(text: str) -> int:
+    return _integer(text, 1)
+
+
+def _natural(text: str) -> int:
+    return _integer(text, 0)
+
+
+def _integer(text: str, minimum: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = minimum - 1
+    if number < minimum:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least {minimum}, got {text!r}")
+    return number
+
+
+def _tolerance(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of at least 0, got {text!r}")
+    return number
+
+
+def _compress(options: argparse.Namespace) -> None:
+    """Reduce a picture to K colours, write it as an indexed PNG, and print what that did to size and error."""
+    from kmeans_fast.imaging import compress, files
+
+    source: Path = options.source
+    output: Path = options.output or source.with_name(f"{source.stem}-{options.colors}-colors.png")
+    files.check_source(source)
+    try:
+        files.check_destination(output, source)
+    except ValueError as error:
+        options.parser.error(str(error))
+    print(compress(source, output, options.colors, **_clustering_options(options)))
+
+
+def _palette(options: argparse.Namespace) -> None:
+    """Print the K colours of a picture, the most frequent first: hex, share and number of pixels."""
+    from kmeans_fast.imaging import quantize, read_image
+
+    image = quantize(read_image(options.source), options.colors, **_clustering_options(options))
+    _print_palette(image, sys.stdout)
+
+
+def _print_palette(image: QuantizedImage, stream: TextIO) -> None:
+    in_color = _shows_color(stream)
+    colors, counts = image.hex_colors, image.counts.tolist()
+    for index in sorted(range(image.n_colors), key=lambda index: -counts[index]):
+        block = ""
+        if in_color:
+            red, green, blue = bytes.fromhex(colors[index][1:7])
+            block = f"\x1b[48;2;{red};{green};{blue}m    \x1b[0m "
+        print(f"{block}{colors[index]} {counts[index] / image.labels.size:8.2%} {counts[index]:10}", file=stream)
+
+
+def _shows_color(stream: TextIO) -> bool:
+    """Tell whether `stream` is a terminal whose user has nothing against colour (https://no-color.org)."""
+    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return os.name != "nt" or "WT_SESSION" in os.environ  # the old Windows console would show the escapes
+
+
+def _clustering_options(options: argparse.Namespace) -> dict[str, Any]:
+    from kmeans_fast.progress import print_progress
+
+    return {
+        "init": options.init,
+        "n_init": options.n_init,
+        "max_iter": options.max_iter,
+        "tol": options.tol,
+        "seed": options.seed,
+        "engine": options.engine,
+        "n_threads": options.threads,
+        "callback": print_progress if options.verbose else None,
+    }
+
+
+def _info(_options: argparse.Namespace) -> None:
+    """Print the versions of what is installed, and which engine, threads and cache folder are used."""
+    import platform
+
+    from kmeans_fast import engines
+
+    facts = {"kmeans_fast": __version__, "python": platform.python_version()}
+    facts |= {name: _version(name) for name in _VERSIONED_PACKAGES} | engines.describe()
+    for name, fact in facts.items():
+        print(f"{name + ':':<13}{fact}")
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    return str(error)
+
+
+def _complain(message: str) -> None:
+    print(f"kmeans-fast: error: {_one_line(message)}", file=sys.stderr)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],  # noqa: ARG001
+    filename: str,  # noqa: ARG001
+    lineno: int,  # noqa: ARG001
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    """Print a warning, say Pillow's of damaged metadata, without the line of code that it came from."""
+    print(f"kmeans-fast: warning: {_one_line(str(message))}", file=sys.stderr)
+
+
+def _one_line(message: str) -> str:
+    """Escape what could break the line or the terminal, as the name of a file can."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in message)
+
+
+def _flush_or_discard() -> None:
+    """Flush stdout; if that fails, let the rest go nowhere, because Python would try, and complain, once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,7 @@
+"""Pictures: reading and writing files, and reducing an image to K colours."""
+
+from kmeans_fast.imaging.compression import CompressionReport, compress
+from kmeans_fast.imaging.files import read_image
+from kmeans_fast.imaging.quantization import QuantizedImage, quantize
+
+__all__ = ["CompressionReport", "QuantizedImage", "compress", "quantize", "read_image"]

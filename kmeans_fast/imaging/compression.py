@@ -1,0 +1,186 @@
+"""A file in, a smaller file out: `compress` and its report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from numpy.typing import ArrayLike
+
+from kmeans_fast.imaging import files
+from kmeans_fast.imaging.metrics import count_colors
+from kmeans_fast.imaging.quantization import quantize
+from kmeans_fast.lloyd import Callback
+
+
+@dataclass(frozen=True)
+class CompressionReport:
+    """What `compress` did. ``print(report)`` shows it as a small table.
+
+    Attributes
+    ----------
+    source, destination : pathlib.Path
+        The files.
+    width, height : int
+        Size of the image in pixels, after its EXIF orientation was applied.
+    bytes_before, bytes_after : int
+        Size of the files.
+    colors_before, colors_after : int
+        Distinct colours; all fully transparent pixels count as one.
+    mse : float
+        Mean squared distance of a pixel, summed over its channels, as in `QuantizedImage`.
+    psnr : float
+        Peak signal-to-noise ratio in dB, as in `QuantizedImage`; infinite if no pixel changed.
+    n_iter : int
+        Iterations of k-means.
+    converged : bool
+        Whether k-means stopped by itself, and not because of `max_iter` or the callback.
+    seconds : dict of str to float
+        Time of each stage: ``"read"``, ``"count"`` (the colours before), ``"cluster"`` and ``"write"``.
+    """
+
+    source: Path
+    destination: Path
+    width: int
+    height: int
+    bytes_before: int
+    bytes_after: int
+    colors_before: int
+    colors_after: int
+    mse: float
+    psnr: float
+    n_iter: int
+    converged: bool
+    seconds: dict[str, float]
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Size of the written file in bits, divided by the number of pixels."""
+        return self.bytes_after * 8 / (self.width * self.height)
+
+    def __str__(self) -> str:
+        bits_before = self.bytes_before * 8 / (self.width * self.height)
+        end = "converged" if self.converged else "stopped before it converged"
+        rows = [
+            f"{_printable(self.source)} -> {_printable(self.destination)}",
+            f"{f'{self.width} x {self.height} pixels':<20}{'before':>12}   {'after':>12}",
+            f"{'bytes':<20}{self.bytes_before:>12,}   {self.bytes_after:>12,}",
+            f"{'bits a pixel':<20}{bits_before:>12.2f}   {self.bits_per_pixel:>12.2f}",
+            f"{'colours':<20}{self.colors_before:>12,}   {self.colors_after:>12,}",
+            f"{'mse':<20}{'':>12}   {self.mse:>12.2f}",
+            f"{'psnr (dB)':<20}{'':>12}   {self.psnr:>12.2f}",
+            f"{self.n_iter} iterations, {end}",
+            "seconds: " + ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in self.seconds.items()),
+        ]
+        return "\n".join(rows)
+
+
+def compress(
+    source: str | os.PathLike[str],
+    destination: str | os.PathLike[str],
+    n_colors: int = 8,
+    *,
+    init: str | ArrayLike = "k-means++",
+    n_init: int = 1,
+    max_iter: int = 300,
+    tol: float = 0.0,
+    seed: int = 0,
+    engine: str = "auto",
+    n_threads: int | None = None,
+    callback: Callback | None = None,
+) -> CompressionReport:
+    """Read a picture, reduce it to `n_colors` colours and write it as an indexed PNG.
+
+    Parameters
+    ----------
+    source : str or path-like
+        A picture, read as by `read_image`. It is never overwritten.
+    destination : str or path-like
+        Where the PNG goes: a name that ends in ``.png``. An existing file is replaced once the new one is complete.
+    n_colors : int
+        The number of colours, at least 1. Up to 256 make an indexed PNG; more make an RGB or RGBA one.
+    init, n_init, max_iter, tol, seed, engine, n_threads, callback
+        As for `quantize`.
+
+    Returns
+    -------
+    CompressionReport
+        Sizes, colours, error and times.
+
+    Raises
+    ------
+    ValueError
+        If the source is not a readable picture, if the destination is the source or does not end in ``.png``; and what
+        `quantize` says of the other options.
+    OSError
+        If the source can't be read or the destination can't be written. Nothing half-written remains, and a file that
+        was there before is as it was.
+
+    Notes
+    -----
+    The palette and labels are the same on every machine. The bytes of the file also depend on the version of zlib that
+    Pillow was built with. An RGB colour profile (ICC) is carried over; other metadata is not.
+
+    Examples
+    --------
+    >>> import kmeans_fast as kf, pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report = kf.compress(kf.sample_path(), pathlib.Path(folder) / "cat-8-colors.png", 8)
+    >>> report.width, report.height, report.colors_before, report.colors_after
+    (451, 300, 32584, 8)
+    """
+    files.check_source(source)
+    files.check_destination(destination, source)
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "read"):
+        picture = files.read_picture(source)
+    with _timed(seconds, "count"):
+        colors_before = count_colors(picture.pixels)
+    with _timed(seconds, "cluster"):
+        quantized = quantize(
+            picture.pixels,
+            n_colors,
+            init=init,
+            n_init=n_init,
+            max_iter=max_iter,
+            tol=tol,
+            seed=seed,
+            engine=engine,
+            n_threads=n_threads,
+            callback=callback,
+        )
+    with _timed(seconds, "write"):
+        bytes_after = quantized.save(destination, icc_profile=picture.icc_profile)
+    height, width = picture.pixels.shape[:2]
+    return CompressionReport(
+        source=Path(source),
+        destination=Path(destination),
+        width=width,
+        height=height,
+        bytes_before=picture.n_bytes,
+        bytes_after=bytes_after,
+        colors_before=colors_before,
+        colors_after=quantized.n_colors,
+        mse=quantized.mse,
+        psnr=quantized.psnr,
+        n_iter=quantized.n_iter,
+        converged=quantized.converged,
+        seconds=seconds,
+    )
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - start
+
+
+def _printable(path: Path) -> str:
+    """Show a name as it is, or escaped if a terminal should not see it raw."""
+    name = str(path)
+    return name if name.isprintable() else repr(name)

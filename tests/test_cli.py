@@ -1,0 +1,394 @@
+"""The command line: what it prints where, and with which exit status."""
+
+import errno
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kmeans_fast as kf
+from kmeans_fast import cli
+from kmeans_fast.imaging import quantize, read_image
+
+FOUR_COLORS = np.array([[9, 9, 9], [255, 0, 0], [0, 128, 255], [250, 250, 250]], np.uint8)
+COUNTS = [10, 40, 30, 20]
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """A picture of 100 pixels in four colours."""
+    path = tmp_path / "photo.jpg.bmp"
+    Image.fromarray(np.repeat(FOUR_COLORS, COUNTS, axis=0).reshape(10, 10, 3)).save(path)
+    return path
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process; returns exit status, stdout, stderr."""
+
+    def run(*arguments):
+        try:
+            status = cli.main([str(argument) for argument in arguments])
+        except SystemExit as error:
+            status = error.code
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+def start(*arguments, **options):
+    """Start a command in a process of its own."""
+    root = str(Path(kf.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    environment.pop("PYTHONUNBUFFERED", None)  # what stays in a buffer until the end is a case of its own
+    command = [sys.executable, "-m", "kmeans_fast", *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
+    return subprocess.Popen(command, **(pipes | options))
+
+
+def finish(process):
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+# ---------------------------------------------------------------------------------------------------- compress
+
+
+def test_compress(run, tmp_path):
+    status, out, err = run("compress", kf.sample_path(), "-k", 3, "-o", tmp_path / "out.png", "--max-iter", 5)
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == f"{kf.sample_path()} -> {tmp_path / 'out.png'}"
+    assert re.fullmatch(r"451 x 300 pixels +before +after", lines[1])
+    assert re.fullmatch(r"colours +32,584 +3", lines[4])
+    expected = quantize(read_image(kf.sample_path()), 3, max_iter=5)
+    np.testing.assert_array_equal(read_image(tmp_path / "out.png"), expected.to_array())
+
+
+def test_output_goes_beside_the_source_by_default(run, picture):
+    status, out, _ = run("compress", picture, "-k", 2)
+    assert status == 0
+    output = picture.with_name("photo.jpg-2-colors.png")
+    assert out.startswith(f"{picture} -> {output}\n")
+    assert set(picture.parent.iterdir()) == {picture, output}
+    assert quantize(read_image(output), 8).n_colors == 2
+
+
+def test_the_default_output_of_an_output_is_another_file(run, tmp_path, picture):
+    run("compress", picture)
+    first = picture.with_name("photo.jpg-8-colors.png")
+    before = first.read_bytes()
+    assert run("compress", first)[0] == 0
+    assert first.read_bytes() == before
+    assert picture.with_name("photo.jpg-8-colors-8-colors.png").is_file()
+
+
+def test_verbose_prints_each_iteration(run, tmp_path):
+    status, out, err = run("compress", kf.sample_path(), "-k", 4, "-o", tmp_path / "a.png", "--max-iter", 3, "-v")
+    assert (status, err) == (0, "")
+    assert re.findall(r"^iteration (\d+): change in centroid locations", out, re.MULTILINE) == ["1", "2", "3"]
+
+
+def test_options_reach_k_means(monkeypatch, run, picture):
+    calls = []
+
+    def compress(source, destination, n_colors, **options):
+        calls.append((source, destination, n_colors, options))
+        return "a report"
+
+    monkeypatch.setattr("kmeans_fast.imaging.compress", compress)
+    output = picture.with_name("a.png")
+    command = ["compress", picture, "-o", output, "--seed", 7, "--init", "random", "--n-init", 2, "--max-iter", 9]
+    command += ["--tol", 0.5, "--threads", 3, "--engine", "numpy", "-v", "--colors", 5]
+    assert run(*command) == (0, "a report\n", "")
+    options = {"seed": 7, "init": "random", "n_init": 2, "max_iter": 9, "tol": 0.5, "n_threads": 3, "engine": "numpy"}
+    assert calls == [(picture, output, 5, {**options, "callback": kf.print_progress})]
+
+
+def test_default_options_are_those_of_the_function(run, picture, tmp_path):
+    run("compress", kf.sample_path(), "-o", tmp_path / "a.png")
+    kf.imaging.compress(kf.sample_path(), tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+# ---------------------------------------------------------------------------------------------------- palette
+
+
+def test_palette_prints_hex_share_and_count_most_frequent_first(run, picture):
+    status, out, err = run("palette", picture)
+    assert (status, err) == (0, "")
+    assert [line.split() for line in out.splitlines()] == [
+        ["#ff0000", "40.00%", "40"],
+        ["#0080ff", "30.00%", "30"],
+        ["#fafafa", "20.00%", "20"],
+        ["#090909", "10.00%", "10"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "environment", "in_color"),
+    [
+        (True, {}, True),
+        (True, {"NO_COLOR": ""}, True),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"TERM": "dumb"}, False),
+        (False, {}, False),
+    ],
+)
+def test_colour_blocks_on_a_terminal_only(run, picture, monkeypatch, is_terminal, environment, in_color):
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WT_SESSION", "x")  # the new Windows terminal
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    lines = run("palette", picture)[1].splitlines()
+    assert lines[0].startswith("\x1b[48;2;255;0;0m    \x1b[0m #ff0000") == in_color
+    assert any("\x1b" in line for line in lines) == in_color
+
+
+def test_palette_of_a_picture_with_transparency(run, tmp_path, monkeypatch):
+    Image.fromarray(np.array([[[1, 2, 3, 0], [255, 0, 0, 255], [255, 0, 0, 255]]], np.uint8)).save(tmp_path / "a.png")
+    assert [line.split()[0] for line in run("palette", tmp_path / "a.png")[1].splitlines()] == [
+        "#ff0000ff",
+        "#00000000",
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------- info
+
+
+def test_info(run):
+    status, out, err = run("info")
+    assert (status, err) == (0, "")
+    facts = dict(line.split(":", 1) for line in out.splitlines())
+    assert facts["kmeans_fast"].strip() == kf.__version__
+    assert facts["numpy"].strip() == np.__version__
+    assert facts["pillow"].strip() == Image.__version__
+    for name in ("python", "numba", "imageio", "engine", "threading", "threads", "cache"):
+        assert facts[name].strip(), name
+
+
+def test_info_says_what_is_not_installed(monkeypatch, run):
+    monkeypatch.setattr(cli, "_VERSIONED_PACKAGES", ("numpy", "a-package-that-nobody-has"))
+    assert re.search(r"^a-package-that-nobody-has: *not installed$", run("info")[1], re.MULTILINE)
+
+
+def test_version_and_help(run):
+    assert run("--version") == (0, f"kmeans-fast {kf.__version__}\n", "")
+    status, out, err = run("--help")
+    assert (status, err) == (0, "")
+    for command in ("compress", "palette", "info"):
+        assert command in out
+        status, out_of_command, err = run(command, "--help")
+        assert (status, err) == (0, "")
+        assert out_of_command.startswith(f"usage: kmeans-fast {command}")
+
+
+# ---------------------------------------------------------------------------------------------------- wrong usage
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["shrink"], "invalid choice: 'shrink'"),
+        (["compress"], "the following arguments are required: PICTURE"),
+        (["compress", "a.jpg", "--colour", "8"], "unrecognized arguments: --colour 8"),
+        (["compress", "a.jpg", "-k", "0"], "argument -k/--colors: must be an integer of at least 1, got '0'"),
+        (["compress", "a.jpg", "-k", "many"], "argument -k/--colors: must be an integer of at least 1, got 'many'"),
+        (["palette", "a.jpg", "--seed", "-1"], "argument --seed: must be an integer of at least 0, got '-1'"),
+        (["palette", "a.jpg", "--tol", "-1"], "argument --tol: must be a number of at least 0, got '-1'"),
+        (["palette", "a.jpg", "--tol", "nan"], "argument --tol: must be a number of at least 0, got 'nan'"),
+        (["palette", "a.jpg", "--threads", "0"], "argument --threads: must be an integer of at least 1, got '0'"),
+        (["palette", "a.jpg", "--max-iter", "1.5"], "must be an integer of at least 1, got '1.5'"),
+        (["palette", "a.jpg", "--engine", "gpu"], "argument --engine: invalid choice: 'gpu'"),
+        (["palette", "a.jpg", "--init", "best"], "argument --init: invalid choice: 'best'"),
+        (["palette", "a.jpg", "b.jpg"], "unrecognized arguments: b.jpg"),
+        (["info", "a.jpg"], "unrecognized arguments: a.jpg"),
+    ],
+)
+def test_wrong_usage(run, arguments, message):
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert re.fullmatch(r"kmeans-fast: error: .* \(see kmeans-fast[a-z ]* --help\)\n", err)
+    assert message in err
+
+
+def test_an_output_that_is_no_png_or_the_source_is_wrong_usage(run, picture):
+    status, out, err = run("compress", picture, "-o", picture.with_name("a.jpg"))
+    assert (status, out) == (2, "")
+    assert err.startswith("kmeans-fast: error: the output is a PNG, so its name must end in .png, got 'a.jpg' (see ")
+
+    source = picture.with_name("a.png")
+    run("compress", picture, "-o", source)
+    before = source.read_bytes()
+    status, out, err = run("compress", source, "-o", source)
+    assert (status, out) == (2, "")
+    assert "is the source itself, which is never overwritten" in err
+    assert source.read_bytes() == before
+
+
+# ---------------------------------------------------------------------------------------------------- failure
+
+
+@pytest.mark.parametrize("command", ["compress", "palette"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"kmeans-fast: error: \S*a\.png: No such file or directory"),
+        ("folder", r"kmeans-fast: error: \S*a\.png: this is a folder, not a picture"),
+        (b"", r"kmeans-fast: error: '\S*a\.png' is empty \(0 bytes\)"),
+        (b"hello", r"kmeans-fast: error: '\S*a\.png' is not a picture in a format that Pillow knows"),
+        ("cut", r"kmeans-fast: error: '\S*a\.png' cannot be decoded; it may be damaged or cut short \(.*\)"),
+    ],
+)
+def test_bad_sources(run, tmp_path, command, content, message):
+    path = tmp_path / "a.png"
+    if content == "folder":
+        path.mkdir()
+    elif content == "cut":
+        path.write_bytes(kf.sample_path().read_bytes()[:9999])
+    elif content is not None:
+        path.write_bytes(content)
+    status, out, err = run(command, path)
+    assert (status, out) == (1, "")
+    assert re.fullmatch(message + "\n", err)
+    assert list(tmp_path.iterdir()) == ([path] if content is not None else [])
+
+
+def test_bad_destinations(run, picture, tmp_path):
+    status, out, err = run("compress", picture, "-o", tmp_path / "no" / "a.png")
+    assert (status, out) == (1, "")
+    assert err == f"kmeans-fast: error: {tmp_path / 'no'}: the folder for the output does not exist\n"
+    (tmp_path / "file").touch()
+    status, out, err = run("compress", picture, "-o", tmp_path / "file" / "a.png")
+    assert (status, out) == (1, "")
+    assert err == f"kmeans-fast: error: {tmp_path / 'file'}: the folder for the output is not a folder\n"
+
+
+def test_full_disk(run, picture, monkeypatch):
+    def fsync(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    output = picture.with_name("a.png")
+    status, out, err = run("compress", picture, "-o", output)
+    assert (status, out) == (1, "")
+    assert err == f"kmeans-fast: error: {output}: No space left on device\n"
+    assert list(picture.parent.iterdir()) == [picture]
+
+
+def test_one_colour_for_a_picture_with_holes(run, tmp_path):
+    Image.fromarray(np.array([[[1, 2, 3, 0], [1, 2, 3, 255]]], np.uint8)).save(tmp_path / "a.png")
+    status, out, err = run("palette", tmp_path / "a.png", "-k", 1)
+    assert (status, out) == (1, "")
+    assert err.startswith("kmeans-fast: error: n_colors must be at least 2 for a picture that is transparent in")
+
+
+def test_missing_engine_and_lack_of_memory(run, picture, monkeypatch):
+    for error, message in [
+        (ImportError("numba is not installed"), "numba is not installed"),
+        (MemoryError(), "not enough memory"),
+    ]:
+
+        def quantize(*arguments, error=error, **options):
+            raise error
+
+        monkeypatch.setattr("kmeans_fast.imaging.quantize", quantize)
+        assert run("palette", picture) == (1, "", f"kmeans-fast: error: {message}\n")
+
+
+def test_a_bug_is_not_hidden(run, picture, monkeypatch):
+    def quantize(*arguments, **options):
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr("kmeans_fast.imaging.quantize", quantize)
+    with pytest.raises(AssertionError, match="a bug"):
+        run("palette", picture)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_hostile_name_stays_on_one_line_and_is_no_escape_sequence(run, tmp_path):
+    status, _, err = run("palette", tmp_path / "a\nb\x1b[31m\udcff.png")
+    assert status == 1
+    assert err == f"kmeans-fast: error: {tmp_path}/a\\nb\\x1b[31m\\udcff.png: No such file or directory\n"
+
+
+def test_warnings_are_one_line(run, picture, tmp_path):
+    """Pillow warns of damaged metadata; the picture is fine."""
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    Image.fromarray(np.zeros((2, 3, 3), np.uint8)).save(tmp_path / "a.png", exif=tags.tobytes()[:-4])
+    status, out, err = finish(start("palette", tmp_path / "a.png", "--engine", "numpy"))
+    assert (status, out.split()) == (0, ["#000000", "100.00%", "6"])
+    assert re.fullmatch(r"(kmeans-fast: warning: Corrupt EXIF data.*\n)+", err)
+
+
+# ---------------------------------------------------------------------------------------------------- processes
+
+
+def test_module_in_a_process_of_its_own(picture):
+    status, out, err = finish(start("palette", picture, "-k", 4, "--engine", "numpy"))
+    assert (status, err) == (0, "")
+    assert out.splitlines()[0].split() == ["#ff0000", "40.00%", "40"]
+
+
+def test_no_traceback_from_a_process_of_its_own(tmp_path):
+    assert finish(start("palette", tmp_path / "a.png")) == (
+        1,
+        "",
+        f"kmeans-fast: error: {tmp_path / 'a.png'}: No such file or directory\n",
+    )
+
+
+def test_help_answers_without_the_heavy_imports():
+    script = """if True:
+        import sys
+        from kmeans_fast.cli import main
+        try:
+            main(["compress", "--help"])
+        except SystemExit:
+            print([name for name in ("PIL", "imageio", "numba", "matplotlib") if name in sys.modules])
+    """
+    root = str(Path(kf.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": root}
+    out = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert out.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_interrupt_is_quiet_and_leaves_nothing(tmp_path):
+    """Random pixels keep k-means busy for hundreds of iterations; the first line says that it has begun."""
+    source = tmp_path / "noise.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (600, 600, 3), np.uint8)).save(source)
+    command = ["compress", source, "-k", 200, "-o", tmp_path / "a.png", "-v", "--max-iter", 10**6]
+    process = start(*command, "--engine", "numpy", "--init", "random")
+    assert process.stdout.readline().startswith("iteration 1:")
+    process.send_signal(signal.SIGINT)
+    status, _, err = finish(process)
+    assert (status, err) == (130, "")
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise on Windows")
+def test_a_reader_that_goes_away_is_no_error(picture):
+    process = start("palette", picture, "--engine", "numpy", stdout=subprocess.PIPE)
+    process.stdout.close()
+    process.wait(timeout=60)
+    assert (process.returncode, process.stderr.read()) == (141, "")
+    process.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+def test_output_that_cannot_be_printed(picture):
+    with Path("/dev/full").open("w") as full:
+        status, _, err = finish(start("palette", picture, "--engine", "numpy", stdout=full))
+    assert (status, err) == (1, "kmeans-fast: error: No space left on device\n")

@@ -1,0 +1,167 @@
+"""`compress`: a file in, a smaller file out, and a report that says what happened."""
+
+import errno
+import math
+import os
+import time
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+import kmeans_fast as kf
+from kmeans_fast.imaging import CompressionReport, compress, quantize, read_image
+from kmeans_fast.imaging.metrics import count_colors
+
+
+@pytest.fixture(scope="module")
+def cat(tmp_path_factory):
+    """The sample picture, smaller; its path and its pixels."""
+    pixels = np.ascontiguousarray(read_image(kf.sample_path())[::3, ::3])
+    path = tmp_path_factory.mktemp("source") / "cat.png"
+    Image.fromarray(pixels).save(path)
+    return path, pixels
+
+
+def test_file_and_report(cat, tmp_path):
+    source, pixels = cat
+    destination = tmp_path / "a.png"
+    start = time.perf_counter()
+    report = compress(source, destination, 8)
+    elapsed = time.perf_counter() - start
+
+    expected = quantize(pixels, 8)
+    np.testing.assert_array_equal(read_image(destination), expected.to_array())
+    assert report.source == source
+    assert report.destination == destination
+    assert (report.width, report.height) == (151, 100)
+    assert report.bytes_before == source.stat().st_size
+    assert report.bytes_after == destination.stat().st_size
+    assert report.colors_before == count_colors(pixels)
+    assert report.colors_after == 8
+    assert (report.mse, report.psnr) == (expected.mse, expected.psnr)
+    assert (report.n_iter, report.converged) == (expected.n_iter, True)
+    assert report.bits_per_pixel == 8 * destination.stat().st_size / (151 * 100)
+    assert list(report.seconds) == ["read", "count", "cluster", "write"]
+    assert min(report.seconds.values()) > 0
+    assert sum(report.seconds.values()) <= elapsed
+
+
+def test_same_bytes_each_time_and_with_each_engine(cat, tmp_path):
+    for name, options in {"a": {}, "b": {}, "c": {"engine": "numpy", "n_threads": 1}, "d": {"n_threads": 3}}.items():
+        compress(cat[0], tmp_path / f"{name}.png", **options)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+def test_options_reach_k_means(cat, tmp_path):
+    report = compress(cat[0], tmp_path / "a.png", 5, init="random", seed=3, max_iter=2, n_init=2)
+    expected = quantize(cat[1], 5, init="random", seed=3, max_iter=2, n_init=2)
+    assert report.mse == expected.mse
+    assert not report.converged
+    assert compress(cat[0], tmp_path / "a.png", 5, tol=1e9).n_iter == 1
+    assert compress(cat[0], tmp_path / "a.png", 5, callback=lambda *step: step[0] == 3).n_iter == 3
+    assert compress(cat[0], tmp_path / "a.png", 2, init=[[0, 0, 0], [255, 255, 255]]).colors_after == 2
+
+
+def test_orientation_is_applied_and_not_written_again(tmp_path):
+    """Else the next program would turn the picture a second time."""
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    Image.fromarray(np.eye(2, 3, dtype=np.uint8) * 255).save(tmp_path / "a.png", exif=tags)
+    report = compress(tmp_path / "a.png", tmp_path / "b.png", 2)
+    assert (report.width, report.height) == (2, 3)
+    with Image.open(tmp_path / "b.png") as image:
+        assert dict(image.getexif()) == {}
+        np.testing.assert_array_equal(np.asarray(image.convert("L")), [[0, 255], [255, 0], [0, 0]])
+
+
+def test_profile_is_carried_over(cat, tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(cat[1]).save(tmp_path / "a.png", icc_profile=profile)
+    compress(tmp_path / "a.png", tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.info["icc_profile"] == profile
+
+
+def test_transparency_survives(tmp_path):
+    pixels = np.zeros((8, 8, 4), np.uint8)
+    pixels[2:6, 2:6] = [200, 10, 30, 255]
+    pixels[4:, :4] = [0, 0, 255, 128]
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    report = compress(tmp_path / "a.png", tmp_path / "b.png", 8)
+    np.testing.assert_array_equal(read_image(tmp_path / "b.png"), pixels)
+    assert (report.colors_before, report.colors_after) == (3, 3)
+    assert (report.mse, report.psnr) == (0, math.inf)
+
+
+def test_report_as_text():
+    report = CompressionReport(
+        "photo.jpg", "photo-8-colors.png", 4000, 3000, 5_000_000, 1_500_000, 123_456, 8, 101.5, 32.837, 45, True,
+        {"read": 0.4, "count": 0.05, "cluster": 0.1, "write": 0.25},
+    )  # fmt: skip
+    assert str(report).splitlines() == [
+        "photo.jpg -> photo-8-colors.png",
+        "4000 x 3000 pixels        before          after",
+        "bytes                  5,000,000      1,500,000",
+        "bits a pixel                3.33           1.00",
+        "colours                  123,456              8",
+        "mse                                      101.50",
+        "psnr (dB)                                 32.84",
+        "45 iterations, converged",
+        "seconds: read 0.400, count 0.050, cluster 0.100, write 0.250",
+    ]
+
+
+def test_report_says_if_it_was_stopped_and_shows_no_raw_control_characters(cat, tmp_path):
+    if os.name == "nt":
+        pytest.skip("Windows has no such names")
+    text = str(compress(cat[0], tmp_path / "a\x1b[31m\n.png", max_iter=2))
+    assert "2 iterations, stopped before it converged" in text
+    assert r"a\x1b[31m\n.png'" in text
+    assert "\x1b" not in text
+
+
+def test_destination_is_checked_before_any_work(cat, tmp_path, monkeypatch):
+    def read_picture(path):
+        raise AssertionError("read before the destination was checked")
+
+    monkeypatch.setattr("kmeans_fast.imaging.files.read_picture", read_picture)
+    with pytest.raises(FileNotFoundError, match="the folder for the output does not exist"):
+        compress(cat[0], tmp_path / "no" / "a.png")
+    with pytest.raises(ValueError, match=r"its name must end in \.png, got 'a\.jpg'"):
+        compress(cat[0], tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match="is the source itself, which is never overwritten"):
+        compress(cat[0], cat[0])
+
+
+def test_source_is_checked_first(tmp_path):
+    """`no/photo.jpg` with its output beside it lacks a source, not a folder for the output."""
+    with pytest.raises(FileNotFoundError, match="No such file"):
+        compress(tmp_path / "no" / "a.jpg", tmp_path / "no" / "b.png")
+
+
+@pytest.mark.parametrize("what", ["damaged source", "bad option", "exception in a callback", "full disk"])
+def test_a_failure_leaves_everything_as_it_was(cat, tmp_path, monkeypatch, what):
+    source, options = cat[0], {}
+    destination = tmp_path / "a.png"
+    destination.write_bytes(b"a good file")
+    expected = ValueError
+    if what == "damaged source":
+        source = tmp_path / "damaged.png"
+        source.write_bytes(cat[0].read_bytes()[:5000])
+    elif what == "bad option":
+        options = {"max_iter": 0}
+    elif what == "exception in a callback":
+        expected = ZeroDivisionError
+        options = {"callback": lambda *step: 1 / (step[0] - 1)}
+    else:
+        expected = OSError
+
+        def fsync(descriptor):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", fsync)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(expected):
+        compress(source, destination, **options)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -1,0 +1,381 @@
+"""`quantize`: every pixel gets its nearest entry, every entry is used, and doing it twice changes nothing."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+import kmeans_fast as kf
+from kmeans_fast.imaging import QuantizedImage, quantize, read_image
+from kmeans_fast.imaging.metrics import count_colors, psnr
+
+
+@pytest.fixture(scope="module")
+def cat():
+    image = read_image(kf.sample_path())[::5, ::5]
+    image.flags.writeable = False
+    return image
+
+
+def distances(image: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Squared distances of all pixels to all entries, written out plainly; premultiplied if there is alpha."""
+    pixels = image.reshape(image.shape[0] * image.shape[1], -1).astype(int)
+    entries = palette.astype(int)
+    if pixels.shape[1] == 4 and entries.shape[1] == 3:
+        entries = np.column_stack([entries, np.full(len(entries), 255)])
+    if pixels.shape[1] == 4:
+        pixels = np.column_stack([pixels[:, :3] * pixels[:, 3:], pixels[:, 3] * 255])
+        entries = np.column_stack([entries[:, :3] * entries[:, 3:], entries[:, 3] * 255])
+    return ((pixels[:, np.newaxis] - entries) ** 2).sum(axis=2)
+
+
+def check(result: QuantizedImage, image: np.ndarray, n_colors: int) -> None:
+    """Check all that `quantize` promises, whatever the image."""
+    palette, labels = result.palette, result.labels
+    height, width = image.shape[:2]
+    assert palette.dtype == np.uint8
+    assert labels.shape == (height, width)
+    assert labels.dtype == np.min_scalar_type(len(palette) - 1)
+    assert len(np.unique(palette, axis=0)) == len(palette), "entries are distinct"
+    assert len(palette) == min(n_colors, count_colors(image)), "as many as asked for"
+    np.testing.assert_array_equal(result.counts, np.bincount(labels.reshape(-1)))
+    assert result.counts.min() > 0, "each entry is used"
+
+    all_distances = distances(image, palette)
+    np.testing.assert_array_equal(labels.reshape(-1), all_distances.argmin(axis=1))
+    has_alpha = image.ndim == 3 and image.shape[2] == 4
+    mse = all_distances.min(axis=1).mean() / (255**2 if has_alpha else 1)
+    assert result.mse == pytest.approx(mse, rel=1e-12)
+
+    again = quantize(result.to_array(), n_colors, engine="numpy")
+    np.testing.assert_array_equal(again.to_array(), result.to_array())
+    assert again.mse == 0
+    assert again.psnr == math.inf
+
+
+# ---------------------------------------------------------------------------------------------------- any image
+
+small_sizes = st.tuples(st.integers(1, 6), st.integers(1, 6))
+values = st.sampled_from([0, 1, 2, 127, 128, 254, 255]) | st.integers(0, 255)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), size=small_sizes, n_channels=st.sampled_from([None, 1, 3, 4]), n_colors=st.integers(2, 9))
+def test_any_small_image(data, size, n_channels, n_colors):
+    shape = size if n_channels is None else (*size, n_channels)
+    image = data.draw(arrays(np.uint8, shape, elements=values))
+    check(quantize(image, n_colors, engine="numpy"), image, n_colors)
+
+
+@settings(max_examples=40, deadline=None)
+@given(image=arrays(np.uint8, (3, 5, 4), elements=st.sampled_from([0, 1, 2, 255])), n_colors=st.integers(2, 6))
+def test_any_small_image_of_faint_pixels(image, n_colors):
+    """Alpha of 0, 1 and 2: means that round to fully transparent, next to pixels that are."""
+    check(quantize(image, n_colors, engine="numpy"), image, n_colors)
+
+
+@pytest.mark.parametrize("n_colors", [1, 2, 8, 37, 256])
+@pytest.mark.parametrize("kind", ["RGB", "grey", "alpha"])
+def test_photo(cat, kind, n_colors):
+    image = cat
+    if kind == "grey":
+        image = cat[..., 1]
+    elif kind == "alpha":
+        height, width = cat.shape[:2]
+        alpha = np.clip(np.add.outer(np.arange(height), np.arange(width)) * 2 - 40, n_colors == 1, 255)
+        image = np.dstack([cat, alpha.astype(np.uint8)])
+    check(quantize(image, n_colors, max_iter=20), image, n_colors)
+
+
+def test_more_than_256_colours(cat, tmp_path):
+    result = quantize(cat, 300, max_iter=3)
+    assert result.labels.dtype == np.uint16
+    check(result, cat, 300)
+    result.save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), result.to_array())
+
+
+# ---------------------------------------------------------------------------------------------------- cases
+
+
+def test_what_is_averaged_and_rounded():
+    image = np.array([[[10, 0, 0], [11, 0, 0], [11, 1, 0], [200, 200, 200]]], np.uint8)
+    result = quantize(image, 2)
+    order = np.argsort(result.palette[:, 0])
+    assert result.palette[order].tolist() == [[11, 0, 0], [200, 200, 200]]  # 32/3 = 10.67, 1/3 = 0.33
+    assert result.counts[order].tolist() == [3, 1]
+    assert result.mse == (1 + 0 + 1) / 4
+    assert result.psnr == pytest.approx(10 * math.log10(255**2 / (0.5 / 3)))
+
+
+def test_one_pixel():
+    result = quantize(np.array([[[1, 2, 3]]], np.uint8), 8)
+    assert result.palette.tolist() == [[1, 2, 3]]
+    assert result.labels.tolist() == [[0]]
+    assert (result.mse, result.psnr) == (0, math.inf)
+
+
+def test_few_colours_are_kept_exactly():
+    image = np.tile(np.array([[[9, 9, 9], [3, 2, 1], [255, 0, 0]]], np.uint8), (50, 20, 1))
+    result = quantize(image, 8)
+    assert result.palette.tolist() == [[3, 2, 1], [9, 9, 9], [255, 0, 0]]
+    np.testing.assert_array_equal(result.to_array(), image)
+
+
+def test_rounding_may_not_merge_entries():
+    """Three grey levels and their neighbours: centroids such as 0.5 and 0.4 round to the same entry."""
+    image = np.repeat(np.array([0, 1, 2, 3], np.uint8), [500, 3, 2, 1]).reshape(2, 253)
+    for seed in range(5):
+        check(quantize(image, 3, seed=seed), image, 3)
+
+
+def test_grey_with_and_without_a_channel_axis(cat):
+    flat, deep = quantize(cat[..., 0], 5), quantize(cat[..., :1], 5)
+    assert flat.palette.shape == (5, 1)
+    assert flat.to_array().shape == cat.shape[:2]
+    np.testing.assert_array_equal(flat.palette, deep.palette)
+    np.testing.assert_array_equal(flat.to_array(), deep.to_array())
+
+
+def test_opaque_rgba_is_rgb(cat):
+    opaque = np.dstack([cat, np.full(cat.shape[:2], 255, np.uint8)])
+    expected, result = quantize(cat, 8), quantize(opaque, 8)
+    assert result.palette.tobytes() == expected.palette.tobytes()
+    assert result.labels.tobytes() == expected.labels.tobytes()
+    assert (result.mse, result.psnr, result.n_iter) == (expected.mse, expected.psnr, expected.n_iter)
+
+
+def test_image_is_read_in_place_whatever_its_layout(cat):
+    expected = quantize(cat, 8)
+    for image in (np.asfortranarray(cat), np.ascontiguousarray(cat[::-1])[::-1], np.dstack([cat, cat])[..., :3]):
+        image.flags.writeable = False
+        result = quantize(image, 8)
+        assert result.palette.tobytes() == expected.palette.tobytes()
+        assert result.labels.tobytes() == expected.labels.tobytes()
+
+
+def test_engine_and_threads_change_nothing(cat):
+    transparent = np.dstack([cat, cat[..., 0]])
+    for image in (cat, transparent):
+        results = [
+            quantize(image, 8, max_iter=10, engine=engine, n_threads=n_threads)
+            for engine in ("auto", "numpy")
+            for n_threads in (1, 3)
+        ]
+        assert len({(result.palette.tobytes(), result.labels.tobytes(), result.mse) for result in results}) == 1
+
+
+# ---------------------------------------------------------------------------------------------------- transparency
+
+
+def test_hidden_colours_pull_no_centroid_and_share_one_entry():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (20, 20, 4), dtype=np.uint8)
+    image[..., 3] = np.where(np.arange(20) < 10, 0, 255)
+    other = image.copy()
+    other[:, :10, :3] = rng.integers(0, 256, (20, 10, 3))
+    result = quantize(image, 5)
+    assert result.palette[0].tolist() == [0, 0, 0, 0]
+    assert result.counts[0] == 200
+    assert (result.palette[1:, 3] == 255).all()
+    assert quantize(other, 5).palette.tobytes() == result.palette.tobytes()
+    visible = quantize(np.ascontiguousarray(image[:, 10:, :3]), 4)
+    np.testing.assert_array_equal(result.palette[1:, :3], visible.palette)
+
+
+def test_faint_pixels_pull_little():
+    """A pixel counts by its alpha: 3 of red at 255 and 1 of blue at 51 make 15 parts of red to 1 of blue."""
+    image = np.array([[[240, 0, 0, 255]] * 3 + [[0, 0, 240, 51]]], np.uint8)
+    assert quantize(image, 1).palette.tolist() == [[225, 0, 15, 204]]
+
+
+def test_a_picture_of_nothing():
+    image = np.zeros((2, 3, 4), np.uint8)
+    image[..., :3] = np.arange(18).reshape(2, 3, 3)
+    result = quantize(image, 8)
+    assert result.palette.tolist() == [[0, 0, 0, 0]]
+    assert result.to_array().tolist() == np.zeros((2, 3, 4)).tolist()
+    assert result.mse == 0
+
+
+def test_one_colour_for_hidden_and_visible_pixels():
+    image = np.array([[[9, 9, 9, 0], [9, 9, 9, 255]]], np.uint8)
+    with pytest.raises(ValueError, match=r"n_colors must be at least 2 for a picture that is transparent in"):
+        quantize(image, 1)
+
+
+def test_given_centroids_with_transparency():
+    image = np.array([[[9, 9, 9, 9], [9, 9, 9, 255]]], np.uint8)
+    with pytest.raises(ValueError, match=r"init must be 'k-means\+\+' or 'random' for a picture with transparency"):
+        quantize(image, 2, init=np.zeros((2, 4)))
+
+
+def test_tol_and_callback_are_in_8_bit_steps_with_transparency(cat):
+    """A picture that is nearly opaque behaves as the opaque one."""
+    nearly = np.dstack([cat, np.full(cat.shape[:2], 255, np.uint8)])
+    nearly[0, 0, 3] = 254
+    histories = []
+    for image in (cat, nearly):
+        history = []
+        result = quantize(image, 4, tol=0.5, callback=lambda *step, history=history: history.append(step))
+        assert result.converged
+        assert len(history) == result.n_iter
+        histories.append(history)
+    assert len(histories[0]) == len(histories[1])
+    for (number, old, new, shift), (number4, old4, new4, shift4) in zip(*histories, strict=True):
+        assert number4 == number
+        np.testing.assert_allclose(old4[:, :3], old, atol=0.1)
+        np.testing.assert_allclose(new4[:, :3], new, atol=0.1)
+        assert shift4 == pytest.approx(shift, rel=0.05, abs=0.05)
+
+
+# ---------------------------------------------------------------------------------------------------- options
+
+
+def test_options_reach_k_means(cat):
+    assert quantize(cat, 8, max_iter=3).n_iter == 3
+    assert not quantize(cat, 8, max_iter=3).converged
+    assert quantize(cat, 8, tol=1e9).n_iter == 1
+    assert quantize(cat, 8, callback=lambda *step: step[0] == 2).n_iter == 2
+    assert quantize(cat, 8, seed=1).palette.tolist() != quantize(cat, 8).palette.tolist()
+    assert quantize(cat, 8, init="random").palette.tolist() != quantize(cat, 8).palette.tolist()
+    assert quantize(cat, 8, n_init=4, init="random").mse <= quantize(cat, 8, init="random").mse + 0.5
+
+
+def test_given_centroids(cat):
+    init = np.array([[0, 0, 0], [255, 255, 255]])
+    result = quantize(cat, 2, init=init, max_iter=1)
+    nearest = distances(cat, init).argmin(axis=1)
+    means = [cat.reshape(-1, 3)[nearest == k].mean(axis=0) for k in range(2)]
+    np.testing.assert_array_equal(result.palette, np.rint(means))
+
+
+def test_given_centroids_outside_the_cube_are_clipped():
+    image = np.array([[[0, 0, 0], [1, 1, 1], [255, 255, 255]]], np.uint8)
+    result = quantize(image, 2, init=[[-3, -3, -3], [300, 300, 300]], tol=1e9)
+    assert result.palette.tolist() == [[0, 0, 0], [255, 255, 255]]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"n_colors": 0}, ValueError, "n_colors must be at least 1, got 0"),
+        ({"n_colors": 2.0}, TypeError, "n_colors must be an integer, got 2.0"),
+        ({"n_colors": "8"}, TypeError, "n_colors must be an integer, got '8'"),
+        ({"tol": -1}, ValueError, "tol must be at least 0, got -1"),
+        ({"tol": math.nan}, ValueError, "tol must be at least 0, got nan"),
+        ({"max_iter": 0}, ValueError, "max_iter must be at least 1, got 0"),
+        ({"n_init": 0}, ValueError, "n_init must be at least 1, got 0"),
+        ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
+        ({"init": "best"}, ValueError, "init must be one of 'k-means++', 'random', got 'best'"),
+        ({"init": [[1, 2], [3, 4]], "n_colors": 2}, ValueError, "init must have shape (2, 3), got (2, 2)"),
+        ({"callback": 1}, TypeError, "callback must be callable or None, got 1"),
+        ({"engine": "gpu"}, ValueError, "engine must be one of"),
+        ({"n_threads": 0}, ValueError, "n_threads must be at least 1, got 0"),
+        ({"colors": 8}, TypeError, "unexpected keyword argument 'colors'"),
+    ],
+)
+def test_bad_options(cat, options, error, message):
+    transparent = np.dstack([cat, cat[..., 0]])
+    for image in (cat, transparent):
+        if image is transparent and not isinstance(options.get("init", ""), str):
+            continue  # refused for another reason: see test_given_centroids_with_transparency
+        with pytest.raises(error, match=re.escape(message)):
+            quantize(image, **options)
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "message"),
+    [
+        ([[1, 2], [3, 4]], TypeError, "image must be a NumPy array, got list; read_image makes one from a file"),
+        ("photo.jpg", TypeError, "image must be a NumPy array, got str; read_image makes one from a file"),
+        (Image.new("P", (2, 2)), TypeError, "image must be a NumPy array, got Image"),
+        (np.zeros((2, 2, 3)), TypeError, "image must be uint8, got float64; if its values reach from 0 to 1, np.rint("),
+        (np.zeros((2, 2), np.uint16), TypeError, "image must be uint8, got uint16; if its values reach up to 65535"),
+        (np.zeros((2, 2), bool), TypeError, "image must be uint8, got bool; np.where(image, 255, 0)"),
+        (np.zeros((2, 2), int), TypeError, "if its values reach from 0 to 255, image.astype(np.uint8) converts it"),
+        (np.zeros((2, 2, 2), np.uint8), ValueError, "(H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got (2, 2, 2)"),
+        (np.zeros((9, 2, 2, 3), np.uint8), ValueError, "or (H, W, 4), got (9, 2, 2, 3)"),
+        (np.zeros(9, np.uint8), ValueError, "or (H, W, 4), got (9,)"),
+        (np.zeros((0, 5, 3), np.uint8), ValueError, "image must have pixels, got shape (0, 5, 3)"),
+        (np.zeros((5, 0), np.uint8), ValueError, "image must have pixels, got shape (5, 0)"),
+    ],
+)
+def test_bad_images(image, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        quantize(image)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint16, np.float32, np.int64])
+def test_the_advice_in_the_error_works(dtype):
+    top = {bool: 1, np.uint16: 65535, np.float32: 1, np.int64: 255}[dtype]
+    image = np.array([[0, top]], dtype)
+    with pytest.raises(TypeError) as caught:
+        quantize(image)
+    advice = re.search(r"[^,;]*(np|image)\..*(?= converts it)", str(caught.value)).group().strip()
+    assert eval(advice, {"np": np, "image": image}).tolist() == [[0, 255]]  # noqa: S307
+
+
+# ---------------------------------------------------------------------------------------------------- QuantizedImage
+
+
+def test_saved_file_decodes_to_the_array(cat, tmp_path):
+    transparent = np.dstack([cat, cat[..., 0]])
+    for image in (cat, cat[..., 0], transparent):
+        result = quantize(image, 8, max_iter=5)
+        assert result.save(tmp_path / "a.png") == (tmp_path / "a.png").stat().st_size
+        decoded = read_image(tmp_path / "a.png")
+        expected = result.to_array()
+        np.testing.assert_array_equal(decoded, np.dstack([expected] * 3) if expected.ndim == 2 else expected)
+
+
+def test_hex_colors():
+    assert quantize(np.array([[0, 171]], np.uint8)).hex_colors == ["#000000", "#ababab"]
+    assert quantize(np.array([[[0, 171, 205]]], np.uint8)).hex_colors == ["#00abcd"]
+    assert quantize(np.array([[[0, 171, 205, 16]]], np.uint8)).hex_colors == ["#00abcd10"]
+
+
+def test_repr():
+    image = np.array([[[0, 0, 0]], [[0, 0, 4]]], np.uint8)
+    assert repr(quantize(image, 1)) == "<QuantizedImage: 1×2 pixels, 1 colors, mse 4.00, psnr 46.88 dB>"
+
+
+def test_html_swatches(cat):
+    result = quantize(cat, 8, max_iter=5)
+    html = result._repr_html_()
+    for color, count in zip(result.hex_colors, result.counts, strict=True):
+        assert f"background:{color}" in html
+        assert f"{color}<br>{count / result.labels.size:.1%}<br>{count}<" in html
+    assert not re.search(r"https?:|url\(|<script|<img|<link", html)
+    assert html.count("<div") == html.count("</div>")
+    assert html.count("<span") == html.count("</span>")
+
+
+def test_html_of_very_many_colours_is_kept_short(cat):
+    html = quantize(cat, 300, max_iter=1)._repr_html_()
+    assert html.count("background:") == 256
+    assert "and 44 more" in html
+
+
+# ---------------------------------------------------------------------------------------------------- metrics
+
+
+def test_psnr_is_that_of_scikit_image(cat):
+    measure = pytest.importorskip("skimage.metrics", reason="scikit-image is only here to compare with")
+    result = quantize(cat, 8, max_iter=5)
+    assert result.psnr == pytest.approx(measure.peak_signal_noise_ratio(cat, result.to_array()))
+    assert psnr(0, 3) == math.inf
+
+
+@pytest.mark.parametrize("shape", [(70, 50), (70, 50, 1), (70, 50, 3), (70, 50, 4), (1, 300_000, 3), (300_000, 1, 3)])
+def test_count_colors(shape):
+    image = np.random.default_rng(0).integers(0, 6, shape, dtype=np.uint8) * 50
+    pixels = {tuple(pixel) for pixel in image.reshape(shape[0] * shape[1], -1).tolist()}
+    colors = {pixel if len(pixel) < 4 or pixel[3] > 0 else "hidden" for pixel in pixels}
+    assert count_colors(image) == len(colors)
+    assert count_colors(image[::-1]) == len(colors)

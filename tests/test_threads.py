@@ -1,0 +1,122 @@
+"""Workers: every task once, errors out, no thread left behind; calls from many threads and forked processes."""
+
+import itertools
+import multiprocessing
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import kmeans_fast as kf
+from kmeans_fast import engines
+from kmeans_fast.threads import available_threads, workers
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+@pytest.mark.parametrize("n_tasks", [0, 1, 4, 1000])
+def test_each_task_is_done_once(n_threads, n_tasks):
+    done = []
+    with workers(n_threads) as lent:
+        for _ in range(3):
+            lent.for_each(done.append, range(n_tasks))
+    assert sorted(done) == sorted(3 * list(range(n_tasks)))
+
+
+def test_tasks_run_side_by_side():
+    """Each of three tasks waits for the other two: this ends only if they run at once."""
+    barrier = threading.Barrier(3, timeout=20)
+    with workers(3) as lent:
+        lent.for_each(lambda _: barrier.wait(), range(3))
+    assert not barrier.broken
+
+
+def test_one_thread_starts_no_other(small_cat, monkeypatch):
+    def refuse(_):
+        raise AssertionError("a thread was started")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    kf.kmeans(np.tile(small_cat, (20, 1, 1)), 4, n_threads=1, max_iter=2)
+
+
+def test_small_inputs_start_no_thread(small_cat, monkeypatch):
+    def refuse(_):
+        raise AssertionError("a thread was started")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    kf.kmeans(small_cat, 4, n_threads=8, max_iter=2)
+
+
+def test_no_thread_outlives_the_call(cat):
+    before = threading.active_count()
+    kf.kmeans(cat, 4, n_threads=7, max_iter=2)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("n_threads", [1, 4])
+def test_an_exception_stops_the_rest_and_is_raised(n_threads):
+    done = []
+
+    def run(task):
+        if task == 5:
+            raise RuntimeError("task 5")
+        done.append(task)
+
+    with workers(n_threads) as lent, pytest.raises(RuntimeError, match="task 5"):
+        lent.for_each(run, range(100_000))
+    assert len(done) < 99_999
+
+
+def test_default_number_of_threads(monkeypatch):
+    monkeypatch.setenv("KMEANS_FAST_NUM_THREADS", "3")
+    assert available_threads() == 3
+    monkeypatch.delenv("KMEANS_FAST_NUM_THREADS")
+    assert available_threads() >= 1
+
+
+def test_many_callers_at_once(cat, engine):
+    expected = kf.kmeans(cat, 6, max_iter=3, engine=engine)
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: kf.kmeans(cat, 6, max_iter=3, engine=engine, n_threads=2), range(16)))
+    assert {result.labels.tobytes() for result in results} == {expected.labels.tobytes()}
+    assert {result.centroids.tobytes() for result in results} == {expected.centroids.tobytes()}
+
+
+def _centroids_in_child(image):
+    return kf.kmeans(image, 6, max_iter=3, n_threads=2).centroids.tobytes()
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_forked_children_work_after_the_parent_has(cat):
+    expected = _centroids_in_child(cat)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert pool.map(_centroids_in_child, [cat] * 4) == [expected] * 4
+
+
+def test_the_gil_is_free_meanwhile():
+    """While one long kernel runs in this thread another goes on: it's never stopped for half of that time."""
+    pytest.importorskip("numba", reason="the NumPy engine takes the GIL back between array operations")
+    kernels = engines.load("numba").dense
+    points = np.random.default_rng(0).normal(size=(500_000, 8))
+    labels = np.empty(len(points), np.uint8)
+    kernels.assign(points[:10], points[:200], labels[:10])
+    ticks, started, stop = [], threading.Event(), threading.Event()
+
+    def tick():
+        while not stop.is_set():
+            ticks.append(time.perf_counter())
+            started.set()
+            time.sleep(0.001)
+
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    started.wait()
+    begin = time.perf_counter()
+    kernels.assign(points, points[:200], labels)
+    end = time.perf_counter()
+    stop.set()
+    ticker.join()
+    during = [begin, *(tick for tick in ticks if begin < tick < end), end]
+    assert max(later - earlier for earlier, later in itertools.pairwise(during)) < (end - begin) / 2
