@@ -87,9 +87,8 @@ def threads(repeats):
         init = spread(points, 256)
         run_ours(points[:1000], init[:8])
         times = least_times({n: lambda n=n, p=points, i=init: run_ours(p, i, n) for n in (1, 2)}, repeats)
-        print(
-            f"{name}, K=256: 1 thread {times[1] * 1e3:.0f} ms, 2 threads {times[2] * 1e3:.0f} ms, {times[1] / times[2]:.2f} times"
-        )
+        row = ", ".join(f"{n} threads {seconds * 1e3:.0f} ms" for n, seconds in times.items())
+        print(f"{name}, K=256: {row}: {times[1] / times[2]:.2f} times")
 
 
 def notebook_loop(points, centroids, n_iter):
