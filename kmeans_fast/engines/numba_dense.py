@@ -18,11 +18,14 @@ import numpy as np
 from kmeans_fast.engines.numba_jit import kernel
 
 # Points compared at a time. With 3 features their rows, best and second distances and labels are 12 kB of a 32 kB L1
-# cache; 256 and 1024 were 5 % slower at K=16 and the same at K=256.
+# cache; blocks of 256 were 5 % slower.
 BLOCK = 512
 # The same for the loop over any number of features, where each point holds 8 bytes a feature.
 WIDE_BLOCK = 128
 MAX_FILTERED_FEATURES = 4
+# Points from one time to the next that those the filter left undecided are settled: at K=256 about one WIDE_BLOCK,
+# while the points are still in the L2 cache.
+STRETCH = 16 * BLOCK
 
 # See _filter_block for why this much of the squared scale covers all rounding of the filter.
 ROUNDING = np.float32(1.25 * 2.0**-19)
@@ -49,8 +52,7 @@ def assign_and_sum(points: Any, weights: Any, centroids: Any, labels: Any, sums:
 @kernel()
 def _filtered_pass(points, weights, centroids, rows, labels, sums):
     n_clusters, n_features = centroids.shape
-    columns = np.ascontiguousarray(centroids.T)
-    origin, directions, norms = _localize(columns, len(rows))
+    origin, directions, norms = _localize(centroids, len(rows))
     largest_norm = norms[:n_clusters].max()
     origins = np.empty(BLOCK * n_features)
     for i in range(origins.size):
@@ -59,35 +61,36 @@ def _filtered_pass(points, weights, centroids, rows, labels, sums):
     best = np.empty(BLOCK, np.float32)
     second = np.empty(BLOCK, np.float32)
     nearest = np.empty(BLOCK, np.int32)
-    distances = np.empty(n_clusters)
-    undecided = np.empty(BLOCK, np.int32)
-    for start in range(0, points.shape[0], BLOCK):
-        block = points[start : start + BLOCK]
-        block_labels = labels[start : start + BLOCK]
-        scale = _load(block, origins, local, rows) + largest_norm
-        _filter_block(rows, directions, norms, best, second, nearest)
-        n_undecided = _keep_decided(scale, best, second, nearest, block_labels, undecided)
-        for j in range(n_undecided):
-            i = undecided[j]
-            block_labels[i] = _settle(block[i], columns, distances)
+    undecided = np.empty(STRETCH, np.int64)
+    wide = _wide_work_space(n_features)
+    for first in range(0, points.shape[0], STRETCH):
+        stretch = points[first : first + STRETCH]
+        stretch_labels = labels[first : first + STRETCH]
+        n_undecided = 0
+        for start in range(0, stretch.shape[0], BLOCK):
+            scale = _load(stretch[start : start + BLOCK], origins, local, rows) + largest_norm
+            _filter_block(rows, directions, norms, best, second, nearest)
+            block_labels = stretch_labels[start : start + BLOCK]
+            n_undecided = _keep_decided(scale, best, second, nearest, block_labels, start, undecided, n_undecided)
+        _settle(stretch, undecided[:n_undecided], centroids, wide, stretch_labels)
         if sums.size:
-            _add(block, weights[start : start + BLOCK], block_labels, sums)
+            _add(stretch, weights[first : first + STRETCH], stretch_labels, sums)
 
 
 @kernel()
-def _localize(columns, width):
+def _localize(centroids, width):
     """Centroids about their own mean, as the filter wants them: an origin, −2·c by feature, and ‖c‖².
 
     One more centroid than there are, at infinity, evens an odd number for a filter that takes two at a time.
     """
-    n_features, n_clusters = columns.shape
+    n_clusters, n_features = centroids.shape
     origin = np.zeros(n_features)
     norms64 = np.zeros(n_clusters)
     directions = np.zeros((width, n_clusters + 1), np.float32)
     for f in range(n_features):
-        origin[f] = columns[f].mean()
+        origin[f] = centroids[:, f].mean()
         for k in range(n_clusters):
-            local = np.float32(columns[f, k] - origin[f])
+            local = np.float32(centroids[k, f] - origin[f])
             directions[f, k] = np.float32(-2) * local
             norms64[k] += np.float64(local) * np.float64(local)
     norms = np.full(n_clusters + 1, np.inf, np.float32)
@@ -166,70 +169,86 @@ def _filter_block(rows, directions, norms, best, second, nearest):
 
 
 @kernel()
-def _keep_decided(scale, best, second, nearest, labels, undecided):
-    """Take over the filter's labels, list the points whose lead is too small to trust, and return their number."""
+def _keep_decided(scale, best, second, nearest, labels, first, undecided, n_undecided):
+    """Take over the filter's labels; add the places, from `first` on, of points whose lead is too small to trust.
+
+    Returns how many places `undecided` holds then.
+    """
     margin = ROUNDING * scale if SMALLEST_SCALE < scale < LARGEST_SCALE else np.float32(np.inf)
-    n_undecided = 0
     for i in range(labels.size):
         labels[i] = nearest[i]
-    for i in range(labels.size):
-        undecided[n_undecided] = i
-        n_undecided += not (second[i] - best[i] > margin)  # written so that a NaN is undecided
+    for start in range(0, labels.size, 64):  # most stretches hold none, and counting is done in vectors
+        stop = min(start + 64, labels.size)
+        if _count_undecided(best[start:stop], second[start:stop], margin):
+            for i in range(start, stop):
+                if not (second[i] - best[i] > margin):
+                    undecided[n_undecided] = first + i
+                    n_undecided += 1
     return n_undecided
 
 
 @kernel()
-def _settle(point, columns, distances):
-    """Find the nearest centroid by the textbook: float64, feature by feature, nothing fused, first of equals."""
-    distances[:] = 0.0
-    for f in range(columns.shape[0]):
-        x = np.float64(point[f])
-        column = columns[f]
-        for k in range(column.size):
-            difference = x - column[k]
-            distances[k] += difference * difference
-    least = _least(distances)
-    k = 0
-    while distances[k] != least:
-        k += 1
-    return k
+def _count_undecided(best, second, margin):
+    count = 0
+    for i in range(best.size):
+        count += not (second[i] - best[i] > margin)  # written so that a NaN counts
+    return count
 
 
-@kernel(fastmath={"nnan", "nsz", "reassoc"})
-def _least(values):
-    least = values[0]
-    for k in range(values.size):
-        least = min(least, values[k])
-    return least
+@kernel()
+def _settle(points, places, centroids, wide, labels):
+    """Label the points at these places by the textbook."""
+    rows = wide[0]
+    for start in range(0, places.size, WIDE_BLOCK):
+        part = places[start : start + WIDE_BLOCK]
+        for f in range(points.shape[1]):
+            for j in range(part.size):
+                rows[f, j] = points[part[j], f]
+        nearest = _nearest(wide, centroids)
+        for j in range(part.size):
+            labels[part[j]] = nearest[j]
 
 
 @kernel()
 def _plain_pass(points, weights, centroids, labels, sums):
     """Label and sum with any number of features: the textbook's arithmetic, a block of points in the inner loop."""
-    n_clusters, n_features = centroids.shape
-    rows = np.empty((n_features, WIDE_BLOCK))
-    distances = np.empty(WIDE_BLOCK)
-    best = np.empty(WIDE_BLOCK)
-    nearest = np.empty(WIDE_BLOCK, np.int64)
+    n_features = points.shape[1]
+    wide = _wide_work_space(n_features)
+    rows = wide[0]
     for start in range(0, points.shape[0], WIDE_BLOCK):
         block = points[start : start + WIDE_BLOCK]
         for f in range(n_features):
             for i in range(block.shape[0]):
                 rows[f, i] = block[i, f]
-        best[:] = np.inf
-        nearest[:] = 0
-        for k in range(n_clusters):
-            distances[:] = 0.0
-            for f in range(n_features):
-                _add_squared_difference(rows[f], centroids[k, f], distances)
-            for i in range(WIDE_BLOCK):
-                nearest[i] = k if distances[i] < best[i] else nearest[i]
-                best[i] = min(distances[i], best[i])
+        nearest = _nearest(wide, centroids)
         block_labels = labels[start : start + WIDE_BLOCK]
         for i in range(block_labels.size):
             block_labels[i] = nearest[i]
         if sums.size:
             _add(block, weights[start : start + WIDE_BLOCK], block_labels, sums)
+
+
+@kernel()
+def _wide_work_space(n_features):
+    """Rows of a block of points, and space for its distances, best distances and labels."""
+    rows = np.zeros((n_features, WIDE_BLOCK))
+    return rows, np.empty(WIDE_BLOCK), np.empty(WIDE_BLOCK), np.empty(WIDE_BLOCK, np.int64)
+
+
+@kernel()
+def _nearest(wide, centroids):
+    """Find the nearest centroids by the textbook: float64, feature by feature, nothing fused, the first of equals."""
+    rows, distances, best, nearest = wide
+    best[:] = np.inf
+    nearest[:] = 0
+    for k in range(centroids.shape[0]):
+        distances[:] = 0.0
+        for f in range(centroids.shape[1]):
+            _add_squared_difference(rows[f], centroids[k, f], distances)
+        for i in range(WIDE_BLOCK):
+            nearest[i] = k if distances[i] < best[i] else nearest[i]
+            best[i] = min(distances[i], best[i])
+    return nearest
 
 
 @kernel()
