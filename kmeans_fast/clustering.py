@@ -1,22 +1,22 @@
 """`kmeans` and `assign`: check the options, choose the algorithm and the engine, run, and wrap up the result."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmeans_fast import engines, lloyd, seeding, validation
+from kmeans_fast import engines, inputs, lloyd, validation
 from kmeans_fast.dense import DenseAlgorithm
 from kmeans_fast.draws import Draws
-from kmeans_fast.engines import Engine
-from kmeans_fast.lloyd import Callback
-from kmeans_fast.points import Points, chunk_bounds
-from kmeans_fast.threads import Workers, available_threads, workers
+from kmeans_fast.histogram import ColorHistogram
+from kmeans_fast.inputs import Input
+from kmeans_fast.lloyd import Algorithm, Callback
+from kmeans_fast.points import Points
+from kmeans_fast.threads import lent_workers
 
-ALGORITHMS = ("auto", "dense")
+ALGORITHMS = ("auto", "dense", "histogram")
 INITS = ("k-means++", "random")
 
 
@@ -76,7 +76,7 @@ class KMeansResult(Partition):
 
 
 def kmeans(
-    points: ArrayLike,
+    points: ArrayLike | ColorHistogram,
     n_clusters: int = 8,
     *,
     init: str | ArrayLike = "k-means++",
@@ -97,8 +97,9 @@ def kmeans(
 
     Parameters
     ----------
-    points : array_like, shape (..., D)
-        Real numbers with the features on the last axis, such as an image (H, W, 3) of any dtype; read in place.
+    points : array_like, shape (..., D), or ColorHistogram
+        Real numbers with the features on the last axis, such as an image (H, W, 3) of any dtype; read in place. A
+        `ColorHistogram` stands for all its pixels; labels then belong to its colours.
     n_clusters : int
         K, from 1 to the number of points.
     init : {"k-means++", "random"} or array_like, shape (K, D)
@@ -115,8 +116,10 @@ def kmeans(
         How much each point counts, not negative. A point of weight 0 gets a label but pulls no centroid.
     seed : int
         Not negative. The same seed gives the same draws on every machine.
-    algorithm : {"auto", "dense"}
-        ``"dense"`` looks at every point in every iteration.
+    algorithm : {"auto", "dense", "histogram"}
+        ``"dense"`` looks at every point in every iteration. ``"histogram"`` looks at the distinct colours of 8-bit
+        points with 1 to 4 features, whole cells of them at once (the filtering algorithm [3]_), and only at those
+        whose label can have changed. The results are the same. ``"auto"`` takes the histogram where it can.
     engine : {"auto", "numba", "numpy"}
         Which implementation; the bytes are the same. ``"auto"`` takes Numba where it is installed.
     n_threads : int, optional
@@ -145,6 +148,8 @@ def kmeans(
     ----------
     .. [1] S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 28(2), 1982.
     .. [2] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007.
+    .. [3] T. Kanungo et al., "An efficient k-means clustering algorithm: analysis and implementation", IEEE
+       Transactions on Pattern Analysis and Machine Intelligence 24(7), 2002.
 
     Examples
     --------
@@ -161,37 +166,40 @@ def kmeans(
     >>> result.inertia
     26.0
     """
-    source = Points(points)
-    n_clusters = validation.cluster_count(n_clusters, source.size)
+    given = points if isinstance(points, ColorHistogram) else None
+    source = Points(points.colors if isinstance(points, ColorHistogram) else points)
+    n_clusters = validation.cluster_count(n_clusters, given.n_pixels if given is not None else source.size)
     n_init = validation.integer("n_init", n_init, 1)
     max_iter = validation.integer("max_iter", max_iter, 1)
     tol = validation.number("tol", tol)
-    seed = validation.integer("seed", seed, 0)
+    draws = Draws(validation.integer("seed", seed, 0))
     weights = validation.weights(sample_weight, source.shape)
     init = _check_init(init, n_init, n_clusters, source.n_features)
     validation.choice("algorithm", algorithm, ALGORITHMS)
+    _check_algorithm(algorithm, source, weights, given)
     validation.function("callback", callback)
     chosen = engines.load(engine)
     source.check_values()
 
-    with _lent_workers(n_threads, source.size) as lent:
-        distinct = seeding.distinct_points(source, weights, n_clusters, chosen)
+    with lent_workers(n_threads, source.size) as lent:
+        data = inputs.choose(source, given, weights, algorithm, chosen, lent)
+        distinct = data.distinct(n_clusters)
         if distinct is not None:
-            dense = DenseAlgorithm(source, weights, len(distinct), chosen, lent)
-            run = lloyd.settled(dense, distinct)
+            passes = data.algorithm(len(distinct))
+            run = lloyd.settled(passes, distinct)
         else:
-            dense = DenseAlgorithm(source, weights, n_clusters, chosen, lent)
-            starts = _starts(init, source, weights, n_clusters, seed, chosen, lent)
-            run = _best_run(dense, starts, n_init, max_iter, tol, callback)
+            passes = data.algorithm(n_clusters)
+            run = _best_run(passes, _starts(init, data, n_clusters, draws), n_init, max_iter, tol, callback)
+        labels = data.labels(passes)
     return KMeansResult(
         centroids=run.centroids,
-        labels=dense.labels.reshape(source.shape),
+        labels=labels,
         counts=run.measure.counts,
         inertia=run.measure.inertia,
         n_iter=run.n_iter,
         converged=run.converged,
         shifts=run.shifts,
-        algorithm=dense.name,
+        algorithm=passes.name,
         engine=chosen.name,
     )
 
@@ -233,46 +241,55 @@ def assign(
     >>> kf.assign([[0, 0], [9, 9], [5, 5]], [[0, 0], [10, 10]])
     array([0, 1, 0], dtype=uint8)
     """
-    with _assigner(points, centroids, engine, n_threads) as (dense, checked, shape):
-        dense.assign(checked)
-    return dense.labels.reshape(shape)
-
-
-def partition(
-    points: ArrayLike, centroids: ArrayLike, *, engine: str = "auto", n_threads: int | None = None
-) -> Partition:
-    """Do as `assign`, but as long as a centroid is left without points, move it to the point farthest from its own.
-
-    For centroids that were rounded, or made elsewhere: all that come back are used and distinct, unless there are fewer
-    distinct points than centroids; those that are not needed are then left out. Parameters and errors as in `assign`.
-    """
-    with _assigner(points, centroids, engine, n_threads) as (dense, checked, shape):
-        final, measure = lloyd.partition(dense, checked)
-        used = measure.counts > 0
-        if not used.all():
-            final, measure = lloyd.partition(dense, final[used])
-    return Partition(final, dense.labels.reshape(shape), measure.counts, measure.inertia)
-
-
-@contextmanager
-def _assigner(
-    points: ArrayLike, centroids: ArrayLike, engine: str, n_threads: int | None
-) -> Iterator[tuple[DenseAlgorithm, NDArray[np.float64], tuple[int, ...]]]:
-    """Check the arguments that `assign` and `partition` share; lend the algorithm and the centroids."""
     source = Points(points)
     checked = validation.centroids("centroids", centroids, source.n_features)
     chosen = engines.load(engine)
     source.check_values()
-    with _lent_workers(n_threads, source.size) as lent:
-        yield DenseAlgorithm(source, np.empty(0), len(checked), chosen, lent), checked, source.shape
+    with lent_workers(n_threads, source.size) as lent:
+        dense = DenseAlgorithm(source, inputs.NO_WEIGHTS, len(checked), chosen, lent)
+        dense.assign(checked)
+    return dense.labels.reshape(source.shape)
 
 
-@contextmanager
-def _lent_workers(n_threads: int | None, n_points: int) -> Iterator[Workers]:
-    """Lend as many workers as were asked for, or are there, but no more than there are chunks."""
-    most = available_threads() if n_threads is None else validation.integer("n_threads", n_threads, 1)
-    with workers(min(most, len(chunk_bounds(n_points)))) as lent:
-        yield lent
+def partition(
+    points: ArrayLike | ColorHistogram, centroids: ArrayLike, *, engine: str = "auto", n_threads: int | None = None
+) -> Partition:
+    """Do as `assign`, but as long as a centroid is left without points, move it to the point farthest from its own.
+
+    For centroids that were rounded, or made elsewhere: all that come back are used and distinct, unless there are fewer
+    distinct points than centroids; those that are not needed are then left out. Parameters and errors as in `assign`;
+    a `ColorHistogram` is accepted too, and its colours are labelled.
+    """
+    given = points if isinstance(points, ColorHistogram) else None
+    source = Points(points.colors if isinstance(points, ColorHistogram) else points)
+    checked = validation.centroids("centroids", centroids, source.n_features)
+    chosen = engines.load(engine)
+    source.check_values()
+    with lent_workers(n_threads, source.size) as lent:
+        data = inputs.choose(source, given, inputs.NO_WEIGHTS, "auto", chosen, lent)
+        passes = data.algorithm(len(checked))
+        final, measure = lloyd.partition(passes, checked)
+        used = measure.counts > 0
+        if not used.all():
+            final = final[used]
+            passes = data.algorithm(len(final))
+            final, measure = lloyd.partition(passes, final)
+        labels = data.labels(passes)
+    return Partition(final, labels, measure.counts, measure.inertia)
+
+
+def _check_algorithm(
+    algorithm: str, points: Points, weights: NDArray[np.float64], given: ColorHistogram | None
+) -> None:
+    if given is not None and weights.size:
+        raise ValueError("sample_weight must be None for a ColorHistogram, whose counts are the weights")
+    if given is not None and algorithm == "dense":
+        raise ValueError("algorithm must be 'auto' or 'histogram' for a ColorHistogram, got 'dense'")
+    if algorithm == "histogram" and not inputs.has_colors(points, weights):
+        raise ValueError(
+            "algorithm='histogram' needs 8-bit points with 1 to 4 features and no sample_weight, got "
+            f"{points.array.dtype} with {points.n_features} features{' and sample_weight' if weights.size else ''}"
+        )
 
 
 def _check_init(init: str | ArrayLike, n_init: int, n_clusters: int, n_features: int) -> str | NDArray[np.float64]:
@@ -284,27 +301,20 @@ def _check_init(init: str | ArrayLike, n_init: int, n_clusters: int, n_features:
 
 
 def _starts(
-    init: str | NDArray[np.float64],
-    points: Points,
-    weights: NDArray[np.float64],
-    n_clusters: int,
-    seed: int,
-    engine: Engine,
-    lent: Workers,
+    init: str | NDArray[np.float64], data: Input, n_clusters: int, draws: Draws
 ) -> Iterator[NDArray[np.float64]]:
     """Yield the first centroids of one run after the other, all from one stream of draws."""
-    draws = Draws(seed)
     while True:
         if not isinstance(init, str):
             yield init
         elif init == "random":
-            yield seeding.random_points(points, weights, n_clusters, draws)
+            yield data.random(n_clusters, draws)
         else:
-            yield seeding.k_means_plus_plus(points, weights, n_clusters, draws, engine, lent)
+            yield data.k_means_plus_plus(n_clusters, draws)
 
 
 def _best_run(
-    dense: DenseAlgorithm,
+    passes: Algorithm,
     starts: Iterator[NDArray[np.float64]],
     n_init: int,
     max_iter: int,
@@ -312,11 +322,11 @@ def _best_run(
     callback: Callback | None,
 ) -> lloyd.Run:
     """Run `n_init` times and return the run of least inertia, the first of equals, with its labels in place."""
-    best = last = lloyd.lloyd(dense, next(starts), max_iter, tol, callback)
+    best = last = lloyd.lloyd(passes, next(starts), max_iter, tol, callback)
     for _ in range(n_init - 1):
-        last = lloyd.lloyd(dense, next(starts), max_iter, tol, callback)
+        last = lloyd.lloyd(passes, next(starts), max_iter, tol, callback)
         if last.measure.inertia < best.measure.inertia:
             best = last
     if best is not last:
-        dense.assign(best.centroids)
+        passes.assign(best.centroids)
     return best

@@ -96,9 +96,12 @@ class DenseAlgorithm:
             indices[i] += start
 
         self._workers.for_each(run, self._chunks)
-        chunk = distances.argmax(axis=0)
-        cluster = np.arange(n_clusters)
-        return distances[chunk, cluster], self._points.take(indices[chunk, cluster])
+        points = self._points.take(indices.reshape(-1)).reshape(*indices.shape, -1)
+        farthest = distances.max(axis=0)
+        # among the chunks' equally far points, the first in lexicographic order
+        ranks = np.where(distances == farthest, 0, 1)
+        first = np.lexsort((*np.moveaxis(points, -1, 0)[::-1], ranks), axis=0)[0]
+        return farthest, points[first, np.arange(n_clusters)]
 
 
 def smallest_label_dtype(n_clusters: int) -> np.dtype[Any]:

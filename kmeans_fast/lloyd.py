@@ -38,6 +38,9 @@ class Measure:
 class Algorithm(Protocol):
     """A way to carry out the passes; it owns the labels, which each assignment overwrites."""
 
+    name: str
+    labels: NDArray[Any]
+
     def assign(self, centroids: NDArray[np.float64], /) -> None:
         """Label every point."""
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines import Engine
+from kmeans_fast.histogram import ColorHistogram
 from kmeans_fast.points import Points, chunk_bounds
 from kmeans_fast.threads import Workers
 
@@ -37,6 +38,12 @@ def random_points(points: Points, weights: NDArray[np.float64], n_clusters: int,
         positive = np.flatnonzero(weights)
         return points.take(positive[draws.sample(positive.size, n_clusters)])
     return points.take(np.array(draws.sample(points.size, n_clusters)))
+
+
+def random_pixels(histogram: ColorHistogram, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
+    """Draw K of a histogram's pixels, taken in the order of their colours, without replacement."""
+    places = np.array(draws.sample(histogram.n_pixels, n_clusters))
+    return histogram.colors[np.searchsorted(np.cumsum(histogram.counts), places, side="right")].astype(np.float64)
 
 
 def k_means_plus_plus(

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any, TypeVar
 
+from kmeans_fast.points import chunk_bounds
+from kmeans_fast.validation import integer
+
 Task = TypeVar("Task")
 
 
@@ -88,3 +91,11 @@ def workers(n_threads: int) -> Iterator[Workers]:
         return
     with ThreadPoolExecutor(n_threads - 1, thread_name_prefix="kmeans_fast") as pool:
         yield Workers(n_threads, pool)
+
+
+@contextmanager
+def lent_workers(n_threads: int | None, n_points: int) -> Iterator[Workers]:
+    """Lend as many workers as were asked for, or are there, but no more than there are chunks."""
+    wanted = available_threads() if n_threads is None else integer("n_threads", n_threads, 1)
+    with workers(min(wanted, len(chunk_bounds(n_points)))) as lent:
+        yield lent

@@ -51,15 +51,22 @@ def update(points, weights, centroids, labels):
 
 
 def move_empty(points, weights, centroids, labels, new_centroids, empty):
-    """Give each empty centroid the farthest point of a cluster, starting with the farthest of all."""
+    """Give each empty centroid the farthest point of a cluster, starting with the farthest of all.
+
+    Of points equally far from their centroid it is the first in lexicographic order.
+    """
     if len(empty) == 0:
         return new_centroids
     distances = squared_distances(points, centroids)[np.arange(len(points)), labels]
     if weights is not None:
         distances[weights == 0] = 0
+
+    def rank(i):
+        return -distances[i], *points[i].tolist()
+
     farthest = {}
     for i, (label, distance) in enumerate(zip(labels, distances, strict=True)):
-        if distance > 0 and (label not in farthest or distance > distances[farthest[label]]):
+        if distance > 0 and (label not in farthest or rank(i) < rank(farthest[label])):
             farthest[label] = i
     givers = sorted(farthest, key=lambda label: (-distances[farthest[label]], label))
     for taker, giver in zip(empty, givers, strict=False):

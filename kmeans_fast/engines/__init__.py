@@ -12,9 +12,12 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from kmeans_fast import cells as structure
 from kmeans_fast.threads import available_threads
 
 NAMES = ("auto", "numba", "numpy")
+# Logarithm of the number of entries of a table of codes that share a mark; see `kmeans_fast.counting`.
+RUN_BITS = 9
 
 
 class Dense(Protocol):
@@ -84,6 +87,52 @@ class Seeding(Protocol):
     ) -> int: ...
 
 
+class Histogram(Protocol):
+    """The functions of ``*_histogram.py``; see there."""
+
+    def count(self, pixels: NDArray[Any], table: NDArray[Any], table_marks: NDArray[Any], /) -> None: ...  # noqa: D102
+
+    def combine(self, tables: NDArray[Any], marks: NDArray[Any], first: int, last: int, /) -> int: ...  # noqa: D102
+
+    def collect(  # noqa: D102
+        self,
+        tables: NDArray[Any],
+        marks: NDArray[Any],
+        first: int,
+        last: int,
+        codes: NDArray[Any],
+        counts: NDArray[Any],
+        /,
+    ) -> None: ...
+
+    def look_up(self, pixels: NDArray[Any], table: NDArray[Any], labels: NDArray[Any], /) -> None: ...  # noqa: D102
+
+    def search(  # noqa: D102
+        self,
+        pixels: NDArray[Any],
+        codes: NDArray[Any],
+        starts: NDArray[Any],
+        color_labels: NDArray[Any],
+        labels: NDArray[Any],
+        /,
+    ) -> None: ...
+
+
+class Cells(Protocol):
+    """The function of ``*_cells.py``; see there."""
+
+    def update(  # noqa: D102
+        self,
+        cells: structure.Cells,
+        bounds: structure.Bounds,
+        centroids: NDArray[Any],
+        moves: NDArray[Any],
+        labels: NDArray[Any],
+        sums: NDArray[Any],
+        /,
+    ) -> None: ...
+
+
 @dataclass(frozen=True)
 class Engine:
     """An engine's name and its modules."""
@@ -91,6 +140,8 @@ class Engine:
     name: str
     dense: Dense
     seeding: Seeding
+    cells: Cells
+    histogram: Histogram
 
 
 def numba_is_installed() -> bool:
@@ -116,7 +167,9 @@ def load(name: str) -> Engine:
         name = "numba" if numba_is_installed() else "numpy"
     dense = import_module(f"kmeans_fast.engines.{name}_dense")
     seeding = import_module(f"kmeans_fast.engines.{name}_seeding")
-    return Engine(name, dense, seeding)
+    cells = import_module(f"kmeans_fast.engines.{name}_cells")
+    histogram = import_module(f"kmeans_fast.engines.{name}_histogram")
+    return Engine(name, dense, seeding, cells, histogram)
 
 
 def describe() -> dict[str, str]:

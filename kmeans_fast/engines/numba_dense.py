@@ -303,7 +303,8 @@ def measure(points, weights, centroids, labels, counts, totals):
 def farthest_members(points, weights, centroids, labels, distances, indices):
     """Keep, for each cluster, the squared distance and the place in the chunk of its farthest point of positive weight.
 
-    `distances` (K,) comes in as −1 and `indices` (K,) int64 as 0; a cluster without such a point leaves them so.
+    Of points equally far it is the first in lexicographic order, wherever it stands. `distances` (K,) comes in as −1
+    and `indices` (K,) int64 as 0; a cluster without such a point leaves them so.
     """
     for i in range(labels.size):
         k = labels[i]
@@ -311,6 +312,15 @@ def farthest_members(points, weights, centroids, labels, distances, indices):
         for f in range(centroids.shape[1]):
             difference = np.float64(points[i, f]) - centroids[k, f]
             distance += difference * difference
-        if distance > distances[k] and (weights.size == 0 or weights[i] > 0):
+        farther = distance > distances[k] or (distance == distances[k] and _precedes(points, i, indices[k]))
+        if farther and (weights.size == 0 or weights[i] > 0):
             distances[k] = distance
             indices[k] = i
+
+
+@kernel()
+def _precedes(points, i, j):
+    for f in range(points.shape[1]):
+        if points[i, f] != points[j, f]:
+            return points[i, f] < points[j, f]
+    return False

@@ -98,7 +98,8 @@ def farthest_members(
 ) -> None:
     """Keep, for each cluster, the squared distance and the place in the chunk of its farthest point of positive weight.
 
-    `distances` (K,) comes in as −1 and `indices` (K,) int64 as 0; a cluster without such a point leaves them so.
+    Of points equally far it is the first in lexicographic order, wherever it stands. `distances` (K,) comes in as −1
+    and `indices` (K,) int64 as 0; a cluster without such a point leaves them so.
     """
     for start in range(0, len(points), BLOCK):
         stop = start + BLOCK
@@ -106,13 +107,14 @@ def farthest_members(
         block = _distances_to_own(points[start:stop], centroids, owners)
         if weights.size:
             block[weights[start:stop] <= 0] = -1.0
-        # by cluster, farthest first, and among equals the earliest point first
-        order = np.lexsort((np.arange(len(block)), -block, owners))
+        # by cluster, the farthest first, and among equally far ones by their features
+        order = np.lexsort((*points[start:stop].T[::-1], -block, owners))
         clusters, first = np.unique(owners[order], return_index=True)
-        candidates = order[first]
-        farther = block[candidates] > distances[clusters]
-        distances[clusters[farther]] = block[candidates[farther]]
-        indices[clusters[farther]] = start + candidates[farther]
+        for k, i in zip(clusters.tolist(), order[first].tolist(), strict=True):
+            rank = -block[i], *points[start + i].tolist()
+            if block[i] >= 0 and rank < (-distances[k], *points[indices[k]].tolist()):
+                distances[k] = block[i]
+                indices[k] = start + i
 
 
 def _distances_to_own(points: NDArray[Any], centroids: NDArray[Any], owners: NDArray[Any]) -> NDArray[Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import secrets
 import stat
 import threading
 import warnings
@@ -21,6 +20,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kmeans_fast.atomic import replace_file
 
 if TYPE_CHECKING:
     from imageio.plugins.pillow import PillowPlugin
@@ -281,7 +282,7 @@ def write_indexed_png(
     """
     check_destination(destination)
     data = _encode_png(palette, labels, icc_profile)
-    _replace_file(_followed(Path(destination)), data)
+    replace_file(_followed(Path(destination)), data)
     return len(data)
 
 
@@ -315,28 +316,3 @@ def _save_png(image: Any, options: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", **options)
     return buffer.getvalue()
-
-
-def _replace_file(path: Path, data: bytes) -> None:
-    """Give `path` the content `data`, or leave it as it is and raise OSError."""
-    temporary = path.with_name(f".kmeans-fast-{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file, _removed_on_failure(temporary):
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # a full disk may show only now, and must show before the old file goes
-        with _removed_on_failure(temporary):
-            if path.exists():
-                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-            temporary.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error  # name the file that was asked for
-
-
-@contextmanager
-def _removed_on_failure(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:  # Ctrl-C too
-        path.unlink()
-        raise

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast import validation
 from kmeans_fast.clustering import kmeans, partition
+from kmeans_fast.histogram import ColorHistogram
 from kmeans_fast.imaging.coding import coding_of
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.lloyd import Callback
@@ -202,6 +203,7 @@ def quantize(
     n_colors = validation.integer("n_colors", n_colors, 1)
     tol = validation.number("tol", tol)
     validation.function("callback", callback)
+    where: dict[str, Any] = {"engine": engine, "n_threads": n_threads}
     coding = coding_of(image)
     n_clusters = n_colors - len(coding.reserved)
     if n_clusters == 0:
@@ -211,26 +213,28 @@ def quantize(
     if isinstance(init, str):
         n_clusters = min(n_clusters, coding.clustered[..., 0].size)
 
+    # Opaque pixels are counted by colour once, for clustering, for the last assignment and for their labels.
+    histogram = ColorHistogram.from_image(coding.points, **where) if coding.scale == 1 else None
     run = kmeans(
-        coding.clustered,
+        coding.clustered if histogram is None else histogram,
         n_clusters,
         init=init,
         n_init=n_init,
         max_iter=max_iter,
         tol=tol * coding.scale**2,
         seed=seed,
-        engine=engine,
-        n_threads=n_threads,
         callback=_in_8_bit_steps(callback, coding.scale),
+        **where,
     )
     rounded = np.vstack([coding.reserved, coding.to_palette(run.centroids)])
-    final = partition(coding.points, coding.to_points(rounded), engine=engine, n_threads=n_threads)
+    final = partition(coding.points if histogram is None else histogram, coding.to_points(rounded), **where)
+    labels = final.labels if histogram is None else histogram.labels_of(coding.points, final.labels, **where)
     palette = coding.to_palette(final.centroids)  # exact: a centroid that had to be moved sits on a pixel
     n_channels = palette.shape[1]
     if n_channels == 4 and (palette[:, 3] == 255).all():
         palette = palette[:, :3]
-    mse = final.inertia / coding.scale**2 / final.labels.size
-    return QuantizedImage(palette, final.labels, final.counts, mse, psnr(mse, n_channels), run.n_iter, run.converged)
+    mse = final.inertia / coding.scale**2 / labels.size
+    return QuantizedImage(palette, labels, final.counts, mse, psnr(mse, n_channels), run.n_iter, run.converged)
 
 
 def _check_image(image: object) -> None:

@@ -1,0 +1,136 @@
+"""Counting pixels by colour and looking up what belongs to their colours, compiled.
+
+In every signature: pixels (n, C) uint8; `tables` (T, 2**(8·C)) uint32 with an entry for each code (see `color_codes`),
+and `marks` (T, 2**(8·C − RUN_BITS)) uint8, not 0 for each run of entries that may hold anything. With one channel there
+is one run, longer than needed. `table` and `table_marks` are a row of those.
+
+Three channels are spelled out: with a loop over channels in the innermost place a pixel took several times as long.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from kmeans_fast.color_codes import spread_table
+from kmeans_fast.engines import RUN_BITS
+from kmeans_fast.engines.numba_jit import kernel
+
+RUN = 2**RUN_BITS
+
+
+def count(pixels: Any, table: Any, table_marks: Any) -> None:
+    """Add 1 to the entry of each pixel's colour, and mark its run."""
+    _count(pixels, spread_table(pixels.shape[1]), table, table_marks)
+
+
+@kernel()
+def _count(pixels, spread, table, marks):
+    if pixels.shape[1] == 3:
+        s0, s1, s2 = spread[0], spread[1], spread[2]
+        for i in range(pixels.shape[0]):
+            code = s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]
+            table[code] += np.uint32(1)
+            marks[code >> np.uint32(RUN_BITS)] = 1
+    else:
+        for i in range(pixels.shape[0]):
+            code = _code(pixels, i, spread)
+            table[code] += np.uint32(1)
+            marks[code >> np.uint32(RUN_BITS)] = 1
+
+
+@kernel()
+def _code(pixels, i, spread):
+    code = np.uint32(0)
+    for f in range(pixels.shape[1]):
+        code |= spread[f, pixels[i, f]]
+    return code
+
+
+@kernel()
+def combine(tables, marks, first, last):
+    """Add runs `first` to `last` of all tables to the first table; return how many entries aren't 0 then."""
+    n_colors = 0
+    for run in range(first, last):
+        total = tables[0, run * RUN : (run + 1) * RUN]
+        for t in range(1, tables.shape[0]):
+            if marks[t, run]:
+                marks[0, run] = 1
+                _add(tables[t, run * RUN : (run + 1) * RUN], total)
+        if marks[0, run]:
+            n_colors += _count_nonzero(total)
+    return n_colors
+
+
+@kernel()
+def _add(values, total):
+    for i in range(total.size):
+        total[i] += values[i]
+
+
+@kernel()
+def _count_nonzero(values):
+    n = 0
+    for i in range(values.size):
+        n += values[i] != 0
+    return n
+
+
+@kernel()
+def collect(tables, marks, first, last, codes, counts):
+    """Write code and count of each entry of the first table, in its runs `first` to `last`, that isn't 0."""
+    table = tables[0]
+    n = 0
+    for run in range(first, last):
+        if marks[0, run]:
+            for code in range(run * RUN, (run + 1) * RUN):
+                if table[code] != 0:
+                    codes[n] = code
+                    counts[n] = table[code]
+                    n += 1
+
+
+def look_up(pixels: Any, table: Any, labels: Any) -> None:
+    """Write to `labels` (n,) what `table` (2**(8·C),) has for the code of each pixel, C being 1 to 3."""
+    _look_up(pixels, spread_table(pixels.shape[1]), table, labels)
+
+
+@kernel()
+def _look_up(pixels, spread, table, labels):
+    if pixels.shape[1] == 3:
+        s0, s1, s2 = spread[0], spread[1], spread[2]
+        for i in range(pixels.shape[0]):
+            labels[i] = table[s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]]
+    else:
+        for i in range(pixels.shape[0]):
+            labels[i] = table[_code(pixels, i, spread)]
+
+
+def search(pixels: Any, codes: Any, starts: Any, color_labels: Any, labels: Any) -> None:
+    """Write to `labels` (n,) the entry of `color_labels` (N,) at the place that each pixel's code has in `codes` (N,).
+
+    `starts` (M + 1,) int64 says where in `codes` each M-th part of all codes begins, M being a power of two. A code
+    that isn't there gets the label of another one.
+    """
+    n_channels = pixels.shape[1]
+    shift = 8 * n_channels - (len(starts) - 2).bit_length()
+    _search(pixels, spread_table(n_channels), codes, starts, np.uint32(shift), color_labels, labels)
+
+
+@kernel()
+def _search(pixels, spread, codes, starts, shift, color_labels, labels):
+    previous = codes[0]
+    label = color_labels[0]
+    for i in range(pixels.shape[0]):
+        code = _code(pixels, i, spread)
+        if code != previous:  # neighbours are often alike
+            part = np.int64(code >> shift)
+            low, high = starts[part], starts[part + 1] - 1
+            while low < high:
+                middle = (low + high) // 2
+                if codes[middle] < code:
+                    low = middle + 1
+                else:
+                    high = middle
+            label = color_labels[min(low, codes.size - 1)]
+            previous = code
+        labels[i] = label

@@ -1,0 +1,90 @@
+"""The Lloyd iteration on cells of colours in plain NumPy: the same labels and sums as `numba_cells`.
+
+Finds each cell's candidates anew in every iteration, for many cells at once, and compares each colour with its cell's
+candidates, for all colours at once; it keeps no bounds. Shapes as in `numba_cells`.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast.cells import Bounds, Cells
+
+# Cells and centroids compared at a time: 8 MB for each array of work space.
+PAIRS = 2**20
+# What rounding may hide in float64, relative to the squares involved; 2⁻⁵³ times a generous number of operations.
+ROUNDING = 1e-12
+
+
+def update(
+    cells: Cells,
+    bounds: Bounds,  # noqa: ARG001 - the compiled engine's
+    centroids: NDArray[np.float64],
+    moves: NDArray[np.float64],  # noqa: ARG001 - as above
+    labels: NDArray[Any],
+    sums: NDArray[np.int64],
+) -> None:
+    """Label every colour and sum anew."""
+    n_cells = len(cells.cells.starts) - 1
+    step = max(1, PAIRS // len(centroids))
+    for first in range(0, n_cells, step):
+        stop = min(first + step, n_cells)
+        candidates = _candidates(cells.cells.centers[first:stop], cells.cells.halves[first:stop], centroids)
+        start, end = cells.cells.starts[first], cells.cells.starts[stop]
+        members = np.diff(cells.cells.starts[first : stop + 1])
+        labels[start:end] = _nearest(cells.colors[start:end], np.repeat(np.arange(stop - first), members), *candidates)
+    _sum(cells, labels, sums)
+
+
+def _candidates(
+    centers: NDArray[np.float32], halves: NDArray[np.float32], centroids: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Return the candidates of all cells in one row, where each cell's begin (and the last one's end), and centroids.
+
+    A centroid is none if another one, the nearest to the center of the box, is nearer to every corner of it.
+    """
+    squares = np.zeros((len(centers), len(centroids)))
+    for f in range(4):
+        squares += (centroids[:, f] - centers[:, f, np.newaxis].astype(np.float64)) ** 2
+    nearest = squares.argmin(axis=1)
+    least = squares[np.arange(len(centers)), nearest]
+    lead = squares * (1 - ROUNDING) - least[:, np.newaxis] * (1 + ROUNDING)
+    for f in range(4):
+        lead -= 2 * halves[:, f, np.newaxis] * np.abs(centroids[:, f] - centroids[nearest, f, np.newaxis])
+    is_candidate = lead <= ROUNDING * 255**2
+    is_candidate[np.arange(len(centers)), nearest] = True
+    starts = np.concatenate([[0], np.cumsum(is_candidate.sum(axis=1))])
+    return np.nonzero(is_candidate)[1], starts, centroids
+
+
+def _nearest(
+    colors: NDArray[np.uint8],
+    owners: NDArray[np.intp],
+    candidates: NDArray[np.intp],
+    starts: NDArray[np.intp],
+    centroids: NDArray[np.float64],
+) -> NDArray[np.intp]:
+    """Compare each colour with its cell's first candidate, then all that have one with their second, and so on."""
+    points = colors.astype(np.float64)
+    best = np.full(len(points), np.inf)
+    labels = np.zeros(len(points), np.intp)
+    sizes = np.diff(starts)[owners]
+    places = starts[:-1][owners]
+    for j in range(int(sizes.max())):
+        some = np.flatnonzero(sizes > j)
+        compared = candidates[places[some] + j]
+        distances = np.zeros(len(some))
+        for f in range(4):
+            distances += (points[some, f] - centroids[compared, f]) ** 2
+        nearer = distances < best[some]
+        best[some[nearer]] = distances[nearer]
+        labels[some[nearer]] = compared[nearer]
+    return labels
+
+
+def _sum(cells: Cells, labels: NDArray[Any], sums: NDArray[np.int64]) -> None:
+    """Sum anew. In float64, which is exact up to 2⁵³."""
+    for f in range(5):
+        weights = cells.counts * cells.colors[:, f] if f < 4 else cells.counts
+        sums[:, f] = np.bincount(labels, weights=weights, minlength=len(sums))

@@ -1,0 +1,93 @@
+"""The histogram algorithm: Lloyd's passes over the distinct colours of 8-bit points, whole cells of them at a time."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast import cells
+from kmeans_fast.dense import DenseAlgorithm
+from kmeans_fast.engines import Engine
+from kmeans_fast.histogram import ColorHistogram
+from kmeans_fast.lloyd import Measure
+from kmeans_fast.points import Points
+from kmeans_fast.threads import Workers
+
+# Beyond this magnitude a centroid's square could leave the range in which the cells' float32 is sound.
+LARGEST_COORDINATE = 1e6
+
+
+class HistogramAlgorithm:
+    """The passes of Lloyd's algorithm over a histogram; see `kmeans_fast.lloyd.Algorithm`. Labels are those of colours.
+
+    Iterations run in the calling thread: they are too short to share (0.2 to 5 ms, the scheduler's tick being 4).
+
+    Parameters
+    ----------
+    histogram : ColorHistogram
+        N distinct colours of C channels.
+    n_clusters : int
+        K.
+    engine : Engine
+        Whose kernels to run.
+    workers : Workers
+        Who runs the passes that aren't iterations.
+    """
+
+    name = "histogram"
+
+    def __init__(self, histogram: ColorHistogram, n_clusters: int, engine: Engine, workers: Workers) -> None:
+        self._update = engine.cells.update
+        self._dense = DenseAlgorithm(
+            Points(histogram.colors), histogram.counts.astype(np.float64), n_clusters, engine, workers
+        )
+        self.labels = self._dense.labels
+        self._cells = cells.build(histogram.colors, histogram.codes, histogram.counts)
+        self._n_channels = histogram.n_channels
+        self._forget(n_clusters)
+
+    def _forget(self, n_clusters: int) -> None:
+        """Begin without knowledge: all colours are in cluster 0."""
+        colors, counts = self._cells.colors, self._cells.counts
+        self._bounds = cells.no_bounds(self._cells, n_clusters)
+        self._centroids = np.zeros((n_clusters, 4))
+        self._sums = np.zeros((n_clusters, 5), np.int64)
+        self._sums[0, :4] = [np.dot(counts, colors[:, f].astype(np.int64)) for f in range(4)]
+        self._sums[0, 4] = counts.sum()
+        self.labels[:] = 0
+
+    def assign(self, centroids: NDArray[np.float64]) -> None:
+        """Label every colour."""
+        if np.abs(centroids).max() > LARGEST_COORDINATE:
+            self._dense.assign(centroids)
+            labels = self.labels.copy()
+            self._forget(len(centroids))
+            self.labels[:] = labels
+            self._sums[:] = self._sum_anew(len(centroids))
+            return
+        padded = np.zeros((len(centroids), 4))
+        padded[:, : self._n_channels] = centroids
+        # rounded up, so that no move is ever taken for shorter than it was
+        moves = np.sqrt(((padded - self._centroids) ** 2).sum(axis=1)) * (1 + 1e-9)
+        self._update(self._cells, self._bounds, padded, moves, self.labels, self._sums)
+        self._centroids = padded
+
+    def _sum_anew(self, n_clusters: int) -> NDArray[np.int64]:
+        sums = np.zeros((n_clusters, 5), np.int64)
+        labels = self.labels.astype(np.intp)
+        for f in range(4):
+            np.add.at(sums[:, f], labels, self._cells.counts * self._cells.colors[:, f].astype(np.int64))
+        np.add.at(sums[:, 4], labels, self._cells.counts)
+        return sums
+
+    def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Label every colour; return the sums of each cluster's pixels, and in the last column their number."""
+        self.assign(centroids)
+        return self._sums[:, [*range(self._n_channels), 4]].astype(np.float64)
+
+    def measure(self, centroids: NDArray[np.float64]) -> Measure:
+        """Measure the clusters that the labels describe, in pixels."""
+        measure = self._dense.measure(centroids)
+        return Measure(measure.inertia, measure.totals.astype(np.int64), measure.totals)
+
+    def farthest_members(self, centroids: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return each cluster's farthest colour and its squared distance, −1 for a cluster without colours."""
+        return self._dense.farthest_members(centroids)
