@@ -158,11 +158,11 @@ def kmeans(
     >>> image = np.array([[[250, 0, 0], [255, 3, 1]], [[0, 0, 90], [1, 0, 94]]], dtype=np.uint8)
     >>> result = kf.kmeans(image, 2)
     >>> result.centroids
-    array([[  0.5,   0. ,  92. ],
-           [252.5,   1.5,   0.5]])
+    array([[252.5,   1.5,   0.5],
+           [  0.5,   0. ,  92. ]])
     >>> result.labels
-    array([[1, 1],
-           [0, 0]], dtype=uint8)
+    array([[0, 0],
+           [1, 1]], dtype=uint8)
     >>> result.inertia
     26.0
     """
@@ -182,7 +182,7 @@ def kmeans(
     source.check_values()
 
     with lent_workers(n_threads, source.size) as lent:
-        data = inputs.choose(source, given, weights, algorithm, chosen, lent)
+        data = inputs.choose(source, given, weights, algorithm, isinstance(init, str), chosen, lent)
         distinct = data.distinct(n_clusters)
         if distinct is not None:
             passes = data.algorithm(len(distinct))
@@ -266,7 +266,7 @@ def partition(
     chosen = engines.load(engine)
     source.check_values()
     with lent_workers(n_threads, source.size) as lent:
-        data = inputs.choose(source, given, inputs.NO_WEIGHTS, "auto", chosen, lent)
+        data = inputs.choose(source, given, inputs.NO_WEIGHTS, "auto", False, chosen, lent)
         passes = data.algorithm(len(checked))
         final, measure = lloyd.partition(passes, checked)
         used = measure.counts > 0

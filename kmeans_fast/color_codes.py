@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_CHANNELS = 4
+# Codes decoded at a time, so that work space stays in a cache.
+BLOCK = 2**14
 
 
 @cache
@@ -40,9 +42,13 @@ def decode(codes: NDArray[np.uint32], n_channels: int) -> NDArray[np.uint8]:
     """Return the colours (N, C) of codes (N,)."""
     table = _nibble_table(n_channels)
     bits = np.uint32(4 * n_channels)
-    upper, lower = codes >> bits, codes & np.uint32((1 << 4 * n_channels) - 1)
-    packed = table[upper] << np.uint32(4) | table[lower]
-    return np.ascontiguousarray(_unpack(packed)[:, :n_channels])
+    colors = np.empty((codes.size, n_channels), np.uint8)
+    for start in range(0, codes.size, BLOCK):
+        block = codes[start : start + BLOCK]
+        upper, lower = block >> bits, block & np.uint32((1 << 4 * n_channels) - 1)
+        packed = table[upper] << np.uint32(4) | table[lower]
+        colors[start : start + BLOCK] = _unpack(packed)[:, :n_channels]
+    return colors
 
 
 @cache

@@ -18,7 +18,7 @@ from kmeans_fast.engines import RUN_BITS, Histogram
 from kmeans_fast.points import Points
 from kmeans_fast.threads import Workers, workers
 
-# Pixels in a task: 0.3 ms of counting, some thirty times what handing it to a thread costs.
+# Pixels in a task: many tasks a picture, each of them long against what handing it to a thread costs.
 CHUNK_SIZE = 2**17
 # Tables are for so many channels at most, and there are at most so many of them: 192 MB in all.
 TABLE_CHANNELS = 3
@@ -27,8 +27,8 @@ MAX_TABLES = 3
 PIXELS_PER_TABLE = 2**20
 # An entry has 32 bits. That all tables together hold no more pixels than that lets them be added in place.
 MAX_TABLE_PIXELS = 2**32 - 1
-# Runs in a task of the walk through the tables: at most 4 MB of each table.
-RUNS_PER_TASK = 2048
+# Runs in a task of the walk through the tables: at most 1 MB of each table.
+RUNS_PER_TASK = 512
 # Pixels whose sorted codes are kept before they are merged: some 100 MB of work space, if all have different colours.
 SORTED_PIXELS = 2**20
 # Entries of each part that are merged at a time, so that work space doesn't grow with the parts.

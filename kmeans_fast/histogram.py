@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,12 @@ from kmeans_fast.threads import available_threads, lent_workers
 MOST_PIXELS = 2**45
 # Logarithm of the number of parts that the codes of four channels are divided into, to search in one of them.
 PART_BITS = 18
+# The arrays in a file; the same on every machine.
+FILE_DTYPES: dict[str, np.dtype[Any]] = {
+    "n_channels": np.dtype("<i8"),
+    "codes": np.dtype("<u4"),
+    "counts": np.dtype("<i8"),
+}
 
 
 class ColorHistogram:
@@ -60,9 +67,6 @@ class ColorHistogram:
         self._set(n_channels, codes, counts)
 
     def _set(self, n_channels: int, codes: NDArray[np.uint32], counts: NDArray[np.int64]) -> None:
-        n_pixels = counts.sum(dtype=np.float64)
-        if n_pixels > MOST_PIXELS:
-            raise ValueError(f"a histogram can count at most 2**45 pixels, got {n_pixels:.0f}")
         self.codes, self.counts, self.colors = codes, counts, decode(codes, n_channels)
         for array in (self.codes, self.counts, self.colors):
             array.setflags(write=False)
@@ -90,11 +94,12 @@ class ColorHistogram:
         TypeError
             If the image isn't uint8.
         ValueError
-            If it has no pixels, fewer than two axes, or more than four channels.
+            If it has no pixels, fewer than two axes, other than 1 to 4 channels, or more than 2⁴⁵ pixels.
 
         Notes
         -----
-        Takes at most 64 MB for each thread used, 192 MB in all, and 12 bytes a colour.
+        Beyond the result of 12 + C bytes a colour it takes at most 64 MB for each thread used, 192 MB in all, and a few
+        megabytes of work space. With four channels it takes less than 100 MB and 24 bytes a colour.
         """
         points = _checked_image(image)
         kernels = engines.load(engine).histogram
@@ -102,13 +107,20 @@ class ColorHistogram:
         return cls(points.n_features, *count_colors(points, kernels, most))
 
     def update(self, image: ArrayLike, *, engine: str = "auto", n_threads: int | None = None) -> None:
-        """Count the colours of a further image, or tile, in addition; parameters and errors as for `from_image`."""
+        """Count the colours of a further image, or tile, in addition.
+
+        Parameters and errors as for `from_image`; and a ValueError if the image has other channels than the histogram,
+        or if there were more than 2⁴⁵ pixels in all.
+        """
+        points = _checked_image(image)
+        _check_sum(self.n_channels, points.n_features, self.n_pixels + points.size)
         more = ColorHistogram.from_image(image, engine=engine, n_threads=n_threads)
         self._set(self.n_channels, *_merged(self, more))
 
     def __add__(self, other: object) -> ColorHistogram:
         if not isinstance(other, ColorHistogram):
             return NotImplemented
+        _check_sum(self.n_channels, other.n_channels, self.n_pixels + other.n_pixels)
         return ColorHistogram(self.n_channels, *_merged(self, other))
 
     def __eq__(self, other: object) -> bool:
@@ -119,8 +131,6 @@ class ColorHistogram:
             and np.array_equal(self.codes, other.codes)
             and np.array_equal(self.counts, other.counts)
         )
-
-    __hash__ = None  # type: ignore[assignment]  # it can be updated
 
     def __len__(self) -> int:
         """Return the number of distinct colours."""
@@ -147,8 +157,9 @@ class ColorHistogram:
         Parameters
         ----------
         image : array_like of uint8, shape (..., C)
-            Of which every pixel's colour has been counted here; what another one gets isn't defined.
-        color_labels : ndarray, shape (N,)
+            Of which every pixel's colour has been counted here. That isn't checked, and a colour that wasn't may get
+            any label.
+        color_labels : array_like, shape (N,)
             A label for each of `colors`, such as the labels that `kmeans` gives for a histogram.
         engine, n_threads
             As for `from_image`.
@@ -176,87 +187,133 @@ class ColorHistogram:
         points = _checked_image(image)
         if points.n_features != self.n_channels:
             raise ValueError(f"image must have {self.n_channels} channels as the histogram, got {points.n_features}")
-        if np.shape(color_labels) != self.counts.shape:
-            raise ValueError(f"color_labels must have shape {self.counts.shape}, got {np.shape(color_labels)}")
-        kernels = engines.load(engine).histogram
-        labels = np.empty(points.size, color_labels.dtype)
-        if self.n_channels <= TABLE_CHANNELS:
-            table = np.zeros(2 ** (8 * self.n_channels), color_labels.dtype)
-            table[self.codes] = color_labels
-        else:
-            n_parts = np.arange(2**PART_BITS + 1, dtype=np.uint64)
-            starts = np.searchsorted(self.codes, n_parts << np.uint64(8 * self.n_channels - PART_BITS))
-
-        def run(bounds: tuple[int, int]) -> None:
-            pixels, own = points.chunk(*bounds), labels[slice(*bounds)]
-            if self.n_channels <= TABLE_CHANNELS:
-                kernels.look_up(pixels, table, own)
-            else:
-                kernels.search(pixels, self.codes, starts, color_labels, own)
-
+        by_color = np.ascontiguousarray(color_labels)
+        if by_color.shape != self.counts.shape:
+            raise ValueError(f"color_labels must have shape {self.counts.shape}, got {by_color.shape}")
+        find = self._finder(by_color, engines.load(engine).histogram)
+        labels = np.empty(points.size, by_color.dtype)
         with lent_workers(n_threads, points.size) as lent:
-            lent.for_each(run, chunk_bounds(points.size))
+            lent.for_each(lambda bounds: find(points.chunk(*bounds), labels[slice(*bounds)]), chunk_bounds(points.size))
         return labels.reshape(points.shape)
 
+    def _finder(
+        self, by_color: NDArray[Any], kernels: engines.Histogram
+    ) -> Callable[[NDArray[Any], NDArray[Any]], None]:
+        """Return a function of pixels (n, C) and labels (n,) that writes the labels."""
+        if self.n_channels <= TABLE_CHANNELS:
+            table = np.zeros(2 ** (8 * self.n_channels), by_color.dtype)
+            table[self.codes] = by_color
+            return lambda pixels, labels: kernels.look_up(pixels, table, labels)
+        first_codes = np.arange(2**PART_BITS, dtype=np.uint32) << np.uint32(8 * self.n_channels - PART_BITS)
+        starts = np.append(np.searchsorted(self.codes, first_codes), len(self)).astype(np.int64)
+        return lambda pixels, labels: kernels.search(pixels, self.codes, starts, by_color, labels)
+
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the histogram to an .npz file; all of it or nothing.
+        """Write the histogram to a file in NumPy's npz format; all of it or nothing.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file, to which nothing is added; an existing file is replaced.
 
         Raises
         ------
         OSError
-            If the file can't be written. Nothing half-written remains.
+            If the file can't be written. A file that was there before is then as it was.
         """
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, n_channels=np.int64(self.n_channels), codes=self.codes, counts=self.counts)
+        np.savez_compressed(
+            buffer,
+            n_channels=np.array(self.n_channels, FILE_DTYPES["n_channels"]),
+            codes=self.codes.astype(FILE_DTYPES["codes"], copy=False),
+            counts=self.counts.astype(FILE_DTYPES["counts"], copy=False),
+        )
         replace_file(Path(path), buffer.getvalue())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ColorHistogram:
         """Read a histogram that `save` wrote. Nothing is ever unpickled.
 
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file.
+
+        Returns
+        -------
+        ColorHistogram
+
         Raises
         ------
-        FileNotFoundError
-            If there is no such file.
+        OSError
+            If there is no such file, or it can't be read.
         ValueError
             If the file is damaged or holds something else.
         """
         data = Path(path).read_bytes()
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                n_channels, codes, counts = (arrays[name] for name in ("n_channels", "codes", "counts"))
+            arrays = _read_arrays(data)
+            _check_arrays(**arrays)
+        except MemoryError:
+            raise
         except Exception as error:  # a damaged zip file can make its reader raise anything
             raise ValueError(f"{str(path)!r} is not a histogram or is damaged ({error})") from error
-        problem = _problem(n_channels, codes, counts)
-        if problem:
-            raise ValueError(f"{str(path)!r} is not a histogram or is damaged ({problem})")
-        return cls(int(n_channels), codes, counts)
+        codes, counts = arrays["codes"].astype(np.uint32), arrays["counts"].astype(np.int64)
+        return cls(int(arrays["n_channels"]), codes, counts)
 
 
-def _problem(n_channels: NDArray[Any], codes: NDArray[Any], counts: NDArray[Any]) -> str | None:
-    """Say what is wrong with the arrays of a file, if anything is."""
-    if n_channels.shape != () or n_channels.dtype != np.int64 or not 1 <= n_channels <= 4:
-        return "n_channels must be an integer from 1 to 4"
-    if codes.ndim != 1 or codes.dtype != np.uint32 or counts.shape != codes.shape or counts.dtype != np.int64:
-        return "codes and counts must be uint32 and int64 of one shape (N,)"
-    if codes.size == 0 or (codes[1:] <= codes[:-1]).any() or int(codes[-1]) >= 2 ** (8 * int(n_channels)):
-        return "codes must ascend and stay below their limit"
-    return "counts must be positive" if counts.min() < 1 else None
+def _read_arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    """Return the arrays in the content of a file."""
+    if not data.startswith(b"PK"):
+        raise ValueError("it doesn't begin as an npz file does")
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in FILE_DTYPES}
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype != FILE_DTYPES[name]:
+            raise ValueError(f"{name} must be an array of dtype {FILE_DTYPES[name]}")
+    return arrays
+
+
+def _check_arrays(n_channels: NDArray[Any], codes: NDArray[Any], counts: NDArray[Any]) -> None:
+    """Raise a ValueError unless the arrays of a file make a histogram."""
+    if n_channels.shape != () or not 1 <= n_channels <= MAX_CHANNELS:
+        raise ValueError(f"n_channels must be one number from 1 to {MAX_CHANNELS}")
+    if codes.ndim != 1 or codes.size == 0 or counts.shape != codes.shape:
+        raise ValueError(f"codes and counts must have one shape (N,), N > 0, got {codes.shape} and {counts.shape}")
+    if (codes[1:] <= codes[:-1]).any() or int(codes[-1]) >= 2 ** (8 * int(n_channels)):
+        raise ValueError("codes must ascend and stay below 256**n_channels")
+    if counts.min() < 1:
+        raise ValueError(f"counts must be positive, got {counts.min()}")
+    _check_size(counts.sum(dtype=np.float64))  # int64 might overflow
 
 
 def _checked_image(image: ArrayLike) -> Points:
     points = Points(image, "image")
+    shape = points.array.shape
     if points.array.dtype != np.uint8:
         raise TypeError(
-            f"a histogram is of 8-bit colours: image must be uint8, got {points.array.dtype}; "
-            "kmeans clusters other points as they are"
+            f"a histogram is of 8-bit colours: image must be uint8, got {points.array.dtype}; scale it to 0 to 255, "
+            "round it and convert it with astype(np.uint8), or give it to kmeans as it is, which takes any real numbers"
         )
     if points.n_features > MAX_CHANNELS:
-        raise ValueError(f"image must have 1 to 4 channels on its last axis, got shape {points.array.shape}")
+        raise ValueError(
+            f"image must have 1 to {MAX_CHANNELS} channels on its last axis, got shape {shape}; "
+            "for a grey image use image[..., np.newaxis]"
+        )
+    _check_size(points.size)
     return points
 
 
+def _check_size(n_pixels: float) -> None:
+    if n_pixels > MOST_PIXELS:
+        raise ValueError(f"a histogram can count at most 2**45 pixels, got {n_pixels:.0f}")
+
+
+def _check_sum(n_channels: int, other: int, n_pixels: int) -> None:
+    if n_channels != other:
+        raise ValueError(f"histograms must have the same number of channels, got {n_channels} and {other}")
+    _check_size(n_pixels)
+
+
 def _merged(a: ColorHistogram, b: ColorHistogram) -> Counts:
-    if a.n_channels != b.n_channels:
-        raise ValueError(f"histograms must have the same number of channels, got {a.n_channels} and {b.n_channels}")
     return merge([Counts(a.codes, a.counts), Counts(b.codes, b.counts)])

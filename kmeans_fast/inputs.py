@@ -128,13 +128,18 @@ def choose(
     histogram: ColorHistogram | None,
     weights: NDArray[np.float64],
     algorithm: str,
+    is_drawn: bool,
     engine: Engine,
     workers: Workers,
 ) -> Input:
-    """Choose between points and colours: 8-bit points of 1 to 4 features without weights are clustered by colour."""
+    """Choose between points and colours.
+
+    8-bit points of 1 to 4 features without weights are clustered by colour. Even the dense algorithm takes its first
+    centroids from the colours, where they are drawn, so that they are the same.
+    """
     if histogram is not None:
         return ColorInput(histogram, None, False, engine, workers)
-    if has_colors(points, weights):
+    if has_colors(points, weights) and (is_drawn or algorithm != "dense"):
         counted = ColorHistogram.from_image(points.array, engine=engine.name, n_threads=workers.n_threads)
         return ColorInput(counted, points, algorithm == "dense", engine, workers)
     return PointInput(points, weights, engine, workers)

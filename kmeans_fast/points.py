@@ -64,9 +64,9 @@ class Points:
         self.size = math.prod(self.shape)
         self.n_features = self.array.shape[-1]
         if self.size == 0:
-            raise ValueError(f"{name} are empty: shape {self.array.shape}")
+            raise ValueError(f"{name} must not be empty, got shape {self.array.shape}")
         if self.n_features == 0:
-            raise ValueError(f"{name} have no features: shape {self.array.shape}")
+            raise ValueError(f"{name} must have features, got shape {self.array.shape}")
         self._flat = self._flatten()
 
     def _flatten(self) -> NDArray[Any] | None:

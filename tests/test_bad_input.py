@@ -15,9 +15,11 @@ NAN = np.array([[0.0, 1.0], [np.nan, 2.0]])
 @pytest.mark.parametrize(
     ("points", "error", "message"),
     [
-        pytest.param(np.empty((0, 3)), ValueError, "points are empty: shape (0, 3)", id="empty"),
-        pytest.param(np.empty((4, 0, 3)), ValueError, "points are empty: shape (4, 0, 3)", id="empty image"),
-        pytest.param(np.empty((5, 0)), ValueError, "points have no features: shape (5, 0)", id="no features"),
+        pytest.param(np.empty((0, 3)), ValueError, "points must not be empty, got shape (0, 3)", id="empty"),
+        pytest.param(
+            np.empty((4, 0, 3)), ValueError, "points must not be empty, got shape (4, 0, 3)", id="empty image"
+        ),
+        pytest.param(np.empty((5, 0)), ValueError, "points must have features, got shape (5, 0)", id="no features"),
         pytest.param(
             [1, 2, 3], ValueError, "at least 2 axes, with the features on the last one, got shape (3,)", id="1-D"
         ),
@@ -78,7 +80,7 @@ def test_nan_in_the_last_of_many_points_is_found(engine):
         ({"tol": "small"}, TypeError, "tol must be a number, got 'small'"),
         ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
         ({"seed": None}, TypeError, "seed must be an integer, got None"),
-        ({"algorithm": "elkan"}, ValueError, "algorithm must be one of 'auto', 'dense', got 'elkan'"),
+        ({"algorithm": "elkan"}, ValueError, "algorithm must be one of 'auto', 'dense', 'histogram', got 'elkan'"),
         ({"engine": "cuda"}, ValueError, "engine must be one of 'auto', 'numba', 'numpy', got 'cuda'"),
         ({"n_threads": 0}, ValueError, "n_threads must be at least 1, got 0"),
         ({"callback": 3}, TypeError, "callback must be callable or None, got 3"),
@@ -93,6 +95,32 @@ def test_nan_in_the_last_of_many_points_is_found(engine):
 def test_options(options, error, message):
     with pytest.raises(error, match=re.escape(message)):
         kf.kmeans(POINTS, **{"n_clusters": 2, **options})
+
+
+@pytest.mark.parametrize(
+    ("points", "options", "message"),
+    [
+        (POINTS.astype(np.float32), {}, "got float32 with 3 features"),
+        (POINTS.astype(np.uint16), {}, "got uint16 with 3 features"),
+        (np.zeros((9, 5), np.uint8), {}, "got uint8 with 5 features"),
+        (POINTS, {"sample_weight": [1, 2, 3, 4]}, "got uint8 with 3 features and sample_weight"),
+    ],
+)
+def test_histogram_of_what_has_none(points, options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        kf.kmeans(points, 2, algorithm="histogram", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"algorithm": "dense"}, "algorithm must be 'auto' or 'histogram' for a ColorHistogram, got 'dense'"),
+        ({"sample_weight": [1, 1, 1, 1]}, "sample_weight must be None for a ColorHistogram"),
+    ],
+)
+def test_options_that_a_histogram_does_not_take(options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        kf.kmeans(kf.ColorHistogram.from_image(POINTS), 2, **options)
 
 
 def test_unknown_option():
@@ -111,7 +139,7 @@ def test_more_clusters_than_labels_can_hold():
     [
         ([[1, 2]], "centroids must have shape (K, 3), got (1, 2)"),
         ([1, 2, 3], "centroids must have shape (K, 3), got (3,)"),
-        (np.empty((0, 3)), "centroids are empty: shape (0, 3)"),
+        (np.empty((0, 3)), "centroids must not be empty, got shape (0, 3)"),
         ([[0, 0, np.inf]], "centroids must be finite"),
     ],
 )

@@ -14,7 +14,7 @@ import kmeans_fast as kf
 from kmeans_fast.clustering import partition
 from kmeans_fast.points import CHUNK_SIZE
 
-DTYPES = [np.uint8, np.uint16, np.int16, np.float32, np.float64]
+DTYPES = [np.uint16, np.int16, np.float32, np.float64]
 ANSWERS = {}
 WIDENED = [np.bool_, np.int8, np.float16, np.int32, np.uint32, np.int64, np.uint64, ">f4", ">u2"]
 
@@ -67,6 +67,16 @@ def assert_is_textbook(result, points, init, max_iter, tol=0.0, weights=None):
         assert result.inertia == pytest.approx(reference.inertia(flat, centroids, labels, weights), rel=1e-12)
 
 
+@pytest.mark.parametrize("algorithm", ["dense", "histogram"])
+@pytest.mark.parametrize("n_clusters", [1, 2, 7, 64])
+def test_both_algorithms_give_the_textbook_result(small_cat, engine, algorithm, n_clusters):
+    init = spread_points(small_cat.reshape(-1, 3), n_clusters)
+    for max_iter in (1, 2, 3, 12):
+        result = kf.kmeans(small_cat, n_clusters, init=init, max_iter=max_iter, engine=engine, algorithm=algorithm)
+        assert result.algorithm == algorithm
+        assert_is_textbook(result, small_cat, init, max_iter)
+
+
 @pytest.mark.parametrize("dtype", DTYPES + WIDENED, ids=str)
 @pytest.mark.parametrize("n_clusters", [1, 2, 7, 64])
 def test_every_dtype_gives_the_textbook_result(small_cat, engine, dtype, n_clusters):
@@ -80,8 +90,11 @@ def test_every_dtype_gives_the_textbook_result(small_cat, engine, dtype, n_clust
 
 
 @pytest.mark.parametrize("n_clusters", [8, 300])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
-def test_whole_picture_on_any_number_of_threads(cat, engine, dtype, n_clusters):
+@pytest.mark.parametrize(
+    ("dtype", "algorithm"),
+    [(np.uint8, "histogram"), (np.uint8, "dense"), (np.float32, "dense"), (np.float64, "dense")],
+)
+def test_whole_picture_on_any_number_of_threads(cat, engine, dtype, algorithm, n_clusters):
     points = as_dtype(cat, dtype)
     if n_clusters == 300:
         points = points[:230]  # keeps the N×K oracle small, and still makes two chunks
@@ -197,13 +210,29 @@ def test_any_magnitude(engine, scale, offset):
     assert np.array_equal(kf.assign(points, centroids, engine=engine), reference.assign(points, centroids))
 
 
-@pytest.mark.parametrize("engine_init", ["random", "k-means++"])
-def test_draws_are_the_same_on_every_engine_and_thread(cat, engine, engine_init):
-    result = kf.kmeans(cat, 12, init=engine_init, seed=5, max_iter=1, engine=engine, n_threads=3)
-    expected = kf.kmeans(cat, 12, init=engine_init, seed=5, max_iter=1, engine="numpy", n_threads=1)
+@pytest.mark.parametrize("init", ["random", "k-means++"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_draws_are_the_same_on_every_engine_and_thread(cat, engine, init, dtype):
+    points = as_dtype(cat, dtype)
+    options = {"init": init, "max_iter": 1}
+    result = kf.kmeans(points, 12, seed=5, engine=engine, n_threads=3, **options)
+    expected = kf.kmeans(points, 12, seed=5, engine="numpy", n_threads=1, algorithm="dense", **options)
     assert_same_bytes(result.centroids, expected.centroids)
-    other = kf.kmeans(cat, 12, init=engine_init, seed=6, max_iter=1, engine=engine)
+    other = kf.kmeans(points, 12, seed=6, engine=engine, **options)
     assert not np.array_equal(other.centroids, expected.centroids)
+
+
+def test_a_histogram_gives_the_centroids_of_its_picture(cat, engine):
+    histogram = kf.ColorHistogram.from_image(cat[:100])
+    histogram.update(cat[100:])
+    for init in ("random", "k-means++"):
+        of_image = kf.kmeans(cat, 9, init=init, engine=engine)
+        of_colors = kf.kmeans(histogram, 9, init=init, engine=engine)
+        assert_same_bytes(of_colors.centroids, of_image.centroids)
+        assert_same_bytes(of_colors.counts, of_image.counts)
+        assert of_colors.inertia == of_image.inertia
+        assert of_colors.labels.shape == (len(histogram),)
+        assert_same_bytes(histogram.labels_of(cat, of_colors.labels, engine=engine), of_image.labels)
 
 
 def test_n_init_keeps_the_best_run(small_cat, engine):
@@ -261,8 +290,14 @@ def test_small_crowded_arrays(points, data):
     n_clusters = data.draw(st.integers(1, min(len(points), 12)))
     places = data.draw(st.lists(st.integers(0, len(points) - 1), min_size=n_clusters, max_size=n_clusters))
     init = points[places].astype(np.float64)
-    results = [kf.kmeans(points, n_clusters, init=init, max_iter=20, engine=engine) for engine in ("auto", "numpy")]
-    assert_same_bytes(results[0].labels, results[1].labels)
+    results = [
+        kf.kmeans(points, n_clusters, init=init, max_iter=20, engine=engine, algorithm=algorithm)
+        for engine in ("auto", "numpy")
+        for algorithm in ("auto", "dense")
+    ]
+    for result in results[1:]:
+        assert_same_bytes(result.labels, results[0].labels)
+        assert_same_bytes(result.centroids, results[0].centroids)
     if distinct > n_clusters:
         assert_is_textbook(results[0], points, init, 20)
         assert len(np.unique(results[0].centroids, axis=0)) == n_clusters

@@ -22,10 +22,11 @@ def clear_peak():
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
 
-dtype, n_clusters, init, engine = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
+dtype, n_clusters, init, algorithm, engine = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
 # noise of many colours, so that nothing is finished early
 image = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3)).astype(dtype)
-options = dict(init=init, max_iter=3, engine=engine, n_threads=2)
+init = image.reshape(-1, 3)[:n_clusters] if init == "given" else init
+options = dict(init=init, max_iter=3, algorithm=algorithm, engine=engine, n_threads=2)
 kf.kmeans(image[:200], n_clusters, **options)
 clear_peak()
 before = peak()
@@ -34,8 +35,8 @@ print((peak() - before) / 1e6)
 """
 
 
-def bytes_a_pixel(dtype, n_clusters, init, engine):
-    command = [sys.executable, "-c", MEASURE, dtype, str(n_clusters), init, engine]
+def bytes_a_pixel(*arguments):
+    command = [sys.executable, "-c", MEASURE, *map(str, arguments)]
     # glibc would otherwise keep freed arrays, and serve new ones from them unseen
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
     return float(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
@@ -43,15 +44,16 @@ def bytes_a_pixel(dtype, n_clusters, init, engine):
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak from Linux's /proc")
 @pytest.mark.parametrize(
-    ("dtype", "n_clusters", "init", "limit"),
+    ("dtype", "n_clusters", "init", "algorithm", "limit"),
     [
-        ("uint8", 16, "random", 3),  # 1 of labels
-        ("float32", 16, "random", 3),
-        ("float64", 256, "random", 3),
-        ("uint8", 400, "random", 4),  # 2 of labels
-        ("float32", 16, "k-means++", 11),  # and 8 of distances, while seeding
+        ("uint8", 16, "given", "dense", 3),  # 1 of labels
+        ("uint8", 400, "given", "dense", 4),  # 2 of labels
+        ("float32", 16, "random", "auto", 3),
+        ("float64", 256, "random", "auto", 3),
+        ("float32", 16, "k-means++", "auto", 11),  # and 8 of distances, while seeding
+        ("uint8", 256, "random", "histogram", 200),  # noise is the worst case: a million colours, tables all in use
     ],
 )
-def test_bytes_beyond_the_input(engine, dtype, n_clusters, init, limit):
-    measured = bytes_a_pixel(dtype, n_clusters, init, engine)
+def test_bytes_beyond_the_input(engine, dtype, n_clusters, init, algorithm, limit):
+    measured = bytes_a_pixel(dtype, n_clusters, init, algorithm, engine)
     assert 0.9 <= measured < limit  # the labels at least

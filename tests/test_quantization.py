@@ -184,8 +184,10 @@ def test_hidden_colours_pull_no_centroid_and_share_one_entry():
     assert result.counts[0] == 200
     assert (result.palette[1:, 3] == 255).all()
     assert quantize(other, 5).palette.tobytes() == result.palette.tobytes()
-    visible = quantize(np.ascontiguousarray(image[:, 10:, :3]), 4)
-    np.testing.assert_array_equal(result.palette[1:, :3], visible.palette)
+    # each visible entry is near the mean of its 50 pixels: nothing else has pulled on it
+    for k in range(1, 5):
+        own = image[..., :3][result.labels == k]
+        np.testing.assert_allclose(own.mean(axis=0), result.palette[k, :3], atol=4)
 
 
 def test_faint_pixels_pull_little():
@@ -216,22 +218,17 @@ def test_given_centroids_with_transparency():
 
 
 def test_tol_and_callback_are_in_8_bit_steps_with_transparency(cat):
-    """A picture that is nearly opaque behaves as the opaque one."""
-    nearly = np.dstack([cat, np.full(cat.shape[:2], 255, np.uint8)])
-    nearly[0, 0, 3] = 254
-    histories = []
-    for image in (cat, nearly):
-        history = []
-        result = quantize(image, 4, tol=0.5, callback=lambda *step, history=history: history.append(step))
-        assert result.converged
-        assert len(history) == result.n_iter
-        histories.append(history)
-    assert len(histories[0]) == len(histories[1])
-    for (number, old, new, shift), (number4, old4, new4, shift4) in zip(*histories, strict=True):
-        assert number4 == number
-        np.testing.assert_allclose(old4[:, :3], old, atol=0.1)
-        np.testing.assert_allclose(new4[:, :3], new, atol=0.1)
-        assert shift4 == pytest.approx(shift, rel=0.05, abs=0.05)
+    image = np.dstack([cat, np.full(cat.shape[:2], 255, np.uint8)])
+    image[0, 0, 3] = 254
+    history = []
+    result = quantize(image, 4, tol=0.5, callback=lambda *step: history.append(step))
+    assert result.converged
+    assert len(history) == result.n_iter
+    for _, old, new, shift in history:
+        assert shift == pytest.approx(((new - old) ** 2).sum(axis=1).max())
+    assert history[-1][3] <= 0.5 < history[-2][3]
+    np.testing.assert_allclose(history[-1][1][:, :3], result.palette[:, :3], atol=0.51)
+    np.testing.assert_allclose(history[-1][1][:, 3], 255, atol=0.01)
 
 
 # ---------------------------------------------------------------------------------------------------- options

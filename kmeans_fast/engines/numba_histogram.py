@@ -4,7 +4,7 @@ In every signature: pixels (n, C) uint8; `tables` (T, 2**(8·C)) uint32 with an 
 and `marks` (T, 2**(8·C − RUN_BITS)) uint8, not 0 for each run of entries that may hold anything. With one channel there
 is one run, longer than needed. `table` and `table_marks` are a row of those.
 
-Three channels are spelled out: with a loop over channels in the innermost place a pixel took several times as long.
+Three channels, which most pictures have, are spelled out, so that the loop over pixels has no other loop in it.
 """
 
 from typing import Any

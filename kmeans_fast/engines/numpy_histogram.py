@@ -16,7 +16,7 @@ RUN = 2**RUN_BITS
 
 def count(pixels: NDArray[np.uint8], table: NDArray[np.uint32], table_marks: NDArray[np.uint8]) -> None:
     """Add 1 to the entry of each pixel's colour, and mark its run."""
-    codes = encode(pixels).astype(np.intp)  # `at` is fast for indices of this type only
+    codes = encode(pixels).astype(np.intp)  # NumPy's own type of index, so converted once
     np.add.at(table, codes, np.uint32(1))
     table_marks[codes >> RUN_BITS] = 1
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.atomic import replace_file
+from kmeans_fast.atomic import follow_link, replace_file
 
 if TYPE_CHECKING:
     from imageio.plugins.pillow import PillowPlugin
@@ -230,7 +230,7 @@ def check_destination(destination: str | os.PathLike[str], source: str | os.Path
         raise ValueError(f"the output is a PNG, so its name must end in .png, got {path.name!r}")
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "this is a folder; name a file in it", str(path))
-    folder = _followed(path).parent
+    folder = follow_link(path).parent
     if not folder.exists():
         raise FileNotFoundError(errno.ENOENT, "the folder for the output does not exist", str(folder))
     if not folder.is_dir():
@@ -282,13 +282,8 @@ def write_indexed_png(
     """
     check_destination(destination)
     data = _encode_png(palette, labels, icc_profile)
-    replace_file(_followed(Path(destination)), data)
+    replace_file(Path(destination), data)
     return len(data)
-
-
-def _followed(path: Path) -> Path:
-    """Follow a link, so that the file it leads to is replaced and not the link."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _encode_png(palette: NDArray[np.uint8], labels: NDArray[np.integer[Any]], icc_profile: bytes | None) -> bytes:

@@ -1,0 +1,148 @@
+"""The iteration on cells: after every single one, labels and sums are those of the plain comparison."""
+
+import numpy as np
+import pytest
+import reference
+from conftest import locked
+from hypothesis import given
+from hypothesis import strategies as st
+
+import kmeans_fast as kf
+from kmeans_fast import cells, engines
+from kmeans_fast.filtering import HistogramAlgorithm
+from kmeans_fast.threads import workers
+
+
+def colors_of(image):
+    return kf.ColorHistogram.from_image(image)
+
+
+def assert_each_step_is_plain(histogram, steps, engine):
+    """Go from one set of centroids to the next, and compare labels and sums with the textbook's each time."""
+    colors, counts = histogram.colors, histogram.counts
+    with workers(1) as lent:
+        algorithm = HistogramAlgorithm(histogram, len(steps[0]), engines.load(engine), lent)
+        for centroids in steps:
+            sums = algorithm.assign_and_sum(centroids)
+            labels = reference.assign(colors, centroids)
+            assert np.array_equal(algorithm.labels, labels)
+            for f in range(colors.shape[1]):
+                expected = np.bincount(labels, weights=counts * colors[:, f].astype(np.int64), minlength=len(centroids))
+                assert np.array_equal(sums[:, f], expected)
+            assert np.array_equal(sums[:, -1], np.bincount(labels, weights=counts, minlength=len(centroids)))
+
+
+def lloyd_steps(histogram, init, n_steps):
+    """The centroids of successive iterations, by the textbook."""
+    steps = [np.asarray(init, np.float64)]
+    colors, weights = histogram.colors, histogram.counts.astype(np.float64)
+    for _ in range(n_steps - 1):
+        labels = reference.assign(colors, steps[-1])
+        steps.append(reference.update(colors, weights, steps[-1], labels))
+    return steps
+
+
+@pytest.mark.parametrize("n_clusters", [2, 16, 150])
+def test_a_run_on_a_picture(small_cat, engine, n_clusters):
+    histogram = colors_of(small_cat)
+    init = histogram.colors[np.linspace(0, len(histogram) - 1, n_clusters).astype(int)]
+    assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, 40), engine)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
+def test_every_number_of_channels(engine, n_channels):
+    image = np.random.default_rng(n_channels).integers(0, 256, (3000, n_channels), np.uint8) // 3
+    histogram = colors_of(locked(image))
+    init = histogram.colors[:: max(1, len(histogram) // 20)]
+    assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, 15), engine)
+
+
+def test_centroids_on_the_borders_of_cells_and_half_way_between_colours(engine):
+    """Ties by the thousand: a grid of colours, and centroids on its points, edges and faces."""
+    axis = np.arange(0, 64, 4, dtype=np.uint8)
+    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    corners = np.array([[x, y, z] for x in (8, 24, 40) for y in (8, 24, 40) for z in (8, 24, 40)], np.float64)
+    steps = [
+        corners,
+        corners + np.array([2, 0, 0]),
+        corners + 4,
+        corners - 0.5,
+        corners + np.array([0, 0, 1e-9]),
+        corners,
+    ]
+    assert_each_step_is_plain(colors_of(grid), steps, engine)
+
+
+def test_equal_and_nearly_equal_centroids(small_cat, engine):
+    histogram = colors_of(small_cat)
+    base = histogram.colors[::200].astype(np.float64)
+    steps = [np.concatenate([base, base + shift]) for shift in (0, 1e-9, -1e-9, 1e-13, 0, 1e-5)]
+    assert_each_step_is_plain(histogram, steps, engine)
+
+
+def test_one_centroid_far_away(small_cat, engine):
+    histogram = colors_of(small_cat)
+    base = histogram.colors[::100].astype(np.float64)
+    steps = []
+    for distance in (0, 1e3, 1e5, 9e5, 1e9, 1e100, 300, 0):
+        steps.append(base.copy())
+        steps[-1][3] += distance
+    assert_each_step_is_plain(histogram, steps, engine)
+
+
+def test_as_many_centroids_as_colours(engine):
+    image = locked(np.random.default_rng(0).integers(0, 40, (300, 3), np.uint8))
+    histogram = colors_of(image)
+    exact = histogram.colors.astype(np.float64)
+    steps = [exact, exact[::-1].copy(), np.roll(exact, 7, axis=0), exact + 0.25]
+    assert_each_step_is_plain(histogram, steps, engine)
+
+
+def test_more_candidates_than_a_list_holds(engine):
+    """Hundreds of centroids in one cell: no list is kept, and all are compared."""
+    image = locked(np.random.default_rng(1).integers(96, 104, (400, 3), np.uint8))
+    centroids = 96 + 8 * np.random.default_rng(2).random((cells.REGION_CANDIDATES + 90, 3))
+    assert_each_step_is_plain(colors_of(image), [centroids, centroids + 0.1, centroids - 0.1], engine)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 0.01, 1, 50])
+def test_centroids_that_wander(small_cat, engine, scale):
+    """Moves of all sizes, some centroids resting: what the bounds have to survive."""
+    histogram = colors_of(small_cat)
+    generator = np.random.default_rng(5)
+    centroids = histogram.colors[generator.choice(len(histogram), 60, replace=False)].astype(np.float64)
+    steps = [centroids]
+    for _ in range(30):
+        moves = generator.normal(0, scale, centroids.shape) * generator.choice([0, 0, 1, 10], (60, 1))
+        steps.append(steps[-1] + moves)
+    assert_each_step_is_plain(histogram, steps, engine)
+
+
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1), spread=st.sampled_from([2, 9, 40, 256]))
+def test_drawn_walks(data, seed, spread):
+    generator = np.random.default_rng(seed)
+    image = generator.integers(0, spread, (200, 3), np.uint8)
+    n_clusters = data.draw(st.integers(1, 30))
+    half_steps = data.draw(st.booleans())
+    centroids = generator.uniform(0, spread, (n_clusters, 3))
+    steps = []
+    for _ in range(6):
+        centroids = centroids + generator.normal(0, data.draw(st.sampled_from([0, 0.01, 1, 20])), centroids.shape)
+        steps.append(np.round(2 * centroids) / 2 if half_steps else centroids)
+    assert_each_step_is_plain(colors_of(image), steps, "auto")
+
+
+def test_boxes_hold_their_colours(small_cat):
+    histogram = colors_of(small_cat)
+    built = cells.build(histogram.colors, histogram.codes, histogram.counts)
+    starts, centers, halves = built.cells
+    assert starts[0] == 0
+    assert starts[-1] == len(histogram)
+    for i in range(len(starts) - 1):
+        members = histogram.colors[starts[i] : starts[i + 1]]
+        assert len(np.unique(members >> cells.CELL_BITS, axis=0)) == 1
+        assert np.array_equal(members.min(axis=0), (centers - halves)[i, :3])
+        assert np.array_equal(members.max(axis=0), (centers + halves)[i, :3])
+    region_starts = built.regions.starts
+    first_colors = histogram.colors[starts[:-1]][region_starts[:-1]]
+    assert len(np.unique(first_colors >> cells.REGION_BITS, axis=0)) == len(region_starts) - 1
