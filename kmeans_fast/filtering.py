@@ -1,5 +1,7 @@
 """The histogram algorithm: Lloyd's passes over the distinct colours of 8-bit points, whole cells of them at a time."""
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,10 +17,17 @@ from kmeans_fast.threads import Workers
 LARGEST_COORDINATE = 1e6
 
 
+# An iteration after one that looked at this many colours, which takes 2 ms or more, is shared among the workers.
+SHARED_COLORS = 50_000
+# Parts that an iteration is then cut into; the more, the more evenly it is shared.
+N_PARTS = 16
+
+
 class HistogramAlgorithm:
     """The passes of Lloyd's algorithm over a histogram; see `kmeans_fast.lloyd.Algorithm`. Labels are those of colours.
 
-    Iterations run in the calling thread: they are too short to share (0.2 to 5 ms, the scheduler's tick being 4).
+    An iteration that is expected to look at few colours runs in the calling thread: sharing less than some milliseconds
+    of work costs more than it gains, most of all when another process is busy.
 
     Parameters
     ----------
@@ -36,12 +45,15 @@ class HistogramAlgorithm:
 
     def __init__(self, histogram: ColorHistogram, n_clusters: int, engine: Engine, workers: Workers) -> None:
         self._update = engine.cells.update
+        self._workers = workers
         self._dense = DenseAlgorithm(
             Points(histogram.colors), histogram.counts.astype(np.float64), n_clusters, engine, workers
         )
         self.labels = self._dense.labels
         self._cells = cells.build(histogram.colors, histogram.codes, histogram.counts)
         self._n_channels = histogram.n_channels
+        self._all = [(0, len(self._cells.regions.starts) - 1)]
+        self._parts = _even_parts(self._cells)
         self._forget(n_clusters)
 
     def _forget(self, n_clusters: int) -> None:
@@ -53,6 +65,7 @@ class HistogramAlgorithm:
         self._sums[0, :4] = [np.dot(counts, colors[:, f].astype(np.int64)) for f in range(4)]
         self._sums[0, 4] = counts.sum()
         self.labels[:] = 0
+        self._n_compared = len(counts)
 
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every colour."""
@@ -67,7 +80,19 @@ class HistogramAlgorithm:
         padded[:, : self._n_channels] = centroids
         # rounded up, so that no move is ever taken for shorter than it was
         moves = np.sqrt(((padded - self._centroids) ** 2).sum(axis=1)) * (1 + 1e-9)
-        self._update(self._cells, self._bounds, padded, moves, self.labels, self._sums)
+        parts = self._all if self._n_compared < SHARED_COLORS else self._parts
+        corrections = np.zeros((len(parts), *self._sums.shape), np.int64)
+        n_compared = [0] * len(parts)
+
+        def run(i: int) -> None:
+            first, last = parts[i]
+            n_compared[i] = self._update(
+                self._cells, self._bounds, padded, moves, first, last, self.labels, corrections[i]
+            )
+
+        self._workers.for_each(run, range(len(parts)))
+        self._sums += corrections.sum(axis=0)
+        self._n_compared = sum(n_compared)
         self._centroids = padded
 
     def _sum_anew(self, n_clusters: int) -> NDArray[np.int64]:
@@ -91,3 +116,11 @@ class HistogramAlgorithm:
     def farthest_members(self, centroids: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return each cluster's farthest colour and its squared distance, −1 for a cluster without colours."""
         return self._dense.farthest_members(centroids)
+
+
+def _even_parts(structure: cells.Cells) -> list[tuple[int, int]]:
+    """Cut the regions into parts of about as many colours each."""
+    first_colors = structure.cells.starts[structure.regions.starts]
+    edges = np.searchsorted(first_colors, np.linspace(0, first_colors[-1], N_PARTS + 1))
+    distinct = np.unique(edges).tolist()
+    return list(itertools.pairwise(distinct))

@@ -127,10 +127,12 @@ class Cells(Protocol):
         bounds: structure.Bounds,
         centroids: NDArray[Any],
         moves: NDArray[Any],
+        first_region: int,
+        last_region: int,
         labels: NDArray[Any],
-        sums: NDArray[Any],
+        corrections: NDArray[Any],
         /,
-    ) -> None: ...
+    ) -> int: ...
 
 
 @dataclass(frozen=True)

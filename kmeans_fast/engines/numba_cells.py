@@ -44,12 +44,12 @@ REORDER = {"contract", "nnan", "nsz", "reassoc"}
 
 
 @kernel()
-def update(cells, bounds, centroids, moves, labels, sums):
-    """Label every colour and correct the sums.
+def update(cells, bounds, centroids, moves, first_region, last_region, labels, corrections):
+    """Label the colours of some regions; return how many were looked at.
 
     Takes `cells` and `bounds` as in `kmeans_fast.cells`, `centroids` (K, 4) float64, `moves` (K,) float64 with how far
-    each centroid has moved since the last call (or more), and `labels` (N,) and `sums` (K, 5) int64, of channels and
-    counts, which belong to each other.
+    each centroid has moved since the last call (or more), the regions from `first_region` up to `last_region`, and
+    `labels` (N,). Adds to `corrections` (K, 5) int64 by how much the sums of channels and counts change.
     """
     # Unpacked once, and never sliced below: handing on a tuple of arrays or making a view costs more than most cells.
     colors, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves) = cells
@@ -67,7 +67,8 @@ def update(cells, bounds, centroids, moves, labels, sums):
     rows, margins, best, second, nearest, places = _color_space(starts)
     x0, x1, x2, x3 = rows[0], rows[1], rows[2], rows[3]
     fastest = moves.max()
-    for r in range(region_sizes.size):
+    n_compared = 0
+    for r in range(first_region, last_region):
         region_reserve[r] -= moves[region_reference[r]] + fastest
         renewed = region_sizes[r] == 0 or region_reserve[r] <= TINY
         if renewed:
@@ -104,17 +105,18 @@ def update(cells, bounds, centroids, moves, labels, sums):
             n_own = _copy_list(candidates, sizes, c, own) or _copy_list_of(source, n_source, own)
             start, stop = starts[c], starts[c + 1]
             n_doubtful = _find_doubtful(slack, start, stop, drift[c], places) if known else stop - start
+            n_compared += n_doubtful
             if 2 * n_doubtful < stop - start:
                 for j in range(n_doubtful):
                     label, margin = _settle(colors, places[j], own, n_own, centroids)
                     slack[places[j]] = np.float32(drift[c] + margin) * SHRINK
                     if labels[places[j]] != label:
-                        _relabel(colors, counts, places[j], label, labels, sums)
+                        _relabel(colors, counts, places[j], label, labels, corrections)
             elif n_own == 1:
                 for i in range(start, stop):
                     slack[i] = UNLIMITED
                     if labels[i] != own[0]:
-                        _relabel(colors, counts, i, own[0], labels, sums)
+                        _relabel(colors, counts, i, own[0], labels, corrections)
             else:
                 drift[c] = 0.0
                 _gather(centroids, own, n_own, h0, h1, h2, h3)
@@ -129,8 +131,9 @@ def update(cells, bounds, centroids, moves, labels, sums):
                     if not slack[i] > 0:
                         label, slack[i] = _settle(colors, i, own, n_own, centroids)
                     if labels[i] != label:
-                        _relabel(colors, counts, i, label, labels, sums)
+                        _relabel(colors, counts, i, label, labels, corrections)
             least[c] = _least(slack, start, stop)
+    return n_compared
 
 
 @kernel()

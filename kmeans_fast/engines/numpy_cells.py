@@ -22,19 +22,23 @@ def update(
     bounds: Bounds,  # noqa: ARG001 - the compiled engine's
     centroids: NDArray[np.float64],
     moves: NDArray[np.float64],  # noqa: ARG001 - as above
+    first_region: int,
+    last_region: int,
     labels: NDArray[Any],
-    sums: NDArray[np.int64],
-) -> None:
-    """Label every colour and sum anew."""
-    n_cells = len(cells.cells.starts) - 1
+    corrections: NDArray[np.int64],
+) -> int:
+    """Label the colours of some regions; return how many were looked at."""
+    first_cell, last_cell = cells.regions.starts[[first_region, last_region]]
     step = max(1, PAIRS // len(centroids))
-    for first in range(0, n_cells, step):
-        stop = min(first + step, n_cells)
+    for first in range(first_cell, last_cell, step):
+        stop = min(first + step, last_cell)
         candidates = _candidates(cells.cells.centers[first:stop], cells.cells.halves[first:stop], centroids)
-        start, end = cells.cells.starts[first], cells.cells.starts[stop]
+        part = slice(cells.cells.starts[first], cells.cells.starts[stop])
         members = np.diff(cells.cells.starts[first : stop + 1])
-        labels[start:end] = _nearest(cells.colors[start:end], np.repeat(np.arange(stop - first), members), *candidates)
-    _sum(cells, labels, sums)
+        corrections -= _sums(cells, part, labels, len(centroids))
+        labels[part] = _nearest(cells.colors[part], np.repeat(np.arange(stop - first), members), *candidates)
+        corrections += _sums(cells, part, labels, len(centroids))
+    return int(cells.cells.starts[last_cell] - cells.cells.starts[first_cell])
 
 
 def _candidates(
@@ -83,8 +87,11 @@ def _nearest(
     return labels
 
 
-def _sum(cells: Cells, labels: NDArray[Any], sums: NDArray[np.int64]) -> None:
-    """Sum anew. In float64, which is exact up to 2⁵³."""
+def _sums(cells: Cells, part: slice, labels: NDArray[Any], n_clusters: int) -> NDArray[np.int64]:
+    """Sum channels and counts of some colours by cluster. In float64, which is exact up to 2⁵³."""
+    sums = np.zeros((n_clusters, 5), np.int64)
+    counts = cells.counts[part]
     for f in range(5):
-        weights = cells.counts * cells.colors[:, f] if f < 4 else cells.counts
-        sums[:, f] = np.bincount(labels, weights=weights, minlength=len(sums))
+        weights = counts * cells.colors[part, f] if f < 4 else counts
+        sums[:, f] = np.bincount(labels[part], weights=weights, minlength=n_clusters)
+    return sums
