@@ -44,17 +44,18 @@ def assign_and_sum(points: Any, weights: Any, centroids: Any, labels: Any, sums:
     n_features = points.shape[1]
     if n_features <= MAX_FILTERED_FEATURES:
         rows = tuple(np.zeros(BLOCK, np.float32) for _ in range(max(3, n_features)))
-        _filtered_pass(points, weights, centroids, rows, labels, sums)
+        # float32 holds all points but those of float64, so that the difference is rounded once
+        origins = np.empty(BLOCK * n_features, np.float64 if points.dtype == np.float64 else np.float32)
+        _filtered_pass(points, weights, centroids, origins, rows, labels, sums)
     else:
         _plain_pass(points, weights, centroids, labels, sums)
 
 
 @kernel()
-def _filtered_pass(points, weights, centroids, rows, labels, sums):
+def _filtered_pass(points, weights, centroids, origins, rows, labels, sums):
     n_clusters, n_features = centroids.shape
-    origin, directions, norms = _localize(centroids, len(rows))
+    origin, directions, norms = _localize(centroids, origins, len(rows))
     largest_norm = norms[:n_clusters].max()
-    origins = np.empty(BLOCK * n_features)
     for i in range(origins.size):
         origins[i] = origin[i % n_features]
     local = np.empty(origins.size, np.float32)
@@ -78,7 +79,7 @@ def _filtered_pass(points, weights, centroids, rows, labels, sums):
 
 
 @kernel()
-def _localize(centroids, width):
+def _localize(centroids, origins, width):
     """Centroids about their own mean, as the filter wants them: an origin, −2·c by feature, and ‖c‖².
 
     One more centroid than there are, at infinity, evens an odd number for a filter that takes two at a time.
@@ -88,7 +89,7 @@ def _localize(centroids, width):
     norms64 = np.zeros(n_clusters)
     directions = np.zeros((width, n_clusters + 1), np.float32)
     for f in range(n_features):
-        origin[f] = centroids[:, f].mean()
+        origin[f] = origins.dtype.type(centroids[:, f].mean())  # rounded here as it is for the points
         for k in range(n_clusters):
             local = np.float32(centroids[k, f] - origin[f])
             directions[f, k] = np.float32(-2) * local
@@ -108,7 +109,7 @@ def _load(block, origins, local, rows):
     n_points, n_features = block.shape
     flat = block.reshape(n_points * n_features)
     for j in range(flat.size):
-        local[j] = np.float32(np.float64(flat[j]) - origins[j])
+        local[j] = np.float32(origins.dtype.type(flat[j]) - origins[j])
     if n_features == 3:  # a known step lets LLVM shuffle vectors: 0.9 against 1.3 to 2.2 ns a point
         x0, x1, x2 = rows[0], rows[1], rows[2]
         for i in range(n_points):
