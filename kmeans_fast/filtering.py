@@ -15,8 +15,6 @@ from kmeans_fast.threads import Workers
 
 # Beyond this magnitude a centroid's square could leave the range in which the cells' float32 is sound.
 LARGEST_COORDINATE = 1e6
-
-
 # An iteration after one that looked at this many colours, which takes 2 ms or more, is shared among the workers.
 SHARED_COLORS = 50_000
 # Parts that an iteration is then cut into; the more, the more evenly it is shared.
@@ -38,7 +36,7 @@ class HistogramAlgorithm:
     engine : Engine
         Whose kernels to run.
     workers : Workers
-        Who runs the passes that aren't iterations.
+        Who runs them.
     """
 
     name = "histogram"
@@ -52,6 +50,10 @@ class HistogramAlgorithm:
         self.labels = self._dense.labels
         self._cells = cells.build(histogram.colors, histogram.codes, histogram.counts)
         self._n_channels = histogram.n_channels
+        self._summed = [
+            *range(self._n_channels),
+            4,
+        ]  # the columns of the sums that there are channels for, and of counts
         self._all = [(0, len(self._cells.regions.starts) - 1)]
         self._parts = _even_parts(self._cells)
         self._forget(n_clusters)
@@ -70,11 +72,8 @@ class HistogramAlgorithm:
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every colour."""
         if np.abs(centroids).max() > LARGEST_COORDINATE:
-            self._dense.assign(centroids)
-            labels = self.labels.copy()
             self._forget(len(centroids))
-            self.labels[:] = labels
-            self._sums[:] = self._sum_anew(len(centroids))
+            self._sums[:, self._summed] = self._dense.assign_and_sum(centroids)
             return
         padded = np.zeros((len(centroids), 4))
         padded[:, : self._n_channels] = centroids
@@ -95,18 +94,10 @@ class HistogramAlgorithm:
         self._n_compared = sum(n_compared)
         self._centroids = padded
 
-    def _sum_anew(self, n_clusters: int) -> NDArray[np.int64]:
-        sums = np.zeros((n_clusters, 5), np.int64)
-        labels = self.labels.astype(np.intp)
-        for f in range(4):
-            np.add.at(sums[:, f], labels, self._cells.counts * self._cells.colors[:, f].astype(np.int64))
-        np.add.at(sums[:, 4], labels, self._cells.counts)
-        return sums
-
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Label every colour; return the sums of each cluster's pixels, and in the last column their number."""
         self.assign(centroids)
-        return self._sums[:, [*range(self._n_channels), 4]].astype(np.float64)
+        return self._sums[:, self._summed].astype(np.float64)
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
         """Measure the clusters that the labels describe, in pixels."""

@@ -76,9 +76,6 @@ class Points:
         except ValueError:  # the strides don't allow it
             return None
 
-    def __len__(self) -> int:
-        return self.size
-
     def chunk(self, start: int, stop: int) -> NDArray[Any]:
         """Return points `start` to `stop` as a read-only C-contiguous (stop − start, D) array of `self.dtype`."""
         if self._flat is not None:

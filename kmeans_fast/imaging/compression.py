@@ -139,7 +139,7 @@ def compress(
     with _timed(seconds, "read"):
         picture = files.read_picture(source)
     with _timed(seconds, "count"):
-        colors_before = count_colors(picture.pixels)
+        colors_before = count_colors(picture.pixels, engine=engine, n_threads=n_threads)
     with _timed(seconds, "cluster"):
         quantized = quantize(
             picture.pixels,

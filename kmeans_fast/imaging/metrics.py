@@ -11,8 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-# Pixels turned into table indices at a time: 1 MB of indices, whatever the size of the picture.
-_BLOCK = 2**18
+from kmeans_fast.histogram import ColorHistogram
 
 
 def psnr(mse: float, n_channels: int) -> float:
@@ -35,30 +34,23 @@ def psnr(mse: float, n_channels: int) -> float:
     return math.inf if mse == 0 else 10 * math.log10(255**2 * n_channels / mse)
 
 
-def count_colors(image: NDArray[np.uint8]) -> int:
+def count_colors(image: NDArray[np.uint8], *, engine: str = "auto", n_threads: int | None = None) -> int:
     """Count the distinct colours of a uint8 image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
 
-    All fully transparent pixels count as one colour. Extra memory is 17 MB at most; for RGBA 4 bytes a pixel and more,
-    as those are sorted.
+    All fully transparent pixels count as one colour. Parameters and memory as for `ColorHistogram.from_image`; for RGBA
+    4 bytes a visible pixel more.
 
     Examples
     --------
     >>> count_colors(np.array([[[255, 0, 0], [0, 0, 255], [255, 0, 0]]], np.uint8))
     2
     """
-    if image.ndim == 2 or image.shape[2] == 1:
-        return int(np.count_nonzero(np.bincount(image.reshape(-1), minlength=256)))
-    if image.shape[2] == 4:
-        return _count_rgba(image)
-    seen = np.zeros(2**24, np.bool_)
-    n_rows = max(1, _BLOCK // image.shape[1])
-    for start in range(0, image.shape[0], n_rows):
-        rows = image[start : start + n_rows].astype(np.uint32)
-        seen[rows[..., 0] << 16 | rows[..., 1] << 8 | rows[..., 2]] = True
-    return int(np.count_nonzero(seen))
-
-
-def _count_rgba(image: NDArray[np.uint8]) -> int:
-    codes = np.ascontiguousarray(image).view(np.uint32)[..., 0]
-    visible = image[..., 3] > 0
-    return len(np.unique(codes[visible])) + int(not visible.all())
+    pixels = image[..., np.newaxis] if image.ndim == 2 else image
+    n_hidden = 0
+    if pixels.shape[2] == 4:
+        visible = pixels[..., 3] > 0
+        n_hidden = int(not visible.all())
+        pixels = pixels[visible]
+    if pixels.size == 0:
+        return n_hidden
+    return n_hidden + len(ColorHistogram.from_image(pixels, engine=engine, n_threads=n_threads))
