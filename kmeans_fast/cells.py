@@ -68,26 +68,20 @@ class Lists(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What is known from earlier iterations: a label holds as long as the drift of the cell is below the slack.
+    """What is known from earlier iterations.
 
     Attributes
     ----------
     cells, regions : Lists
         Candidates of each cell, taken from those of its region, and of each region.
-    drift : ndarray of float64, shape (M,)
-        How far the two fastest candidates of a cell have moved, summed over the iterations since its colours were last
-        compared with all candidates: no two can have come closer to each other's colours by more.
-    least : ndarray of float32, shape (M,)
-        The least slack of a cell's colours.
-    slack : ndarray of float32, shape (N,)
-        Drift of the cell at which a colour's second nearest candidate might become its nearest.
+    lead : ndarray of float32, shape (M,)
+        By how much, at least, every colour of a cell is nearer to its owner than to any other centroid, in squared
+        distances. Labels hold as long as this is positive.
     """
 
     cells: Lists
     regions: Lists
-    drift: NDArray[np.float64]
-    least: NDArray[np.float32]
-    slack: NDArray[np.float32]
+    lead: NDArray[np.float32]
 
 
 class Cells(NamedTuple):
@@ -150,9 +144,7 @@ def no_bounds(cells: Cells, n_clusters: int) -> Bounds:
     return Bounds(
         _no_lists(n_cells, min(n_clusters + 1, CELL_CANDIDATES)),
         _no_lists(len(cells.regions.starts) - 1, min(n_clusters + 1, REGION_CANDIDATES)),
-        np.zeros(n_cells),
         np.zeros(n_cells, np.float32),
-        np.zeros(len(cells.colors), np.float32),
     )
 
 

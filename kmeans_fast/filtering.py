@@ -77,8 +77,6 @@ class HistogramAlgorithm:
             return
         padded = np.zeros((len(centroids), 4))
         padded[:, : self._n_channels] = centroids
-        # rounded up, so that no move is ever taken for shorter than it was
-        moves = np.sqrt(((padded - self._centroids) ** 2).sum(axis=1)) * (1 + 1e-9)
         parts = self._all if self._n_compared < SHARED_COLORS else self._parts
         corrections = np.zeros((len(parts), *self._sums.shape), np.int64)
         n_compared = [0] * len(parts)
@@ -86,7 +84,7 @@ class HistogramAlgorithm:
         def run(i: int) -> None:
             first, last = parts[i]
             n_compared[i] = self._update(
-                self._cells, self._bounds, padded, moves, first, last, self.labels, corrections[i]
+                self._cells, self._bounds, self._centroids, padded, first, last, self.labels, corrections[i]
             )
 
         self._workers.for_each(run, range(len(parts)))

@@ -2,20 +2,25 @@
 
 `update` brings labels and sums from one set of centroids to the next. A region's list of candidates is made from all
 centroids, a cell's from its region's, and both are kept while the centroids' moves have not used up what they have in
-reserve. A colour is looked at again once its cell's drift reaches its slack. Sums are integers, corrected where a label
-changes, so they stay exact.
+reserve, as in [1]_. A cell's colours are compared with its candidates when the lead of their owners over all others
+may be lost. Sums are integers, corrected where a label changes, so they stay exact.
 
-The bounds are those of Hamerly and of Elkan [1]_ [2]_, for a cell and its few candidates instead of a point and all
-centroids: if the second nearest centroid is farther than the nearest by m, and the two have moved by a and b since, the
-order still holds while a + b < m. All is rounded to the safe side: differences are made smaller by more than float32
-arithmetic can be wrong (see `_filter_block` in `numba_dense` for that proof; here u·R² gets a factor of 64), and TINY
-covers what float64 may lose in a million subtractions. What can't be decided like that is settled in float64, in the
-textbook's order, with ties to the lowest index.
+How much of its lead a cell may lose is bounded by more than the length of the moves. Let o be the middle of the box
+around its colours, h half its size, and x one of them. When a centroid c moves by d, its squared distance to x grows by
+
+    ‖x−c−d‖² − ‖x−c‖² = d·(2c + d) − 2 o·d − 2 (x−o)·d,
+
+of which the first two terms are known and the last is at most 2 Σ h·|d|. The lead of owner a over rival b shrinks at
+most by a's growth plus that bound, less b's growth plus that bound: a cell whose centroids go the same way, or away
+from the border between them, sleeps on.
+
+All is rounded to the safe side. float32 has u = 2⁻²⁴; sums and products of a few terms are wrong by a few u of the
+squares they are made of, and are taken for better or worse by at least 16 u. What float32 can't decide is settled in
+float64, in the textbook's order, with ties to the lowest index.
 
 References
 ----------
-.. [1] G. Hamerly, "Making k-means even faster", SDM 2010.
-.. [2] C. Elkan, "Using the triangle inequality to accelerate k-means", ICML 2003.
+.. [1] C. Elkan, "Using the triangle inequality to accelerate k-means", ICML 2003.
 """
 
 import math
@@ -30,148 +35,160 @@ from kmeans_fast.engines.numba_jit import kernel
 CELL_SKIN = np.float32(1.0)
 REGION_SKIN = np.float32(8.0)
 
-# Relative errors of float32, with a factor to spare: of squared distances, and of their square roots and quotients.
+# 64 u and 32 u: the error of squared distances and of growths, relative to the squares, with a factor to spare.
 SQUARED_ERROR = np.float32(2.0**-18)
+GROWTH_ERROR = 2.0**-19
+# For the handful of roundings of a quotient, a root or a difference.
 SHRINK = np.float32(1 - 1e-5)
+# What float64 may lose in a million subtractions.
 TINY = 2e-5
 # A lead in squared distance below which float32's subnormal numbers might be involved.
 SMALLEST_LEAD = np.float32(1e-12)
 UNLIMITED = np.float32(1e9)
+FAR = np.float32(1e30)
+
+# Colours are compared a stretch at a time, in rows of one array: at fixed distances in it, LLVM knows without checks
+# that they don't overlap. 16 more than the stretch, so that rows aren't a whole number of pages apart.
+STRETCH = 512
+ROW = STRETCH + 16
+X0, X1, X2, X3, BEST, SECOND, NEAREST, OWNER = (i * ROW for i in range(8))
+LEAD = X0  # written when the channels have been read
 LANES = 16
+# Candidates that are compared in one pass over a stretch.
+GROUP = 4
 
 # LLVM may reorder minima and drop NaN checks; there is no NaN, and no sum whose order would matter.
 REORDER = {"contract", "nnan", "nsz", "reassoc"}
+FILTER = {"contract", "nnan", "nsz"}
 
 
 @kernel()
-def update(cells, bounds, centroids, moves, first_region, last_region, labels, corrections):
+def update(cells, bounds, before, centroids, first_region, last_region, labels, corrections):
     """Label the colours of some regions; return how many were looked at.
 
-    Takes `cells` and `bounds` as in `kmeans_fast.cells`, `centroids` (K, 4) float64, `moves` (K,) float64 with how far
-    each centroid has moved since the last call (or more), the regions from `first_region` up to `last_region`, and
-    `labels` (N,). Adds to `corrections` (K, 5) int64 by how much the sums of channels and counts change.
+    Takes `cells` and `bounds` as in `kmeans_fast.cells`, `before` and `centroids` (K, 4) float64, the centroids of the
+    last call and of this one, the regions from `first_region` up to `last_region`, and `labels` (N,). Adds to
+    `corrections` (K, 5) int64 by how much the sums of channels and counts change.
     """
-    # Unpacked once, and never sliced below: handing on a tuple of arrays or making a view costs more than most cells.
+    # Unpacked once, and hardly sliced below: handing on a tuple of arrays or making a view costs as much as a cell.
     colors, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves) = cells
-    cell_lists, region_lists, drift, least, slack = bounds
+    cell_lists, region_lists, lead = bounds
     candidates, sizes, reference, reserve = cell_lists
     region_candidates, region_sizes, region_reference, region_reserve = region_lists
-    n_clusters = centroids.shape[0]
-    columns = np.ascontiguousarray(centroids.T)
-    k0, k1, k2, k3 = columns[0], columns[1], columns[2], columns[3]
-    local, gathered, norms, values, source, own, chosen = _centroid_space(n_clusters)
-    c0, c1, c2, c3 = local[0], local[1], local[2], local[3]
-    g0, g1, g2, g3 = gathered[0], gathered[1], gathered[2], gathered[3]
-    h0, h1, h2, h3 = gathered[4], gathered[5], gathered[6], gathered[7]
     r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
-    rows, margins, best, second, nearest, places = _color_space(starts)
-    x0, x1, x2, x3 = rows[0], rows[1], rows[2], rows[3]
+    n_clusters = centroids.shape[0]
+    steps, pad, moves = _find_steps(before, centroids)
     fastest = moves.max()
+    everyone = np.arange(n_clusters).astype(np.int32)
+    k0, k1, k2, k3 = _new_rows(n_clusters)
+    g0, g1, g2, g3 = _new_rows(n_clusters)
+    norms, reserves = np.zeros(n_clusters, np.float32), np.zeros(n_clusters, np.float32)
+    table = np.zeros((n_clusters + GROUP, 8), np.float32)
+    source, chosen = np.empty(n_clusters, np.int32), np.empty(n_clusters + 1, np.int32)
+    room = np.zeros(8 * ROW, np.float32)
+    _gather(centroids, everyone, n_clusters, k0, k1, k2, k3)
     n_compared = 0
     for r in range(first_region, last_region):
         region_reserve[r] -= moves[region_reference[r]] + fastest
         renewed = region_sizes[r] == 0 or region_reserve[r] <= TINY
         if renewed:
-            n_source = _copy_all(n_clusters, source)
             region_reference[r], region_reserve[r], n_chosen = _choose(
-                k0, k1, k2, k3, source, n_source, region_centers, region_halves, r, REGION_SKIN,
-                c0, c1, c2, c3, norms, values, chosen,
+                k0, k1, k2, k3, everyone, n_clusters, region_centers, region_halves, r, REGION_SKIN,
+                norms, reserves, chosen,
             )  # fmt: skip
             region_sizes[r] = _keep(chosen, n_chosen, region_candidates, r)
-        n_source = _copy_list(region_candidates, region_sizes, r, source) or _copy_all(n_clusters, source)
-        fastest_here = _fastest(moves, source, n_source)
-        if not renewed and fastest_here == 0:
-            continue
-        is_gathered = False
+        fastest_here = _fastest(moves, region_candidates, region_sizes, r)
+        n_source = 0
         for c in range(region_starts[r], region_starts[r + 1]):
-            drift[c] += _two_fastest(moves, candidates, sizes, c)
+            if sizes[c] > 1:
+                lead[c] = _shorten(lead[c], candidates, sizes, centers, halves, c, steps, pad)
             reserve[c] -= moves[reference[c]] + fastest_here
-            known = sizes[c] > 0
             # A cell's list must stay a part of its region's: what left that must not come back unnoticed.
-            holds = known and reserve[c] > TINY and not renewed
-            if not holds:
-                if not is_gathered:
-                    _gather(centroids, source, n_source, g0, g1, g2, g3)
-                    is_gathered = True
-                reference[c], reserve[c], n_chosen = _choose(
-                    g0, g1, g2, g3, source, n_source, centers, halves, c, CELL_SKIN,
-                    c0, c1, c2, c3, norms, values, chosen,
-                )  # fmt: skip
-                # A list without a new member leaves what is known of the colours as it is.
-                known = n_chosen > 1 and _includes(candidates, sizes, c, chosen, n_chosen)
-                sizes[c] = _keep(chosen, n_chosen, candidates, c)
-            if known and drift[c] + TINY < least[c]:
+            holds = sizes[c] > 0 and reserve[c] > TINY and not renewed
+            if holds and lead[c] > 0:
                 continue
-            n_own = _copy_list(candidates, sizes, c, own) or _copy_list_of(source, n_source, own)
-            start, stop = starts[c], starts[c + 1]
-            n_doubtful = _find_doubtful(slack, start, stop, drift[c], places) if known else stop - start
-            n_compared += n_doubtful
-            if 2 * n_doubtful < stop - start:
-                for j in range(n_doubtful):
-                    label, margin = _settle(colors, places[j], own, n_own, centroids)
-                    slack[places[j]] = np.float32(drift[c] + margin) * SHRINK
-                    if labels[places[j]] != label:
-                        _relabel(colors, counts, places[j], label, labels, corrections)
-            elif n_own == 1:
-                for i in range(start, stop):
-                    slack[i] = UNLIMITED
-                    if labels[i] != own[0]:
-                        _relabel(colors, counts, i, own[0], labels, corrections)
+            if holds:
+                n_own = _copy_list(candidates, sizes, c, chosen)
             else:
-                drift[c] = 0.0
-                _gather(centroids, own, n_own, h0, h1, h2, h3)
-                _localize(h0, h1, h2, h3, n_own, centers, c, c0, c1, c2, c3, norms)
-                n = _load(r0, r1, r2, r3, start, stop, centers, c, x0, x1, x2, x3)
-                _scan(x0, x1, x2, x3, n, c0, c1, c2, c3, norms, own, n_own, best, second, nearest)
-                _find_margins(x0, x1, x2, x3, n, norms, n_own, best, second, margins)
-                n_places = _find_changed(nearest, margins, labels, slack, start, stop, places)
-                for j in range(n_places):
-                    i = places[j]
-                    label = nearest[i - start]
-                    if not slack[i] > 0:
-                        label, slack[i] = _settle(colors, i, own, n_own, centroids)
-                    if labels[i] != label:
-                        _relabel(colors, counts, i, label, labels, corrections)
-            least[c] = _least(slack, start, stop)
+                if n_source == 0:
+                    n_source = _copy_list(region_candidates, region_sizes, r, source) or _copy(everyone, source)
+                    _gather(centroids, source, n_source, g0, g1, g2, g3)
+                reference[c], reserve[c], n_own = _choose(
+                    g0, g1, g2, g3, source, n_source, centers, halves, c, CELL_SKIN, norms, reserves, chosen
+                )
+                # A list without a new member leaves what is known of the colours as it is.
+                known = lead[c] > 0 and _includes(candidates, sizes, c, chosen, n_own)
+                sizes[c] = _keep(chosen, n_own, candidates, c)
+                if known:
+                    continue
+            if n_own == 1:
+                lead[c] = UNLIMITED
+                for i in range(starts[c], starts[c + 1]):
+                    if labels[i] != chosen[0]:
+                        _relabel(colors, counts, i, chosen[0], labels, corrections)
+                continue
+            limit = _localize(centroids, chosen, n_own, centers, halves, c, table)
+            least = UNLIMITED
+            for start in range(starts[c], starts[c + 1], STRETCH):
+                n = min(starts[c + 1] - start, STRETCH)
+                n_lanes = (n + LANES - 1) // LANES * LANES
+                n_there = min(n_lanes, labels.size - start)
+                _load(r0, start, n_there, centers[c, 0], room, X0)
+                _load(r1, start, n_there, centers[c, 1], room, X1)
+                _load(r2, start, n_there, centers[c, 2], room, X2)
+                _load(r3, start, n_there, centers[c, 3], room, X3)
+                _load(labels, start, n_there, np.float32(0), room, OWNER)
+                _compare(room, n_lanes, n_own, table)
+                _ignore(room, n, n_lanes)
+                _find_leads(room, n_lanes)
+                least_here = _least_lead(room, n_lanes)
+                if least_here <= limit:
+                    for i in range(n):
+                        if room[LEAD + i] <= limit:
+                            label = np.int32(room[NEAREST + i])
+                            if room[SECOND + i] - room[BEST + i] <= limit:
+                                label = _settle(colors, start + i, chosen, n_own, centroids)
+                            if labels[start + i] != label:
+                                _relabel(colors, counts, start + i, label, labels, corrections)
+                    _find_new_leads(room, n_lanes)
+                    least_here = _least_lead(room, n_lanes)
+                least = min(least, least_here)
+            # With more candidates than a list holds, all are compared again each time.
+            lead[c] = (least - limit) * SHRINK if sizes[c] > 0 else np.float32(0)
+            n_compared += starts[c + 1] - starts[c]
     return n_compared
 
 
 @kernel()
-def _centroid_space(n_clusters):
-    """Coordinates of centroids by channel, about a center and, twice, as they are; norms, reserves; three lists."""
-    return (
-        np.zeros((4, n_clusters + 1), np.float32),
-        np.zeros((8, n_clusters + 1)),
-        np.zeros(n_clusters + 1, np.float32),
-        np.zeros(n_clusters + 1, np.float32),
-        np.zeros(n_clusters + 1, np.int32),
-        np.zeros(n_clusters + 1, np.int32),
-        np.zeros(n_clusters + 1, np.int32),
-    )
+def _new_rows(n):
+    return np.zeros(n, np.float32), np.zeros(n, np.float32), np.zeros(n, np.float32), np.zeros(n, np.float32)
 
 
 @kernel()
-def _color_space(starts):
-    """Room for the largest cell: colours by channel, margins, best, second, nearest, places."""
-    n = 0
-    for c in range(starts.size - 1):
-        n = max(n, starts[c + 1] - starts[c])
-    n += LANES
-    return (
-        np.zeros((4, n), np.float32),
-        np.zeros(n, np.float32),
-        np.zeros(n, np.float32),
-        np.zeros(n, np.float32),
-        np.zeros(n, np.int32),
-        np.zeros(n, np.int64),
-    )
+def _find_steps(before, now):
+    """Return how each centroid moved: (K, 5) with d and d·(2c + d); a bound of rounding; and the lengths, or more."""
+    steps = np.zeros((now.shape[0], 8), np.float32)  # 8: a row is one vector
+    moves = np.zeros(now.shape[0])
+    scale = 512.0
+    for k in range(now.shape[0]):
+        square = growth = 0.0
+        for f in range(4):
+            step, total = now[k, f] - before[k, f], now[k, f] + before[k, f]
+            steps[k, f] = step
+            square += step * step
+            growth += step * total
+            scale = max(scale, abs(total))
+        steps[k, 4] = growth
+        moves[k] = math.sqrt(square) * (1 + 1e-9)
+    return steps, np.float32(GROWTH_ERROR * scale), moves
 
 
 @kernel()
-def _copy_all(n_clusters, target):
-    for k in range(n_clusters):
-        target[k] = k
-    return n_clusters
+def _gather(centroids, source, n_source, g0, g1, g2, g3):
+    """Write the coordinates of the centroids in `source` side by side."""
+    for j in range(n_source):
+        k = np.uintp(source[j])
+        g0[j], g1[j], g2[j], g3[j] = centroids[k, 0], centroids[k, 1], centroids[k, 2], centroids[k, 3]
 
 
 @kernel()
@@ -182,45 +199,10 @@ def _copy_list(lists, sizes, i, target):
 
 
 @kernel()
-def _copy_list_of(source, n_source, target):
-    for j in range(n_source):
-        target[j] = source[j]
-    return n_source
-
-
-@kernel()
-def _fastest(moves, source, n_source):
-    fastest = 0.0
-    for j in range(n_source):
-        fastest = max(fastest, moves[source[j]])
-    return fastest
-
-
-@kernel()
-def _two_fastest(moves, lists, sizes, i):
-    """Sum of the two largest moves."""
-    first = second = 0.0
-    for j in range(sizes[i]):
-        move = moves[lists[i, j]]
-        second = max(second, min(move, first))
-        first = max(first, move)
-    return first + second
-
-
-@kernel()
-def _choose(k0, k1, k2, k3, source, n_source, centers, halves, i, skin, c0, c1, c2, c3, norms, reserves, chosen):
-    """Choose the candidates of box i from those in `source`.
-
-    Returns the one nearest to the center, the reserve of the others, and the number that were written to `chosen`.
-    """
-    _localize(k0, k1, k2, k3, n_source, centers, i, c0, c1, c2, c3, norms)
-    nearest = _place_of_least(norms, n_source)
-    _find_reserves(c0, c1, c2, c3, norms, nearest, n_source, halves, i, reserves)
-    n_chosen = 0
-    for j in range(n_source):
-        chosen[n_chosen] = source[j]
-        n_chosen += reserves[j] <= skin
-    return source[nearest], np.float64(_least_above(reserves, n_source, skin)), n_chosen
+def _copy(values, target):
+    for j in range(values.size):
+        target[j] = values[j]
+    return values.size
 
 
 @kernel()
@@ -245,115 +227,234 @@ def _includes(lists, sizes, i, new, n_new):
     return True
 
 
-@kernel(fastmath={"contract"})
-def _localize(k0, k1, k2, k3, n, centers, i, c0, c1, c2, c3, norms):
-    """Write the coordinates of centroids about a center, and their squared norms.
+@kernel()
+def _fastest(moves, lists, sizes, i):
+    fastest = 0.0
+    for j in range(sizes[i]):
+        fastest = max(fastest, moves[lists[i, j]])
+    return fastest if sizes[i] > 0 else moves.max()
 
-    One more, infinitely far away, evens an odd number for `_scan`.
+
+@kernel(fastmath=FILTER)
+def _shorten(lead, lists, sizes, centers, halves, i, steps, pad):
+    """Return what is left, at least, of the lead of box i's owners after a step of the centroids.
+
+    `pad` times Σ |d| covers the rounding of o·d and d·(2c + d), whose terms are less than 2⁹, or twice a coordinate,
+    times |d|.
     """
-    o0, o1 = np.float64(centers[i, 0]), np.float64(centers[i, 1])
-    o2, o3 = np.float64(centers[i, 2]), np.float64(centers[i, 3])
-    for j in range(n):
-        c0[j], c1[j] = np.float32(k0[j] - o0), np.float32(k1[j] - o1)
-        c2[j], c3[j] = np.float32(k2[j] - o2), np.float32(k3[j] - o3)
-    for j in range(n):
-        norms[j] = c0[j] * c0[j] + c1[j] * c1[j] + c2[j] * c2[j] + c3[j] * c3[j]
-    norms[n] = np.inf
+    two = np.float32(2)
+    o0, o1, o2, o3 = two * centers[i, 0], two * centers[i, 1], two * centers[i, 2], two * centers[i, 3]
+    h0, h1 = two * halves[i, 0] + pad, two * halves[i, 1] + pad
+    h2, h3 = two * halves[i, 2] + pad, two * halves[i, 3] + pad
+    loss = most_grown = most_shrunk = -UNLIMITED
+    for j in range(sizes[i]):
+        k = np.uintp(lists[i, j])
+        d0, d1, d2, d3 = steps[k, 0], steps[k, 1], steps[k, 2], steps[k, 3]
+        growth = steps[k, 4] - (o0 * d0 + o1 * d1 + o2 * d2 + o3 * d3)
+        spread = h0 * abs(d0) + h1 * abs(d1) + h2 * abs(d2) + h3 * abs(d3)
+        grown, shrunk = spread + growth, spread - growth
+        loss = max(loss, max(grown + most_shrunk, shrunk + most_grown))
+        most_grown, most_shrunk = max(most_grown, grown), max(most_shrunk, shrunk)
+    return (lead - loss - np.float32(1e-6) * (abs(most_grown) + abs(most_shrunk))) * SHRINK
 
 
 @kernel()
-def _gather(centroids, source, n_source, g0, g1, g2, g3):
-    """Write the coordinates of the centroids in `source` side by side."""
-    for j in range(n_source):
-        k = np.uintp(source[j])
-        g0[j], g1[j], g2[j], g3[j] = centroids[k, 0], centroids[k, 1], centroids[k, 2], centroids[k, 3]
+def _choose(g0, g1, g2, g3, source, n_source, centers, halves, i, skin, norms, reserves, chosen):
+    """Choose the candidates of box i from those in `source`.
 
-
-@kernel(fastmath=REORDER)
-def _place_of_least(values, n):
-    least = values[0]
-    for j in range(n):
-        least = min(least, values[j])
-    place = 0
-    while values[place] > least:
-        place += 1
-    return place
-
-
-@kernel(fastmath=REORDER)
-def _find_reserves(c0, c1, c2, c3, norms, nearest, n, halves, i, reserves):
-    """Write how much farther than the nearest each centroid is, at least, from any point of a box about the origin.
-
-    For centroids z and c, ‖x−c‖² − ‖x−z‖² is linear in x and least at a corner: ‖c‖² − ‖z‖² − 2 Σ |c−z|·half. Divided
-    by the most that ‖x−c‖ + ‖x−z‖ can be, it is a lower bound of the difference of the distances.
+    Returns the one nearest to the center, the reserve of the others, and the number that were written to `chosen`.
     """
-    z0, z1, z2, z3 = c0[nearest], c1[nearest], c2[nearest], c3[nearest]
-    h0, h1, h2, h3 = halves[i, 0], halves[i, 1], halves[i, 2], halves[i, 3]
+    least = _find_norms(g0, g1, g2, g3, n_source, centers[i, 0], centers[i, 1], centers[i, 2], centers[i, 3], norms)
+    nearest = 0
+    while norms[nearest] > least:
+        nearest += 1
+    reserve = _find_reserves(
+        g0, g1, g2, g3, n_source, nearest, halves[i, 0], halves[i, 1], halves[i, 2], halves[i, 3], skin, norms, reserves
+    )
+    n_chosen = 0
+    for j in range(n_source):
+        chosen[n_chosen] = source[j]
+        n_chosen += reserves[j] <= skin
+    return source[nearest], np.float64(reserve), n_chosen
+
+
+@kernel(fastmath=REORDER)
+def _find_norms(g0, g1, g2, g3, n, o0, o1, o2, o3, norms):
+    """Write the squared distances from a center; return the least."""
+    least = np.float32(np.inf)
+    for j in range(n):
+        d0, d1, d2, d3 = g0[j] - o0, g1[j] - o1, g2[j] - o2, g3[j] - o3
+        norm = d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
+        norms[j] = norm
+        least = min(least, norm)
+    return least
+
+
+@kernel(fastmath=REORDER)
+def _find_reserves(g0, g1, g2, g3, n, nearest, h0, h1, h2, h3, skin, norms, reserves):
+    """Write how much farther than the nearest each centroid is, at least, from any point of a box about the center.
+
+    For centroids z and c, ‖x−c‖² − ‖x−z‖² is linear in x and least at a corner: ‖c‖² − ‖z‖² − 2 Σ |c−z|·h about the
+    center. Divided by the most that ‖x−c‖ + ‖x−z‖ can be, it is a lower bound of the difference of the distances.
+    Returns the least that is above the skin. Rounding coordinates below 2⁸ (or else far from all others) to float32
+    moves them by 2⁻¹⁷, and the lead by less than 0.03, which is SQUARED_ERROR times 8192.
+    """
+    z0, z1, z2, z3 = g0[nearest], g1[nearest], g2[nearest], g3[nearest]
     square = h0 * h0 + h1 * h1 + h2 * h2 + h3 * h3
     norm = norms[nearest]
     span = np.float32(math.sqrt(norm)) + np.float32(2) * np.float32(math.sqrt(square))
-    offset = norm + SQUARED_ERROR * (norm + square)
+    offset = norm + SQUARED_ERROR * (norm + square + np.float32(8192))
     keep = np.float32(1) - SQUARED_ERROR
-    for j in range(n):
-        corner = abs(c0[j] - z0) * h0 + abs(c1[j] - z1) * h1
-        corner += abs(c2[j] - z2) * h2 + abs(c3[j] - z3) * h3
-        lead = norms[j] * keep - offset - np.float32(2) * corner
-        reserves[j] = SHRINK * lead / (np.float32(math.sqrt(norms[j])) + span)
-    reserves[nearest] = np.float32(-1)
-
-
-@kernel(fastmath=REORDER)
-def _least_above(values, n, limit):
     least = UNLIMITED
     for j in range(n):
-        least = min(least, values[j] if values[j] > limit else UNLIMITED)
+        corner = abs(g0[j] - z0) * h0 + abs(g1[j] - z1) * h1 + abs(g2[j] - z2) * h2 + abs(g3[j] - z3) * h3
+        surplus = norms[j] * keep - offset - np.float32(2) * corner
+        reserve = SHRINK * surplus / (np.float32(math.sqrt(norms[j])) + span)
+        reserves[j] = reserve
+        least = min(least, reserve if reserve > skin else UNLIMITED)
+    reserves[nearest] = np.float32(-1)
     return least
 
 
 @kernel()
-def _find_doubtful(slack, start, stop, drift, places):
-    """List the colours whose slack is used up; return their number."""
-    limit = np.float32(drift + TINY)
-    own = slack[start:stop]
-    n_doubtful = 0
-    for i in range(own.size):
-        places[n_doubtful] = start + i
-        n_doubtful += own[i] <= limit
-    return n_doubtful
+def _localize(centroids, own, n_own, centers, halves, i, table):
+    """Write a row for each of a cell's candidates: −2 times its coordinates about the center, squared norm, index.
+
+    Some more, too far away to matter, fill the last group. Returns the lead that float32 can't be wrong about.
+    """
+    o0, o1 = np.float64(centers[i, 0]), np.float64(centers[i, 1])
+    o2, o3 = np.float64(centers[i, 2]), np.float64(centers[i, 3])
+    h0, h1, h2, h3 = halves[i, 0], halves[i, 1], halves[i, 2], halves[i, 3]
+    minus_two = np.float32(-2)
+    largest = np.float32(0)
+    for j in range(n_own):
+        u, k = np.uintp(j), np.uintp(own[j])
+        d0, d1 = np.float32(centroids[k, 0] - o0), np.float32(centroids[k, 1] - o1)
+        d2, d3 = np.float32(centroids[k, 2] - o2), np.float32(centroids[k, 3] - o3)
+        norm = d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
+        table[u, 0], table[u, 1], table[u, 2], table[u, 3] = (
+            minus_two * d0,
+            minus_two * d1,
+            minus_two * d2,
+            minus_two * d3,
+        )
+        table[u, 4], table[u, 5] = norm, np.float32(own[j])
+        largest = max(largest, norm)
+    for j in range(n_own, n_own + GROUP - 1):
+        u = np.uintp(j)
+        table[u, 0] = table[u, 1] = table[u, 2] = table[u, 3] = np.float32(0)
+        table[u, 4] = FAR
+    return ROUNDING * (largest + h0 * h0 + h1 * h1 + h2 * h2 + h3 * h3) + SMALLEST_LEAD
 
 
 @kernel()
-def _find_changed(nearest, margins, labels, slack, start, stop, places):
-    """Take over the margins as slack; list the colours that have a new label or no margin; return their number."""
-    own_labels, own_slack = labels[start:stop], slack[start:stop]
-    n_places = 0
-    for i in range(own_labels.size):
-        own_slack[i] = margins[i]
-        places[n_places] = start + i
-        n_places += (own_labels[i] != nearest[i]) | (margins[i] <= 0)
-    return n_places
+def _load(values, start, n, center, room, row):
+    first, target = np.uint64(start), np.uint64(row)
+    for i in range(n):
+        u = np.uint64(i)
+        room[target + u] = np.float32(values[first + u]) - center
+
+
+@kernel()
+def _compare(room, n, n_own, table):
+    """Find the least and second least of ‖c‖² − 2·x·c in float32, as `_filter_block` of `numba_dense` does."""
+    _compare_first(room, n, table)
+    for j in range(GROUP, n_own, GROUP):
+        _compare_more(room, n, table, j)
+
+
+@kernel(fastmath=FILTER)
+def _compare_first(room, n, table):
+    a, b, c, d = _row(table, 0), _row(table, 1), _row(table, 2), _row(table, 3)
+    for i in range(n):
+        u = np.uint64(i)
+        best, second, nearest = _best_of_four(room[X0 + u], room[X1 + u], room[X2 + u], room[X3 + u], a, b, c, d)
+        room[BEST + u], room[SECOND + u], room[NEAREST + u] = best, second, nearest
+
+
+@kernel(fastmath=FILTER)
+def _compare_more(room, n, table, j):
+    a, b, c, d = _row(table, j), _row(table, j + 1), _row(table, j + 2), _row(table, j + 3)
+    for i in range(n):
+        u = np.uint64(i)
+        best, second, nearest = _best_of_four(room[X0 + u], room[X1 + u], room[X2 + u], room[X3 + u], a, b, c, d)
+        earlier = room[BEST + u]
+        room[NEAREST + u] = nearest if best < earlier else room[NEAREST + u]
+        room[SECOND + u] = min(min(second, room[SECOND + u]), max(best, earlier))
+        room[BEST + u] = min(best, earlier)
+
+
+@kernel()
+def _row(table, j):
+    u = np.uintp(j)
+    return table[u, 0], table[u, 1], table[u, 2], table[u, 3], table[u, 4], table[u, 5]
+
+
+@kernel(fastmath=FILTER)
+def _best_of_four(x0, x1, x2, x3, a, b, c, d):
+    """Compare a colour with four candidates: the least value, the second, and whose the least is."""
+    value_a = a[4] + x0 * a[0] + x1 * a[1] + x2 * a[2] + x3 * a[3]
+    value_b = b[4] + x0 * b[0] + x1 * b[1] + x2 * b[2] + x3 * b[3]
+    value_c = c[4] + x0 * c[0] + x1 * c[1] + x2 * c[2] + x3 * c[3]
+    value_d = d[4] + x0 * d[0] + x1 * d[1] + x2 * d[2] + x3 * d[3]
+    ab, cd = min(value_a, value_b), min(value_c, value_d)
+    nearest_ab, nearest_cd = b[5] if value_b < value_a else a[5], d[5] if value_d < value_c else c[5]
+    second = min(max(ab, cd), min(max(value_a, value_b), max(value_c, value_d)))
+    return min(ab, cd), second, nearest_cd if cd < ab else nearest_ab
+
+
+@kernel()
+def _ignore(room, n, n_lanes):
+    """Make the lanes that are none of the cell's colours look undisturbed."""
+    for i in range(n, n_lanes):
+        room[SECOND + i] = UNLIMITED
+        room[NEAREST + i] = room[OWNER + i]
+
+
+@kernel(fastmath=FILTER)
+def _find_leads(room, n):
+    """Write the lead of each colour's nearest candidate, or −1 if that isn't its owner."""
+    for i in range(n):
+        u = np.uint64(i)
+        lead = room[SECOND + u] - room[BEST + u]
+        room[LEAD + u] = lead if room[NEAREST + u] == room[OWNER + u] else np.float32(-1)
+
+
+@kernel(fastmath=FILTER)
+def _find_new_leads(room, n):
+    for i in range(n):
+        u = np.uint64(i)
+        room[LEAD + u] = room[SECOND + u] - room[BEST + u]
+
+
+@kernel(fastmath=REORDER)
+def _least_lead(room, n):
+    """Return the least; four vectors at a time, without a rest that would go one by one."""
+    stop = (n + 4 * LANES - 1) // (4 * LANES) * (4 * LANES)
+    for start in range(n, stop, LANES):
+        for i in range(LANES):
+            room[LEAD + np.uint64(start) + np.uint64(i)] = UNLIMITED
+    least = UNLIMITED
+    for start in range(0, stop, 4 * LANES):
+        for i in range(4 * LANES):
+            least = min(least, room[LEAD + np.uint64(start) + np.uint64(i)])
+    return least
 
 
 @kernel()
 def _settle(colors, i, own, n_own, centroids):
-    """Find colour i's nearest centroid as the textbook does, and how much farther the second nearest is, at least."""
+    """Find colour i's nearest centroid as the textbook does."""
     x0, x1 = np.float64(colors[i, 0]), np.float64(colors[i, 1])
     x2, x3 = np.float64(colors[i, 2]), np.float64(colors[i, 3])
-    best = second = np.inf
+    best = np.inf
     label = own[0]
     for j in range(n_own):
-        k = own[j]
-        u = np.uintp(k)
-        d0, d1, d2, d3 = x0 - centroids[u, 0], x1 - centroids[u, 1], x2 - centroids[u, 2], x3 - centroids[u, 3]
+        k = np.uintp(own[j])
+        d0, d1, d2, d3 = x0 - centroids[k, 0], x1 - centroids[k, 1], x2 - centroids[k, 2], x3 - centroids[k, 3]
         distance = ((d0 * d0 + d1 * d1) + d2 * d2) + d3 * d3
-        second = min(second, max(best, distance))
-        label = k if distance < best else label
+        label = own[j] if distance < best else label
         best = min(best, distance)
-    margin = np.float32(0)
-    if second > best:
-        roots = np.float32(math.sqrt(np.float32(second))) + np.float32(math.sqrt(np.float32(best)))
-        margin = SHRINK * np.float32(second - best) / roots
-    return label, margin
+    return label
 
 
 @kernel()
@@ -366,74 +467,3 @@ def _relabel(colors, counts, i, label, labels, sums):
     sums[old, 4] -= count
     sums[label, 4] += count
     labels[i] = label
-
-
-@kernel(fastmath=REORDER)
-def _load(r0, r1, r2, r3, start, stop, centers, c, x0, x1, x2, x3):
-    """Write a cell's colours about its center, by channel, the first again to fill the last vector; return how many."""
-    _load_channel(r0[start:stop], centers[c, 0], x0)
-    _load_channel(r1[start:stop], centers[c, 1], x1)
-    _load_channel(r2[start:stop], centers[c, 2], x2)
-    _load_channel(r3[start:stop], centers[c, 3], x3)
-    n_colors = stop - start
-    n = (n_colors + LANES - 1) // LANES * LANES
-    for i in range(n_colors, n):
-        x0[i], x1[i], x2[i], x3[i] = x0[0], x1[0], x2[0], x3[0]
-    return n
-
-
-@kernel()
-def _load_channel(values, center, target):
-    for i in range(values.size):
-        target[i] = np.float32(values[i]) - center
-
-
-@kernel(fastmath={"contract"})
-def _scan(x0, x1, x2, x3, n, c0, c1, c2, c3, norms, own, n_own, best, second, nearest):
-    """Find the least and second least of ‖c‖² − 2·x·c in float32, as `_filter_block` of `numba_dense` does."""
-    m2 = np.float32(-2)
-    for i in range(n):
-        best[i] = second[i] = np.inf
-    for j in range(0, n_own, 2):
-        a0, a1, a2, a3 = m2 * c0[j], m2 * c1[j], m2 * c2[j], m2 * c3[j]
-        b0, b1, b2, b3 = m2 * c0[j + 1], m2 * c1[j + 1], m2 * c2[j + 1], m2 * c3[j + 1]
-        norm_a, norm_b = norms[j], norms[j + 1]
-        label_a, label_b = own[j], own[j + 1]
-        for i in range(n):
-            a = norm_a + x0[i] * a0 + x1[i] * a1 + x2[i] * a2 + x3[i] * a3
-            b = norm_b + x0[i] * b0 + x1[i] * b1 + x2[i] * b2 + x3[i] * b3
-            least, next_least, label = best[i], second[i], nearest[i]
-            next_least = min(next_least, max(a, least))
-            label = label_a if a < least else label
-            least = min(a, least)
-            next_least = min(next_least, max(b, least))
-            label = label_b if b < least else label
-            least = min(b, least)
-            best[i], second[i], nearest[i] = least, next_least, label
-
-
-@kernel(fastmath=REORDER)
-def _find_margins(x0, x1, x2, x3, n, norms, n_own, best, second, margins):
-    """Write how much farther the second nearest centroid is than the nearest, at least; not above 0 where unsure."""
-    scale = np.float32(0)
-    for j in range(n_own):
-        scale = max(scale, norms[j])
-    square = np.float32(0)
-    for i in range(n):
-        margins[i] = x0[i] * x0[i] + x1[i] * x1[i] + x2[i] * x2[i] + x3[i] * x3[i]
-        square = max(square, margins[i])
-    rounding = ROUNDING * (scale + square) + SMALLEST_LEAD
-    for i in range(n):
-        norm = margins[i] + rounding
-        root = np.float32(math.sqrt(max(best[i] + norm, rounding)))
-        next_root = np.float32(math.sqrt(max(second[i] + norm, rounding)))
-        margins[i] = SHRINK * (second[i] - best[i] - rounding) / (root + next_root)
-
-
-@kernel(fastmath=REORDER)
-def _least(slack, start, stop):
-    own = slack[start:stop]
-    least = own[0]
-    for i in range(own.size):
-        least = min(least, own[i])
-    return least

@@ -20,8 +20,8 @@ ROUNDING = 1e-12
 def update(
     cells: Cells,
     bounds: Bounds,  # noqa: ARG001 - the compiled engine's
+    before: NDArray[np.float64],  # noqa: ARG001 - as above
     centroids: NDArray[np.float64],
-    moves: NDArray[np.float64],  # noqa: ARG001 - as above
     first_region: int,
     last_region: int,
     labels: NDArray[Any],
