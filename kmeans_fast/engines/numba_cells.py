@@ -80,9 +80,9 @@ def update(cells, bounds, before, centroids, first_region, last_region, labels, 
     steps, pad, moves = _find_steps(before, centroids)
     fastest = moves.max()
     everyone = np.arange(n_clusters).astype(np.int32)
-    k0, k1, k2, k3 = _new_rows(n_clusters)
-    g0, g1, g2, g3 = _new_rows(n_clusters)
-    norms, reserves = np.zeros(n_clusters, np.float32), np.zeros(n_clusters, np.float32)
+    k0, k1, k2, k3 = _new_rows(n_clusters + LANES)
+    g0, g1, g2, g3 = _new_rows(n_clusters + LANES)
+    norms, reserves = np.zeros(n_clusters + LANES, np.float32), np.zeros(n_clusters + LANES, np.float32)
     table = np.zeros((n_clusters + GROUP, 8), np.float32)
     source, chosen = np.empty(n_clusters, np.int32), np.empty(n_clusters + 1, np.int32)
     room = np.zeros(8 * ROW, np.float32)
@@ -189,6 +189,8 @@ def _gather(centroids, source, n_source, g0, g1, g2, g3):
     for j in range(n_source):
         k = np.uintp(source[j])
         g0[j], g1[j], g2[j], g3[j] = centroids[k, 0], centroids[k, 1], centroids[k, 2], centroids[k, 3]
+    for j in range(n_source, n_source + LANES - 1):
+        g0[j] = g1[j] = g2[j] = g3[j] = np.float32(1e15)
 
 
 @kernel()
@@ -265,28 +267,32 @@ def _choose(g0, g1, g2, g3, source, n_source, centers, halves, i, skin, norms, r
     Returns the one nearest to the center, the reserve of the others, and the number that were written to `chosen`.
     """
     least = _find_norms(g0, g1, g2, g3, n_source, centers[i, 0], centers[i, 1], centers[i, 2], centers[i, 3], norms)
-    nearest = 0
+    nearest = np.uintp(0)
     while norms[nearest] > least:
-        nearest += 1
+        nearest += np.uintp(1)
     reserve = _find_reserves(
         g0, g1, g2, g3, n_source, nearest, halves[i, 0], halves[i, 1], halves[i, 2], halves[i, 3], skin, norms, reserves
     )
-    n_chosen = 0
-    for j in range(n_source):
+    n_chosen = np.uintp(0)
+    for i in range(n_source):
+        j = np.uintp(i)
         chosen[n_chosen] = source[j]
-        n_chosen += reserves[j] <= skin
-    return source[nearest], np.float64(reserve), n_chosen
+        n_chosen += np.uintp(reserves[j] <= skin)
+    return source[nearest], np.float64(reserve), np.int64(n_chosen)
 
 
 @kernel(fastmath=REORDER)
 def _find_norms(g0, g1, g2, g3, n, o0, o1, o2, o3, norms):
     """Write the squared distances from a center; return the least."""
     least = np.float32(np.inf)
-    for j in range(n):
-        d0, d1, d2, d3 = g0[j] - o0, g1[j] - o1, g2[j] - o2, g3[j] - o3
-        norm = d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
-        norms[j] = norm
-        least = min(least, norm)
+    for start in range(0, n, LANES):
+        first = np.uint64(start)
+        for i in range(LANES):
+            j = first + np.uint64(i)
+            d0, d1, d2, d3 = g0[j] - o0, g1[j] - o1, g2[j] - o2, g3[j] - o3
+            norms[j] = d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
+        for i in range(LANES):
+            least = min(least, norms[first + np.uint64(i)])
     return least
 
 
@@ -306,12 +312,16 @@ def _find_reserves(g0, g1, g2, g3, n, nearest, h0, h1, h2, h3, skin, norms, rese
     offset = norm + SQUARED_ERROR * (norm + square + np.float32(8192))
     keep = np.float32(1) - SQUARED_ERROR
     least = UNLIMITED
-    for j in range(n):
-        corner = abs(g0[j] - z0) * h0 + abs(g1[j] - z1) * h1 + abs(g2[j] - z2) * h2 + abs(g3[j] - z3) * h3
-        surplus = norms[j] * keep - offset - np.float32(2) * corner
-        reserve = SHRINK * surplus / (np.float32(math.sqrt(norms[j])) + span)
-        reserves[j] = reserve
-        least = min(least, reserve if reserve > skin else UNLIMITED)
+    for start in range(0, n, LANES):
+        first = np.uint64(start)
+        for i in range(LANES):
+            j = first + np.uint64(i)
+            corner = abs(g0[j] - z0) * h0 + abs(g1[j] - z1) * h1 + abs(g2[j] - z2) * h2 + abs(g3[j] - z3) * h3
+            surplus = norms[j] * keep - offset - np.float32(2) * corner
+            reserves[j] = SHRINK * surplus / (np.float32(math.sqrt(norms[j])) + span)
+        for i in range(LANES):
+            reserve = reserves[first + np.uint64(i)]
+            least = min(least, reserve if reserve > skin else UNLIMITED)
     reserves[nearest] = np.float32(-1)
     return least
 
