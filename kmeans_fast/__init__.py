@@ -3,7 +3,7 @@
 from kmeans_fast.clustering import KMeansResult, assign, kmeans
 from kmeans_fast.data import sample_path
 from kmeans_fast.histogram import ColorHistogram
-from kmeans_fast.imaging import CompressionReport, QuantizedImage, compress, quantize, read_image
+from kmeans_fast.imaging import CompressionReport, QuantizedImage, QuantizedPalette, compress, quantize, read_image
 from kmeans_fast.progress import print_progress
 
 __version__ = "0.1.0"
@@ -13,6 +13,7 @@ __all__ = [
     "CompressionReport",
     "KMeansResult",
     "QuantizedImage",
+    "QuantizedPalette",
     "assign",
     "compress",
     "kmeans",

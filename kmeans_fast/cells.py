@@ -84,6 +84,25 @@ class Bounds(NamedTuple):
     lead: NDArray[np.float32]
 
 
+class Closest(NamedTuple):
+    """What k-means++ knows of the colours so far.
+
+    Attributes
+    ----------
+    closest : ndarray of int32, shape (N,)
+        Squared distance of each colour to the closest centroid.
+    farthest, region_farthest : ndarray of int32, shape (M,) and (R,)
+        The largest of those in each cell and region.
+    potentials : ndarray of int64, shape (M,)
+        The sum over each cell of count times squared distance.
+    """
+
+    closest: NDArray[np.int32]
+    farthest: NDArray[np.int32]
+    region_farthest: NDArray[np.int32]
+    potentials: NDArray[np.int64]
+
+
 class Cells(NamedTuple):
     """Colours with their counts, sorted into cells and regions.
 
@@ -154,4 +173,16 @@ def _no_lists(n_cubes: int, capacity: int) -> Lists:
         np.zeros(n_cubes, np.int32),
         np.zeros(n_cubes, np.int32),
         np.zeros(n_cubes),
+    )
+
+
+def nothing_closest(cells: Cells) -> Closest:
+    """Make the state of k-means++ before the first centroid."""
+    n_cells, n_regions = len(cells.cells.starts) - 1, len(cells.regions.starts) - 1
+    most = np.iinfo(np.int32).max
+    return Closest(
+        np.full(len(cells.counts), most, np.int32),
+        np.full(n_cells, most, np.int32),
+        np.full(n_regions, most, np.int32),
+        np.zeros(n_cells, np.int64),
     )

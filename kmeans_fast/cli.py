@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from kmeans_fast import __version__
+from kmeans_fast.imaging.quantization import MAX_ITER, TOL
+from kmeans_fast.imaging.sorting import ORDERS
 
 if TYPE_CHECKING:
-    from kmeans_fast.imaging import QuantizedImage
+    from kmeans_fast.imaging import QuantizedPalette
 
 _FAILED, _WRONG_USAGE, _INTERRUPTED, _BROKEN_PIPE = 1, 2, 130, 141
 _VERSIONED_PACKAGES = ("numpy", "numba", "imageio", "pillow")
@@ -89,7 +91,7 @@ def _parser() -> _Parser:
 
     palette = commands.add_parser("palette", help="print the K colours of a picture", description=_palette.__doc__)
     _add_clustering_options(palette)
-    palette.set_defaults(run=_palette)
+    palette.set_defaults(run=_palette, sort="count")
 
     info = commands.add_parser("info", help="print versions and how this machine is used", description=_info.__doc__)
     info.set_defaults(run=_info)
@@ -99,22 +101,32 @@ def _parser() -> _Parser:
 def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("source", type=Path, metavar="PICTURE", help="any format that Pillow reads; of several pictures the first")
-    add("-k", "--colors", type=_positive, default=8, metavar="K", help="number of colours (default: %(default)s)")
+    how_many = parser.add_mutually_exclusive_group()
+    how_many.add_argument("-k", "--colors", type=_positive, metavar="K", help="number of colours (default: 8)")
+    how_many.add_argument(
+        "-q", "--quality", type=_tolerance, metavar="DB", help="the fewest colours, up to 256, that reach this PSNR"
+    )
+    add("--sort", choices=ORDERS, default="none", help="order of the palette (default: %(default)s)")
     add("-v", "--verbose", action="store_true", help="print each iteration")
     add(
         "--seed", type=_natural, default=0, metavar="N", help="another seed, other first colours (default: %(default)s)"
     )
-    add("--init", choices=("k-means++", "random"), default="k-means++", help="first colours (default: %(default)s)")
+    add(
+        "--init",
+        choices=("auto", "variance", "cubes", "k-means++", "random"),
+        default="auto",
+        help="first colours (default: %(default)s)",
+    )
     add(
         "--n-init", type=_positive, default=1, metavar="N", help="runs, of which the best counts (default: %(default)s)"
     )
-    add("--max-iter", type=_positive, default=300, metavar="N", help="most iterations (default: %(default)s)")
+    add("--max-iter", type=_positive, default=MAX_ITER, metavar="N", help="most iterations (default: %(default)s)")
     add(
         "--tol",
         type=_tolerance,
-        default=0.0,
+        default=TOL,
         metavar="X",
-        help="stop when no colour moves further; its square, in 8-bit steps (default: 0, until nothing moves)",
+        help="stop when no colour moves further; its square, in 8-bit steps (default: %(default)s)",
     )
     add("--threads", type=_positive, metavar="N", help="most threads (default: as many as the process may use)")
     add("--engine", choices=("auto", "numba", "numpy"), default="auto", help="the result is the same (default: auto)")
@@ -153,7 +165,8 @@ def _compress(options: argparse.Namespace) -> None:
     from kmeans_fast.imaging import compress, files
 
     source: Path = options.source
-    output: Path = options.output or source.with_name(f"{source.stem}-{options.colors}-colors.png")
+    aim = f"{options.quality:g}-db" if options.quality is not None else f"{options.colors or 8}-colors"
+    output: Path = options.output or source.with_name(f"{source.stem}-{aim}.png")
     files.check_source(source)
     try:
         files.check_destination(output, source)
@@ -163,22 +176,22 @@ def _compress(options: argparse.Namespace) -> None:
 
 
 def _palette(options: argparse.Namespace) -> None:
-    """Print the K colours of a picture, the most frequent first: hex, share and number of pixels."""
+    """Print the K colours of a picture: hex, share and number of pixels."""
     from kmeans_fast.imaging import quantize, read_image
 
-    image = quantize(read_image(options.source), options.colors, **_clustering_options(options))
-    _print_palette(image, sys.stdout)
+    pixels = read_image(options.source)
+    _print_palette(quantize(pixels, options.colors, palette_only=True, **_clustering_options(options)), sys.stdout)
 
 
-def _print_palette(image: QuantizedImage, stream: TextIO) -> None:
+def _print_palette(image: QuantizedPalette, stream: TextIO) -> None:
     in_color = _shows_color(stream)
     colors, counts = image.hex_colors, image.counts.tolist()
-    for index in sorted(range(image.n_colors), key=lambda index: -counts[index]):
+    for index in range(image.n_colors):
         block = ""
         if in_color:
             red, green, blue = bytes.fromhex(colors[index][1:7])
             block = f"\x1b[48;2;{red};{green};{blue}m    \x1b[0m "
-        print(f"{block}{colors[index]} {counts[index] / image.labels.size:8.2%} {counts[index]:10}", file=stream)
+        print(f"{block}{colors[index]} {counts[index] / sum(counts):8.2%} {counts[index]:10}", file=stream)
 
 
 def _shows_color(stream: TextIO) -> bool:
@@ -192,6 +205,8 @@ def _clustering_options(options: argparse.Namespace) -> dict[str, Any]:
     from kmeans_fast.progress import print_progress
 
     return {
+        "quality": options.quality,
+        "sort": options.sort,
         "init": options.init,
         "n_init": options.n_init,
         "max_iter": options.max_iter,

@@ -17,7 +17,7 @@ from kmeans_fast.points import Points
 from kmeans_fast.threads import lent_workers
 
 ALGORITHMS = ("auto", "dense", "histogram")
-INITS = ("k-means++", "random")
+INITS = ("k-means++", "random", "variance", "cubes")
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ def kmeans(
     engine: str = "auto",
     n_threads: int | None = None,
     callback: Callback | None = None,
+    relaxation: float = 1.0,
 ) -> KMeansResult:
     """Divide points into K clusters with Lloyd's algorithm: exactly, and with the same bytes every time.
 
@@ -102,11 +103,13 @@ def kmeans(
         `ColorHistogram` stands for all its pixels; labels then belong to its colours.
     n_clusters : int
         K, from 1 to the number of points.
-    init : {"k-means++", "random"} or array_like, shape (K, D)
-        The first centroids: greedy k-means++ [2]_, K points drawn without replacement, or these.
+    init : {"k-means++", "random", "variance", "cubes"} or array_like, shape (K, D)
+        The first centroids: greedy k-means++ [2]_; K points drawn without replacement; these; or, for 8-bit points,
+        the means of K boxes that their colours are split into where it lowers the error most [5]_; or the best that
+        such a split and eight times k-means++ lead to when not colours but cubes of colours are clustered.
     n_init : int
         Number of runs from different first centroids; the one with the least inertia is kept. Must be 1 if `init` is
-        an array.
+        ``"variance"`` or an array.
     max_iter : int
         The most iterations of a run, at least 1.
     tol : float
@@ -121,13 +124,18 @@ def kmeans(
         points with 1 to 4 features, whole cells of them at once (the filtering algorithm [3]_), and only at those
         whose label can have changed. The results are the same. ``"auto"`` takes the histogram where it can.
     engine : {"auto", "numba", "numpy"}
-        Which implementation; the bytes are the same. ``"auto"`` takes Numba where it is installed.
+        Which implementation; the bytes are the same. ``"auto"`` takes Numba where it is installed, but NumPy for a
+        little work in a process that has not imported Numba yet.
     n_threads : int, optional
         The most threads to use; 1 starts none. By default as many as the process may use, or
         ``KMEANS_FAST_NUM_THREADS``.
     callback : callable, optional
         Called as ``callback(iteration, centroids, new_centroids, shift)`` after each iteration, the first being 1. If
         it returns True the run ends there. See `kmeans_fast.print_progress`.
+    relaxation : float
+        How far beyond the average of its members a centroid is moved [4]_, from 1, which is Lloyd's algorithm, to below
+        2. About 1.9 reaches the same inertia in about half as many iterations; the last one always is Lloyd's. As it
+        goes on swinging around the fixed point, it wants a `tol` above 0.
 
     Returns
     -------
@@ -150,6 +158,9 @@ def kmeans(
     .. [2] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007.
     .. [3] T. Kanungo et al., "An efficient k-means clustering algorithm: analysis and implementation", IEEE
        Transactions on Pattern Analysis and Machine Intelligence 24(7), 2002.
+    .. [4] D. Lee, S. Baek and K. Sung, "Modified k-means algorithm for vector quantizer design", IEEE Signal Processing
+       Letters 4(1), 1997.
+    .. [5] X. Wu, "Efficient statistical computations for optimal color quantization", Graphics Gems II, 1991.
 
     Examples
     --------
@@ -172,13 +183,14 @@ def kmeans(
     n_init = validation.integer("n_init", n_init, 1)
     max_iter = validation.integer("max_iter", max_iter, 1)
     tol = validation.number("tol", tol)
+    relaxation = _check_relaxation(relaxation)
     draws = Draws(validation.integer("seed", seed, 0))
     weights = validation.weights(sample_weight, source.shape)
     init = _check_init(init, n_init, n_clusters, source.n_features)
     validation.choice("algorithm", algorithm, ALGORITHMS)
     _check_algorithm(algorithm, source, weights, given)
     validation.function("callback", callback)
-    chosen = engines.load(engine)
+    chosen = engines.load(engines.choose(engine, source.size * n_clusters * n_init))
     source.check_values()
 
     with lent_workers(n_threads, source.size) as lent:
@@ -189,7 +201,7 @@ def kmeans(
             run = lloyd.settled(passes, distinct)
         else:
             passes = data.algorithm(n_clusters)
-            run = _best_run(passes, _starts(init, data, n_clusters, draws), n_init, max_iter, tol, callback)
+            run = _best_run(passes, _starts(init, data, n_clusters, draws), n_init, max_iter, tol, callback, relaxation)
         labels = data.labels(passes)
     return KMeansResult(
         centroids=run.centroids,
@@ -243,7 +255,7 @@ def assign(
     """
     source = Points(points)
     checked = validation.centroids("centroids", centroids, source.n_features)
-    chosen = engines.load(engine)
+    chosen = engines.load(engines.choose(engine, source.size * len(checked)))
     source.check_values()
     with lent_workers(n_threads, source.size) as lent:
         dense = DenseAlgorithm(source, inputs.NO_WEIGHTS, len(checked), chosen, lent)
@@ -263,7 +275,7 @@ def partition(
     given = points if isinstance(points, ColorHistogram) else None
     source = Points(points.colors if isinstance(points, ColorHistogram) else points)
     checked = validation.centroids("centroids", centroids, source.n_features)
-    chosen = engines.load(engine)
+    chosen = engines.load(engines.choose(engine, source.size * len(checked)))
     source.check_values()
     with lent_workers(n_threads, source.size) as lent:
         data = inputs.choose(source, given, inputs.NO_WEIGHTS, "auto", False, chosen, lent)
@@ -294,10 +306,20 @@ def _check_algorithm(
 
 def _check_init(init: str | ArrayLike, n_init: int, n_clusters: int, n_features: int) -> str | NDArray[np.float64]:
     if isinstance(init, str):
-        return validation.choice("init", init, INITS)
-    if n_init != 1:
-        raise ValueError(f"n_init must be 1 with an array as init, as every run would be the same, got {n_init}")
+        validation.choice("init", init, INITS)
+    if n_init != 1 and (init == "variance" if isinstance(init, str) else True):
+        given = "init='variance'" if isinstance(init, str) else "an array as init"
+        raise ValueError(f"n_init must be 1 with {given}, as every run would be the same, got {n_init}")
+    if isinstance(init, str):
+        return init
     return validation.centroids("init", init, n_features, n_clusters)
+
+
+def _check_relaxation(relaxation: float) -> float:
+    checked = validation.number("relaxation", relaxation)
+    if not 1 <= checked < 2:
+        raise ValueError(f"relaxation must be at least 1 and below 2, got {relaxation}")
+    return checked
 
 
 def _starts(
@@ -309,6 +331,10 @@ def _starts(
             yield init
         elif init == "random":
             yield data.random(n_clusters, draws)
+        elif init == "variance":
+            yield data.split(n_clusters)
+        elif init == "cubes":
+            yield data.best_on_cubes(n_clusters, draws)
         else:
             yield data.k_means_plus_plus(n_clusters, draws)
 
@@ -320,11 +346,12 @@ def _best_run(
     max_iter: int,
     tol: float,
     callback: Callback | None,
+    relaxation: float,
 ) -> lloyd.Run:
     """Run `n_init` times and return the run of least inertia, the first of equals, with its labels in place."""
-    best = last = lloyd.lloyd(passes, next(starts), max_iter, tol, callback)
+    best = last = lloyd.lloyd(passes, next(starts), max_iter, tol, callback, relaxation)
     for _ in range(n_init - 1):
-        last = lloyd.lloyd(passes, next(starts), max_iter, tol, callback)
+        last = lloyd.lloyd(passes, next(starts), max_iter, tol, callback, relaxation)
         if last.measure.inertia < best.measure.inertia:
             best = last
     if best is not last:

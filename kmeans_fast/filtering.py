@@ -31,6 +31,8 @@ class HistogramAlgorithm:
     ----------
     histogram : ColorHistogram
         N distinct colours of C channels.
+    structure : Cells
+        The same, sorted into cells.
     n_clusters : int
         K.
     engine : Engine
@@ -41,14 +43,16 @@ class HistogramAlgorithm:
 
     name = "histogram"
 
-    def __init__(self, histogram: ColorHistogram, n_clusters: int, engine: Engine, workers: Workers) -> None:
+    def __init__(
+        self, histogram: ColorHistogram, structure: cells.Cells, n_clusters: int, engine: Engine, workers: Workers
+    ) -> None:
         self._update = engine.cells.update
         self._workers = workers
         self._dense = DenseAlgorithm(
             Points(histogram.colors), histogram.counts.astype(np.float64), n_clusters, engine, workers
         )
         self.labels = self._dense.labels
-        self._cells = cells.build(histogram.colors, histogram.codes, histogram.counts)
+        self._cells = structure
         self._n_channels = histogram.n_channels
         self._summed = [
             *range(self._n_channels),

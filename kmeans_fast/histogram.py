@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast import engines, validation
 from kmeans_fast.atomic import replace_file
+from kmeans_fast.cells import Cells, build
 from kmeans_fast.color_codes import MAX_CHANNELS, decode
 from kmeans_fast.counting import TABLE_CHANNELS, Counts, count_colors, merge
 from kmeans_fast.points import Points, chunk_bounds
@@ -70,6 +71,14 @@ class ColorHistogram:
         self.codes, self.counts, self.colors = codes, counts, decode(codes, n_channels)
         for array in (self.codes, self.counts, self.colors):
             array.setflags(write=False)
+        self._cells: Cells | None = None
+
+    @property
+    def cells(self) -> Cells:
+        """The colours sorted into cells, for the package's own use; sorted once, when first asked for."""
+        if self._cells is None:
+            self._cells = build(self.colors, self.codes, self.counts)
+        return self._cells
 
     @classmethod
     def from_image(cls, image: ArrayLike, *, engine: str = "auto", n_threads: int | None = None) -> ColorHistogram:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast import seeding
+from kmeans_fast import color_seeding, seeding
 from kmeans_fast.dense import DenseAlgorithm
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines import Engine
@@ -29,6 +29,12 @@ class Input(Protocol):
 
     def k_means_plus_plus(self, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
         """Choose K points by greedy k-means++."""
+
+    def split(self, n_clusters: int) -> NDArray[np.float64]:
+        """Return the means of K boxes that the colours are split into."""
+
+    def best_on_cubes(self, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
+        """Return the best of several runs on cubes of colours."""
 
     def algorithm(self, n_clusters: int) -> Algorithm:
         """Return the algorithm for K clusters."""
@@ -57,6 +63,14 @@ class PointInput:
     def k_means_plus_plus(self, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
         """Choose K points by greedy k-means++."""
         return seeding.k_means_plus_plus(self._points, self._weights, n_clusters, draws, self._engine, self._workers)
+
+    def split(self, n_clusters: int) -> NDArray[np.float64]:  # noqa: ARG002 - ColorInput's
+        """Refuse: only colours are sorted into cubes."""
+        raise ValueError("init='variance' needs 8-bit points with 1 to 4 features and no sample_weight")
+
+    def best_on_cubes(self, n_clusters: int, draws: Draws) -> NDArray[np.float64]:  # noqa: ARG002 - as above
+        """Refuse, as above."""
+        raise ValueError("init='cubes' needs 8-bit points with 1 to 4 features and no sample_weight")
 
     def algorithm(self, n_clusters: int) -> Algorithm:
         """Return the dense algorithm."""
@@ -103,15 +117,27 @@ class ColorInput:
 
     def k_means_plus_plus(self, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
         """Choose K colours by greedy k-means++, each counting as often as it occurs."""
-        counts = self._histogram.counts.astype(np.float64)
-        colors = Points(self._histogram.colors)
+        histogram = self._histogram
+        if histogram.n_pixels <= color_seeding.MOST_PIXELS:
+            return color_seeding.k_means_plus_plus(
+                self._histogram.cells, histogram.n_channels, n_clusters, draws, self._engine, self._workers
+            )
+        counts, colors = histogram.counts.astype(np.float64), Points(histogram.colors)
         return seeding.k_means_plus_plus(colors, counts, n_clusters, draws, self._engine, self._workers)
+
+    def split(self, n_clusters: int) -> NDArray[np.float64]:
+        """Return the means of K boxes that the colours are split into, by what lowers the squared error most."""
+        return color_seeding.split_by_variance(self._histogram, n_clusters, self._engine)
+
+    def best_on_cubes(self, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
+        """Return the best of several runs on cubes of colours."""
+        return color_seeding.best_on_cubes(self._histogram, n_clusters, draws, self._engine, self._workers)
 
     def algorithm(self, n_clusters: int) -> Algorithm:
         """Return the histogram algorithm, or the dense one if that was asked for."""
         if self._is_dense and self._image is not None:
             return DenseAlgorithm(self._image, NO_WEIGHTS, n_clusters, self._engine, self._workers)
-        return HistogramAlgorithm(self._histogram, n_clusters, self._engine, self._workers)
+        return HistogramAlgorithm(self._histogram, self._histogram.cells, n_clusters, self._engine, self._workers)
 
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
         """Return labels of the pixels where there are some, and otherwise of the colours."""

@@ -1,8 +1,14 @@
 """Lloyd's algorithm: the one place where "assign, average, measure the shift, stop, move the empty ones" is written.
 
+With a relaxation α above 1 a centroid c is moved beyond the average m of its members, to c + α·(m − c) [2]_. As the
+error of a cluster is its least plus |c − m|² a member, any α below 2 lowers it; and as Lloyd's steps are too short
+mostly, about half as many lead to the same error.
+
 References
 ----------
 .. [1] S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 28(2), 1982.
+.. [2] D. Lee, S. Baek and K. Sung, "Modified k-means algorithm for vector quantizer design", IEEE Signal Processing
+   Letters 4(1), 1997.
 """
 
 from collections.abc import Callable
@@ -66,26 +72,34 @@ class Run:
 
 
 def lloyd(
-    algorithm: Algorithm, centroids: NDArray[np.float64], max_iter: int, tol: float, callback: Callback | None
+    algorithm: Algorithm,
+    centroids: NDArray[np.float64],
+    max_iter: int,
+    tol: float,
+    callback: Callback | None,
+    relaxation: float = 1.0,
 ) -> Run:
     """Iterate from the given centroids until the largest squared move of one is at most `tol`, or `max_iter`.
 
-    At convergence the centroids that made the labels are kept. Otherwise the last averages are, and the points are
-    assigned once more. In either case the labels are the assignment to the centroids returned.
+    At convergence the centroids that made the labels are kept. Otherwise, and after relaxed iterations, the last
+    averages are, and the points are assigned once more. In either case the labels are the assignment to the centroids
+    returned.
     """
     shifts: list[float] = []
     converged = stopped = False
     while not (converged or stopped or len(shifts) == max_iter):
         sums = algorithm.assign_and_sum(centroids)
-        new_centroids = _average(algorithm, centroids, sums)
-        shift = float(_squared_moves(centroids, new_centroids).max())
+        averages = _average(algorithm, centroids, sums)
+        shift = float(_squared_moves(centroids, averages).max())
         shifts.append(shift)
         if callback is not None:
-            stopped = callback(len(shifts), _locked(centroids), _locked(new_centroids), shift) is True
+            stopped = callback(len(shifts), _locked(centroids), _locked(averages), shift) is True
         converged = shift <= tol
-        if not converged:
-            centroids = new_centroids
-    if not converged:
+        if relaxation != 1 and not (converged or stopped or len(shifts) == max_iter):
+            centroids = centroids + relaxation * (averages - centroids)
+        elif relaxation != 1 or not converged:
+            centroids = averages
+    if relaxation != 1 or not converged:
         algorithm.assign(centroids)
     centroids, measure = _fill_empty(algorithm, centroids)
     return Run(centroids, measure, len(shifts), converged, np.array(shifts))

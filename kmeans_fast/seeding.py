@@ -62,7 +62,7 @@ def k_means_plus_plus(
     """
     state = _Closest(points, weights, engine, lent)
     n_candidates = 2 + int(math.log(n_clusters))
-    chosen = [points.take(np.array([_first_place(points, weights, draws)]))[0]]
+    chosen = [points.take(np.array([first_place(points.size, weights, draws)]))[0]]
     state.lower(chosen[0])
     while len(chosen) < n_clusters:
         candidates = points.take(np.array([state.draw(draws) for _ in range(n_candidates)]))
@@ -71,10 +71,10 @@ def k_means_plus_plus(
     return np.array(chosen)
 
 
-def _first_place(points: Points, weights: NDArray[np.float64], draws: Draws) -> int:
+def first_place(n_points: int, weights: NDArray[np.float64], draws: Draws) -> int:
     """Draw a point in proportion to its weight."""
     if not weights.size:
-        return draws.below(points.size)
+        return draws.below(n_points)
     cumulative = np.add.accumulate(weights)
     place = int(np.searchsorted(cumulative, draws.uniform() * cumulative[-1], side="right"))
     # rounding can put the draw at the very end, past the last point of positive weight

@@ -61,7 +61,7 @@ def test_nan_in_the_last_of_many_points_is_found(engine):
         ({"n_clusters": 2.0}, TypeError, "n_clusters must be an integer, got 2.0"),
         ({"n_clusters": True}, TypeError, "n_clusters must be an integer, got True"),
         ({"n_clusters": "8"}, TypeError, "n_clusters must be an integer, got '8'"),
-        ({"init": "forgy"}, ValueError, "init must be one of 'k-means++', 'random', got 'forgy'"),
+        ({"init": "forgy"}, ValueError, "init must be one of 'k-means++', 'random', 'variance', 'cubes', got 'forgy'"),
         ({"init": [[1, 2, 3]]}, ValueError, "init must have shape (2, 3), got (1, 3)"),
         ({"init": [[1, 2], [3, 4]]}, ValueError, "init must have shape (2, 3), got (2, 2)"),
         ({"init": [1, 2]}, ValueError, "init must have shape (2, 3), got (2,)"),

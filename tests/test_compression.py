@@ -59,7 +59,7 @@ def test_options_reach_k_means(cat, tmp_path):
     assert report.mse == expected.mse
     assert not report.converged
     assert compress(cat[0], tmp_path / "a.png", 5, tol=1e9).n_iter == 1
-    assert compress(cat[0], tmp_path / "a.png", 5, callback=lambda *step: step[0] == 3).n_iter == 3
+    assert compress(cat[0], tmp_path / "a.png", 5, tol=0, callback=lambda *step: step[0] == 3).n_iter == 3
     assert compress(cat[0], tmp_path / "a.png", 2, init=[[0, 0, 0], [255, 255, 255]]).colors_after == 2
 
 
@@ -96,7 +96,7 @@ def test_transparency_survives(tmp_path):
 
 def test_report_as_text():
     report = CompressionReport(
-        "photo.jpg", "photo-8-colors.png", 4000, 3000, 5_000_000, 1_500_000, 123_456, 8, 101.5, 32.837, 45, True,
+        "photo.jpg", "photo-8-colors.png", 4000, 3000, 5_000_000, 1_500_000, 123_456, 8, 101.5, 32.837, 45, True, True,
         {"read": 0.4, "count": 0.05, "cluster": 0.1, "write": 0.25},
     )  # fmt: skip
     assert str(report).splitlines() == [
@@ -115,7 +115,7 @@ def test_report_as_text():
 def test_report_says_if_it_was_stopped_and_shows_no_raw_control_characters(cat, tmp_path):
     if os.name == "nt":
         pytest.skip("Windows has no such names")
-    text = str(compress(cat[0], tmp_path / "a\x1b[31m\n.png", max_iter=2))
+    text = str(compress(cat[0], tmp_path / "a\x1b[31m\n.png", tol=0, max_iter=2))
     assert "2 iterations, stopped before it converged" in text
     assert r"a\x1b[31m\n.png'" in text
     assert "\x1b" not in text

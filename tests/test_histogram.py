@@ -414,3 +414,12 @@ def test_memory(engine, n_channels, work_space, bytes_per_color):
     measured, n_colors = float(output[0]), int(output[1])
     assert n_colors > 2_500_000
     assert 15 * n_colors / 1e6 <= measured < work_space + bytes_per_color * n_colors / 1e6
+
+
+def test_an_update_is_seen_by_the_next_run(small_cat):
+    """What was sorted for an earlier run must not be used again."""
+    histogram = kf.ColorHistogram.from_image(small_cat[:20])
+    kf.kmeans(histogram, 4)
+    histogram.update(small_cat[20:])
+    fresh = kf.ColorHistogram.from_image(small_cat)
+    assert np.array_equal(kf.kmeans(histogram, 4).centroids, kf.kmeans(fresh, 4).centroids)

@@ -213,7 +213,7 @@ def test_one_colour_for_hidden_and_visible_pixels():
 
 def test_given_centroids_with_transparency():
     image = np.array([[[9, 9, 9, 9], [9, 9, 9, 255]]], np.uint8)
-    with pytest.raises(ValueError, match=r"init must be 'k-means\+\+' or 'random' for a picture with transparency"):
+    with pytest.raises(ValueError, match=r"init must be the name of a method for a picture with transparency"):
         quantize(image, 2, init=np.zeros((2, 4)))
 
 
@@ -221,7 +221,8 @@ def test_tol_and_callback_are_in_8_bit_steps_with_transparency(cat):
     image = np.dstack([cat, np.full(cat.shape[:2], 255, np.uint8)])
     image[0, 0, 3] = 254
     history = []
-    result = quantize(image, 4, tol=0.5, callback=lambda *step: history.append(step))
+    options = {"tol": 0.5, "max_iter": 100, "relaxation": 1}
+    result = quantize(image, 4, callback=lambda *step: history.append(step), **options)
     assert result.converged
     assert len(history) == result.n_iter
     for _, old, new, shift in history:
@@ -235,10 +236,12 @@ def test_tol_and_callback_are_in_8_bit_steps_with_transparency(cat):
 
 
 def test_options_reach_k_means(cat):
-    assert quantize(cat, 8, max_iter=3).n_iter == 3
-    assert not quantize(cat, 8, max_iter=3).converged
+    assert quantize(cat, 8, tol=0, max_iter=3).n_iter == 3
+    assert not quantize(cat, 8, tol=0, max_iter=3).converged
     assert quantize(cat, 8, tol=1e9).n_iter == 1
-    assert quantize(cat, 8, callback=lambda *step: step[0] == 2).n_iter == 2
+    assert quantize(cat, 8, tol=0, callback=lambda *step: step[0] == 2).n_iter == 2
+    plain, relaxed = (quantize(cat, 16, init="random", max_iter=4, relaxation=relaxation) for relaxation in (1, 1.9))
+    assert relaxed.mse < plain.mse
     assert quantize(cat, 8, seed=1).palette.tolist() != quantize(cat, 8).palette.tolist()
     assert quantize(cat, 8, init="random").palette.tolist() != quantize(cat, 8).palette.tolist()
     assert quantize(cat, 8, n_init=4, init="random").mse <= quantize(cat, 8, init="random").mse + 0.5
@@ -269,7 +272,11 @@ def test_given_centroids_outside_the_cube_are_clipped():
         ({"max_iter": 0}, ValueError, "max_iter must be at least 1, got 0"),
         ({"n_init": 0}, ValueError, "n_init must be at least 1, got 0"),
         ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
-        ({"init": "best"}, ValueError, "init must be one of 'k-means++', 'random', got 'best'"),
+        (
+            {"init": "best"},
+            ValueError,
+            "init must be one of 'auto', 'k-means++', 'random', 'variance', 'cubes', got 'best'",
+        ),
         ({"init": [[1, 2], [3, 4]], "n_colors": 2}, ValueError, "init must have shape (2, 3), got (2, 2)"),
         ({"callback": 1}, TypeError, "callback must be callable or None, got 1"),
         ({"engine": "gpu"}, ValueError, "engine must be one of"),
@@ -376,3 +383,102 @@ def test_count_colors(shape):
     colors = {pixel if len(pixel) < 4 or pixel[3] > 0 else "hidden" for pixel in pixels}
     assert count_colors(image) == len(colors)
     assert count_colors(image[::-1]) == len(colors)
+
+
+# ---------------------------------------------------------------------------------------------------- quality, order
+
+
+@pytest.mark.parametrize("quality", [15, 27.5, 33])
+def test_quality_finds_the_fewest_colours(cat, quality):
+    image = cat[:40, :60]
+    result = quantize(image, quality=quality)
+    assert result.quality_met
+    assert result.psnr >= quality
+    assert quantize(image, result.n_colors).mse == result.mse
+    if result.n_colors > 1:
+        assert quantize(image, result.n_colors - 1).psnr < quality
+
+
+def test_quality_that_no_palette_reaches(cat):
+    result = quantize(cat, quality=60)
+    assert (result.n_colors, result.quality_met) == (256, False)
+    assert result.mse == quantize(cat, 256).mse
+
+
+def test_quality_of_a_picture_with_few_colours():
+    image = np.array([[[0, 0, 0], [9, 9, 9], [200, 0, 0]]], np.uint8)
+    result = quantize(image, quality=np.inf)
+    assert (result.n_colors, result.quality_met, result.mse) == (3, True, 0)
+    assert quantize(image, quality=0).n_colors == 1
+
+
+def test_quality_with_transparency(cat):
+    image = np.dstack([cat[:60, :60], np.full((60, 60), 128, np.uint8)])
+    image[0, 0, 3] = 0
+    result = quantize(image, quality=35)
+    assert result.quality_met
+    assert quantize(image, result.n_colors - 1).psnr < 35
+
+
+def test_quality_and_n_colors_at_once():
+    image = np.zeros((2, 2, 3), np.uint8)
+    with pytest.raises(ValueError, match="n_colors and quality can't both be given, got 4 and 30"):
+        quantize(image, 4, quality=30)
+    with pytest.raises(ValueError, match="quality must be at least 0, got -1"):
+        quantize(image, quality=-1)
+    with pytest.raises(ValueError, match="init must be the name of a method with quality, got an array"):
+        quantize(image, quality=30, init=np.eye(3))
+
+
+def luma(entry):
+    return np.dot(entry[:3], [0.2126, 0.7152, 0.0722])
+
+
+def test_orders_of_the_palette(cat):
+    plain = quantize(cat, 12)
+    by_count, by_luma, by_hue = (quantize(cat, 12, sort=sort) for sort in ("count", "luma", "hue"))
+    for result in (by_count, by_luma, by_hue):
+        np.testing.assert_array_equal(result.to_array(), plain.to_array())
+        np.testing.assert_array_equal(np.bincount(result.labels.ravel()), result.counts)
+    assert (np.diff(by_count.counts) <= 0).all()
+    assert (np.diff([luma(entry) for entry in by_luma.palette]) >= 0).all()
+    assert len({tuple(result.hex_colors) for result in (plain, by_count, by_luma, by_hue)}) > 2
+
+
+def test_order_by_hue_starts_with_the_greys():
+    colors = [[0, 0, 255], [90, 90, 90], [255, 0, 0], [0, 255, 0], [10, 10, 10], [99, 0, 0]]
+    result = quantize(np.array([colors], np.uint8), 6, sort="hue")
+    assert result.palette.tolist() == [[10, 10, 10], [90, 90, 90], [99, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]]
+
+
+def test_orders_of_a_grey_picture_and_with_transparency(cat):
+    grey = quantize(cat[..., 0], 7, sort="hue")
+    assert (np.diff(grey.palette[:, 0].astype(int)) > 0).all()
+    image = np.array([[[1, 2, 3, 0], [255, 0, 0, 255], [255, 0, 0, 255]]], np.uint8)
+    assert quantize(image, 2).hex_colors == ["#00000000", "#ff0000ff"]
+    assert quantize(image, 2, sort="count").hex_colors == ["#ff0000ff", "#00000000"]
+
+
+def test_unknown_order():
+    image = np.zeros((2, 2, 3), np.uint8)
+    with pytest.raises(ValueError, match="sort must be one of 'none', 'count', 'luma', 'hue', got 'size'"):
+        quantize(image, sort="size")
+
+
+@pytest.mark.parametrize("channels", [slice(0, 3), slice(0, 1)])
+def test_palette_only_is_the_palette_of_the_image(cat, channels):
+    palette, image = (quantize(cat[..., channels], 9, sort="count", palette_only=only) for only in (True, False))
+    assert not hasattr(palette, "labels")
+    np.testing.assert_array_equal(palette.palette, image.palette)
+    np.testing.assert_array_equal(palette.counts, image.counts)
+    assert (palette.mse, palette.psnr, palette.n_iter) == (image.mse, image.psnr, image.n_iter)
+    assert repr(palette).startswith("<QuantizedPalette: 9 colors, mse ")
+    assert "9 colors" in palette._repr_html_()
+
+
+@pytest.mark.parametrize("n_colors", [2, 8, 16, 64, 256])
+def test_defaults_end_near_the_fixed_point(cat, n_colors):
+    """Within 0.5 % of the error of the fixed point that the same start leads to."""
+    end = quantize(cat, n_colors, max_iter=10_000, tol=0, relaxation=1)
+    assert end.converged
+    assert quantize(cat, n_colors).mse <= 1.005 * end.mse

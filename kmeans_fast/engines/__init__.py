@@ -5,11 +5,13 @@ their signatures. A module is imported when an engine is first asked for, so tha
 Numba.
 """
 
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import cells as structure
@@ -18,6 +20,8 @@ from kmeans_fast.threads import available_threads
 NAMES = ("auto", "numba", "numpy")
 # Logarithm of the number of entries of a table of codes that share a mark; see `kmeans_fast.counting`.
 RUN_BITS = 9
+# Points times clusters up to which NumPy has finished before Numba has started.
+SMALL_WORK = 500_000
 
 
 class Dense(Protocol):
@@ -87,6 +91,39 @@ class Seeding(Protocol):
     ) -> int: ...
 
 
+class ColorSeeding(Protocol):
+    """The functions of ``*_color_seeding.py``; see there."""
+
+    def lower(  # noqa: D102
+        self,
+        cells: structure.Cells,
+        state: Any,
+        centroid: NDArray[Any],
+        first_region: int,
+        last_region: int,
+        /,
+    ) -> int: ...
+
+    def add_gains(  # noqa: D102
+        self,
+        cells: structure.Cells,
+        state: Any,
+        candidates: NDArray[Any],
+        first_region: int,
+        last_region: int,
+        gains: NDArray[Any],
+        /,
+    ) -> int: ...
+
+    def locate(  # noqa: D102
+        self, cells: structure.Cells, state: Any, targets: NDArray[Any], places: NDArray[Any], /
+    ) -> None: ...
+
+    def split(  # noqa: D102
+        self, coordinates: NDArray[Any], moments: NDArray[Any], n_clusters: int, /
+    ) -> NDArray[np.int64]: ...
+
+
 class Histogram(Protocol):
     """The functions of ``*_histogram.py``; see there."""
 
@@ -143,12 +180,24 @@ class Engine:
     dense: Dense
     seeding: Seeding
     cells: Cells
+    color_seeding: ColorSeeding
     histogram: Histogram
 
 
 def numba_is_installed() -> bool:
     """Say whether Numba can be found, without importing it."""
     return find_spec("numba") is not None
+
+
+def choose(name: str, work: int) -> str:
+    """Return which engine ``"auto"`` is for so many points times clusters; any other name is returned as it is.
+
+    Importing Numba and loading compiled code takes half a second, and compiling it many times that. A process that has
+    not done so yet is served by NumPy sooner if it needs less: it took 0.3 s for a work of a million.
+    """
+    if name != "auto" or not numba_is_installed():
+        return name
+    return "numba" if "numba" in sys.modules or work > SMALL_WORK else "numpy"
 
 
 def load(name: str) -> Engine:
@@ -170,8 +219,9 @@ def load(name: str) -> Engine:
     dense = import_module(f"kmeans_fast.engines.{name}_dense")
     seeding = import_module(f"kmeans_fast.engines.{name}_seeding")
     cells = import_module(f"kmeans_fast.engines.{name}_cells")
+    color_seeding = import_module(f"kmeans_fast.engines.{name}_color_seeding")
     histogram = import_module(f"kmeans_fast.engines.{name}_histogram")
-    return Engine(name, dense, seeding, cells, histogram)
+    return Engine(name, dense, seeding, cells, color_seeding, histogram)
 
 
 def describe() -> dict[str, str]:

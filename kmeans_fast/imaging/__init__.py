@@ -2,6 +2,7 @@
 
 from kmeans_fast.imaging.compression import CompressionReport, compress
 from kmeans_fast.imaging.files import read_image
-from kmeans_fast.imaging.quantization import QuantizedImage, quantize
+from kmeans_fast.imaging.quantization import quantize
+from kmeans_fast.imaging.quantized import QuantizedImage, QuantizedPalette
 
-__all__ = ["CompressionReport", "QuantizedImage", "compress", "quantize", "read_image"]
+__all__ = ["CompressionReport", "QuantizedImage", "QuantizedPalette", "compress", "quantize", "read_image"]

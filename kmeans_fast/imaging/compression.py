@@ -11,9 +11,10 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
+from kmeans_fast import engines
 from kmeans_fast.imaging import files
 from kmeans_fast.imaging.metrics import count_colors
-from kmeans_fast.imaging.quantization import quantize
+from kmeans_fast.imaging.quantization import DEFAULT_COLORS, MAX_ITER, RELAXATION, TOL, quantize
 from kmeans_fast.lloyd import Callback
 
 
@@ -39,6 +40,8 @@ class CompressionReport:
         Iterations of k-means.
     converged : bool
         Whether k-means stopped by itself, and not because of `max_iter` or the callback.
+    quality_met : bool
+        Whether `psnr` is as high as was asked for; True if nothing was.
     seconds : dict of str to float
         Time of each stage: ``"read"``, ``"count"`` (the colours before), ``"cluster"`` and ``"write"``.
     """
@@ -55,6 +58,7 @@ class CompressionReport:
     psnr: float
     n_iter: int
     converged: bool
+    quality_met: bool
     seconds: dict[str, float]
 
     @property
@@ -74,6 +78,7 @@ class CompressionReport:
             f"{'mse':<20}{'':>12}   {self.mse:>12.2f}",
             f"{'psnr (dB)':<20}{'':>12}   {self.psnr:>12.2f}",
             f"{self.n_iter} iterations, {end}",
+            *([] if self.quality_met else ["the quality asked for was not reached"]),
             "seconds: " + ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in self.seconds.items()),
         ]
         return "\n".join(rows)
@@ -82,12 +87,15 @@ class CompressionReport:
 def compress(
     source: str | os.PathLike[str],
     destination: str | os.PathLike[str],
-    n_colors: int = 8,
+    n_colors: int | None = None,
     *,
-    init: str | ArrayLike = "k-means++",
+    quality: float | None = None,
+    sort: str = "none",
+    init: str | ArrayLike = "auto",
     n_init: int = 1,
-    max_iter: int = 300,
-    tol: float = 0.0,
+    max_iter: int = MAX_ITER,
+    tol: float = TOL,
+    relaxation: float = RELAXATION,
     seed: int = 0,
     engine: str = "auto",
     n_threads: int | None = None,
@@ -101,9 +109,9 @@ def compress(
         A picture, read as by `read_image`. It is never overwritten.
     destination : str or path-like
         Where the PNG goes: a name that ends in ``.png``. An existing file is replaced once the new one is complete.
-    n_colors : int
-        The number of colours, at least 1. Up to 256 make an indexed PNG; more make an RGB or RGBA one.
-    init, n_init, max_iter, tol, seed, engine, n_threads, callback
+    n_colors : int, optional
+        The number of colours, at least 1; 8 by default. Up to 256 make an indexed PNG; more make an RGB or RGBA one.
+    quality, sort, init, n_init, max_iter, tol, relaxation, seed, engine, n_threads, callback
         As for `quantize`.
 
     Returns
@@ -138,16 +146,21 @@ def compress(
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
         picture = files.read_picture(source)
+    height, width = picture.pixels.shape[:2]
+    engine = engines.choose(engine, height * width * (n_colors or DEFAULT_COLORS))
     with _timed(seconds, "count"):
         colors_before = count_colors(picture.pixels, engine=engine, n_threads=n_threads)
     with _timed(seconds, "cluster"):
         quantized = quantize(
             picture.pixels,
             n_colors,
+            quality=quality,
+            sort=sort,
             init=init,
             n_init=n_init,
             max_iter=max_iter,
             tol=tol,
+            relaxation=relaxation,
             seed=seed,
             engine=engine,
             n_threads=n_threads,
@@ -155,7 +168,6 @@ def compress(
         )
     with _timed(seconds, "write"):
         bytes_after = quantized.save(destination, icc_profile=picture.icc_profile)
-    height, width = picture.pixels.shape[:2]
     return CompressionReport(
         source=Path(source),
         destination=Path(destination),
@@ -169,6 +181,7 @@ def compress(
         psnr=quantized.psnr,
         n_iter=quantized.n_iter,
         converged=quantized.converged,
+        quality_met=quantized.quality_met,
         seconds=seconds,
     )
 

@@ -1,0 +1,226 @@
+"""The seeding on colours, compiled: k-means++ that leaves whole cells alone, and splitting by variance.
+
+All sums are integers, so nothing depends on the order in which they are made. `cells` and `state` are the
+`Cells` and `Closest` of `kmeans_fast.cells`.
+"""
+
+import numpy as np
+
+from kmeans_fast.engines.numba_jit import kernel
+
+VALUES = 256
+
+
+@kernel()
+def lower(cells, state, centroid, first_region, last_region):
+    """Take a centroid (4,) int32 into account in what is closest to the colours of some regions.
+
+    Returns how many colours were looked at.
+    """
+    _, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves) = cells
+    closest, farthest, region_farthest, potentials = state
+    r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
+    k0, k1, k2, k3 = centroid[0], centroid[1], centroid[2], centroid[3]
+    n_looked = 0
+    for r in range(first_region, last_region):
+        if _least_distance(region_centers, region_halves, r, k0, k1, k2, k3) >= region_farthest[r]:
+            continue
+        most = np.int32(0)
+        for c in range(region_starts[r], region_starts[r + 1]):
+            if _least_distance(centers, halves, c, k0, k1, k2, k3) < farthest[c]:
+                s, e = starts[c], starts[c + 1]
+                n_looked += e - s
+                farthest[c], potentials[c] = _lower_cell(
+                    r0[s:e], r1[s:e], r2[s:e], r3[s:e], counts[s:e], closest[s:e], k0, k1, k2, k3
+                )
+            most = max(most, farthest[c])
+        region_farthest[r] = most
+    return n_looked
+
+
+@kernel()
+def add_gains(cells, state, candidates, first_region, last_region, gains):
+    """Add to `gains` (T,) int64 by how much each of the candidates (T, 4) int32 would lower the potential.
+
+    Returns how many colours were looked at.
+    """
+    _, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves) = cells
+    closest, farthest, region_farthest, _ = state
+    r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
+    n_looked = 0
+    for t in range(candidates.shape[0]):
+        k0, k1, k2, k3 = candidates[t, 0], candidates[t, 1], candidates[t, 2], candidates[t, 3]
+        for r in range(first_region, last_region):
+            if _least_distance(region_centers, region_halves, r, k0, k1, k2, k3) >= region_farthest[r]:
+                continue
+            for c in range(region_starts[r], region_starts[r + 1]):
+                if _least_distance(centers, halves, c, k0, k1, k2, k3) < farthest[c]:
+                    s, e = starts[c], starts[c + 1]
+                    n_looked += e - s
+                    gains[t] += _gain_of_cell(
+                        r0[s:e], r1[s:e], r2[s:e], r3[s:e], counts[s:e], closest[s:e], k0, k1, k2, k3
+                    )
+    return n_looked
+
+
+@kernel()
+def locate(cells, state, targets, places):
+    """Write to `places` (T,) the first colour at which the running potential exceeds each target (T,) float64.
+
+    If none does, it is the last colour that adds to it.
+    """
+    counts, starts = cells[2], cells[3][0]
+    closest, potentials = state[0], state[3]
+    for t in range(targets.size):
+        cell, before = _cell_of(potentials, targets[t])
+        running = np.float64(before)
+        places[t] = starts[cell]
+        for i in range(starts[cell], starts[cell + 1]):
+            part = counts[i] * np.int64(closest[i])
+            if part > 0:
+                places[t] = i
+            running += np.float64(part)
+            if running > targets[t]:
+                break
+
+
+@kernel()
+def split(coordinates, moments, n_clusters):
+    """Split items into K boxes, each time the box and where it lowers the squared error most; return their moments.
+
+    Takes `coordinates` (M, C) uint8, along which is split, and `moments` (M, 1 + C) int64, the number of pixels and the
+    sums of their channels. There must be K distinct items.
+    """
+    n_items, n_moments = moments.shape
+    n_axes = n_moments - 1
+    order = np.arange(n_items)
+    edges = np.zeros((n_clusters, 2), np.int64)
+    totals = np.zeros((n_clusters, n_moments), np.int64)
+    gains = np.full(n_clusters, -np.inf)
+    cuts = np.zeros((n_clusters, 2), np.int64)
+    table = np.zeros((n_axes, VALUES, n_moments), np.int64)
+    edges[0, 1] = n_items
+    for i in range(n_items):
+        for f in range(n_moments):
+            totals[0, f] += moments[i, f]
+    gains[0] = _best_cut(coordinates, moments, order, edges[0], totals[0], table, cuts[0])
+    for new in range(1, n_clusters):
+        old = gains.argmax()
+        middle = _divide(coordinates, order, edges[old], cuts[old])
+        edges[new, 0], edges[new, 1], edges[old, 1] = middle, edges[old, 1], middle
+        for j in range(middle, edges[new, 1]):
+            for f in range(n_moments):
+                totals[new, f] += moments[order[j], f]
+        for f in range(n_moments):
+            totals[old, f] -= totals[new, f]
+        for box in (old, new):
+            gains[box] = _best_cut(coordinates, moments, order, edges[box], totals[box], table, cuts[box])
+    return totals
+
+
+@kernel()
+def _least_distance(centers, halves, i, k0, k1, k2, k3):
+    """Squared distance from a colour to a box: exact, as all are multiples of ½ below 2⁹."""
+    zero = np.float32(0)
+    d0 = max(abs(np.float32(k0) - centers[i, 0]) - halves[i, 0], zero)
+    d1 = max(abs(np.float32(k1) - centers[i, 1]) - halves[i, 1], zero)
+    d2 = max(abs(np.float32(k2) - centers[i, 2]) - halves[i, 2], zero)
+    d3 = max(abs(np.float32(k3) - centers[i, 3]) - halves[i, 3], zero)
+    return d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
+
+
+@kernel()
+def _lower_cell(r0, r1, r2, r3, counts, closest, k0, k1, k2, k3):
+    farthest = np.int32(0)
+    potential = np.int64(0)
+    for i in range(closest.size):
+        closest[i] = min(closest[i], _squared_distance(r0[i], r1[i], r2[i], r3[i], k0, k1, k2, k3))
+    for i in range(closest.size):
+        farthest = max(farthest, closest[i])
+        potential += counts[i] * np.int64(closest[i])
+    return farthest, potential
+
+
+@kernel()
+def _gain_of_cell(r0, r1, r2, r3, counts, closest, k0, k1, k2, k3):
+    gain = np.int64(0)
+    for i in range(closest.size):
+        lowered = closest[i] - _squared_distance(r0[i], r1[i], r2[i], r3[i], k0, k1, k2, k3)
+        gain += counts[i] * np.int64(max(lowered, np.int32(0)))
+    return gain
+
+
+@kernel()
+def _squared_distance(x0, x1, x2, x3, k0, k1, k2, k3):
+    d0, d1 = np.int32(x0) - k0, np.int32(x1) - k1
+    d2, d3 = np.int32(x2) - k2, np.int32(x3) - k3
+    return np.int32(d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3)
+
+
+@kernel()
+def _cell_of(potentials, target):
+    """Return the cell in which the running potential exceeds a target, or the last that adds to it; and that before."""
+    running = last_before = np.int64(0)
+    last = 0
+    for c in range(potentials.size):
+        if potentials[c] > 0:
+            last, last_before = c, running
+            running += potentials[c]
+            if np.float64(running) > target:
+                break
+    return last, last_before
+
+
+@kernel()
+def _best_cut(coordinates, moments, order, edges, total, table, cut):
+    """Find the axis and coordinate above which a box is best cut off; return by how much that lowers the error."""
+    table[:] = 0
+    n_axes, _, n_moments = table.shape
+    for j in range(edges[0], edges[1]):
+        i = order[j]
+        for axis in range(n_axes):
+            for f in range(n_moments):
+                table[axis, coordinates[i, axis], f] += moments[i, f]
+    best = -np.inf
+    lower_part = np.zeros(n_moments, np.int64)
+    for axis in range(n_axes):
+        lower_part[:] = 0
+        for value in range(VALUES - 1):
+            if table[axis, value, 0] == 0:
+                continue
+            for f in range(n_moments):
+                lower_part[f] += table[axis, value, f]
+            if lower_part[0] == total[0]:
+                break
+            explained = _explained(lower_part, total)
+            if explained > best:
+                best = explained
+                cut[0], cut[1] = axis, value
+    whole = 0.0
+    for f in range(1, n_moments):
+        whole += np.float64(total[f]) * np.float64(total[f]) / np.float64(total[0])
+    return best - whole
+
+
+@kernel()
+def _explained(part, total):
+    """Squares of the means of both parts, times their pixels: what is left of the error when this is taken off."""
+    n_part, n_rest = np.float64(part[0]), np.float64(total[0] - part[0])
+    explained = 0.0
+    for f in range(1, part.size):
+        of_part, of_rest = np.float64(part[f]), np.float64(total[f] - part[f])
+        explained += of_part * of_part / n_part + of_rest * of_rest / n_rest
+    return explained
+
+
+@kernel()
+def _divide(coordinates, order, edges, cut):
+    """Move a box's items up to the cut before the others; return where those begin."""
+    low, high = edges[0], edges[1] - 1
+    while low <= high:
+        if coordinates[order[low], cut[0]] <= cut[1]:
+            low += 1
+        else:
+            order[low], order[high] = order[high], order[low]
+            high -= 1
+    return low

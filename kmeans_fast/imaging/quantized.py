@@ -1,0 +1,158 @@
+"""What `quantize` returns: a palette with its counts and error, and the image that it makes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SWATCH = (
+    '<span style="display:inline-block;margin:2px;font:12px monospace">'
+    '<span style="display:block;width:7em;height:3em;border:1px solid #888;background:{color}"></span>'
+    "{color}<br>{share:.1%}<br>{count}</span>"
+)
+_MOST_SWATCHES = 256
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class QuantizedPalette:
+    """The colours of an image, without the image.
+
+    Attributes
+    ----------
+    palette : numpy.ndarray
+        uint8 of shape (K, C): C is 1 for grey, 3 for RGB, and 4 for RGBA (straight alpha) if an entry is not opaque.
+        The entries are distinct and each is used; the fully transparent one, if there is one, is (0, 0, 0, 0).
+    counts : numpy.ndarray
+        int64 of shape (K,): how many pixels each entry has.
+    mse : float
+        Mean squared distance of a pixel to its entry: the squared differences are summed over the channels (R, G and B
+        for a colour picture) and averaged over the pixels. Unit: squared 8-bit steps. With transparency, over the four
+        channels of the colours premultiplied with alpha.
+    psnr : float
+        Peak signal-to-noise ratio in dB, from the mean over the channels as is usual:
+        ``10 log10(255² / (mse / C))`` with the number C of channels that mse sums over. Infinite if mse is 0.
+    n_iter : int
+        Iterations of k-means.
+    converged : bool
+        Whether k-means stopped by itself, and not because of `max_iter` or the callback.
+    quality_met : bool
+        Whether `psnr` is as high as was asked for; True if nothing was.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import kmeans_fast as kf
+    >>> image = np.array([[[250, 0, 0], [254, 0, 0], [0, 0, 200]]], np.uint8)
+    >>> kf.quantize(image, 2, palette_only=True)
+    <QuantizedPalette: 2 colors, mse 2.67, psnr 48.64 dB>
+    """
+
+    palette: NDArray[np.uint8]
+    counts: NDArray[np.int64]
+    mse: float
+    psnr: float
+    n_iter: int
+    converged: bool
+    quality_met: bool
+
+    @property
+    def n_colors(self) -> int:
+        """Number of palette entries, K."""
+        return len(self.palette)
+
+    @property
+    def hex_colors(self) -> list[str]:
+        """The entries as ``#rrggbb``; ``#rrggbbaa`` if the palette has an alpha channel."""
+        n_channels = max(3, self.palette.shape[1])
+        entries = np.broadcast_to(self.palette, (self.n_colors, n_channels))
+        return [f"#{entry.tobytes().hex()}" for entry in entries]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._described()}>"
+
+    def _described(self) -> str:
+        return f"{self.n_colors} colors, mse {self.mse:.2f}, psnr {self.psnr:.2f} dB"
+
+    def _repr_html_(self) -> str:
+        """Swatches for a notebook: colour, share and number of pixels of each entry."""
+        n_pixels = int(self.counts.sum())
+        swatches = [
+            _SWATCH.format(color=color, share=count / n_pixels, count=count)
+            for color, count in zip(self.hex_colors[:_MOST_SWATCHES], self.counts.tolist(), strict=False)
+        ]
+        if self.n_colors > _MOST_SWATCHES:
+            swatches.append(f"<span>and {self.n_colors - _MOST_SWATCHES} more</span>")
+        return f"<div><div>{self._described()}</div>{''.join(swatches)}</div>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class QuantizedImage(QuantizedPalette):
+    """An image as a palette and, for every pixel, the index of its entry.
+
+    Attributes
+    ----------
+    palette, counts, mse, psnr, n_iter, converged, quality_met
+        As in `QuantizedPalette`.
+    labels : numpy.ndarray
+        Smallest unsigned integers that hold K−1, of shape (H, W): ``palette[labels]`` is the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import kmeans_fast as kf
+    >>> image = np.array([[[250, 0, 0], [254, 0, 0], [0, 0, 200]]], np.uint8)
+    >>> result = kf.quantize(image, 2)
+    >>> result
+    <QuantizedImage: 3×1 pixels, 2 colors, mse 2.67, psnr 48.64 dB>
+    >>> sorted(result.hex_colors)
+    ['#0000c8', '#fc0000']
+    >>> result.to_array().tolist()
+    [[[252, 0, 0], [252, 0, 0], [0, 0, 200]]]
+    """
+
+    labels: NDArray[np.unsignedinteger[Any]]
+
+    def to_array(self) -> NDArray[np.uint8]:
+        """Make the image: uint8 of shape (H, W) if grey, else (H, W, 3) or, with an alpha channel, (H, W, 4)."""
+        palette = self.palette[:, 0] if self.palette.shape[1] == 1 else self.palette
+        image: NDArray[np.uint8] = palette[self.labels]
+        return image
+
+    def save(self, path: str | os.PathLike[str], *, icc_profile: bytes | None = None) -> int:
+        """Write an indexed PNG with exactly these entries, in this order; all of it or nothing.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file, ending in ``.png``; an existing file is replaced.
+        icc_profile : bytes, optional
+            A colour profile to put into the file.
+
+        Returns
+        -------
+        int
+            The size of the file in bytes.
+
+        Raises
+        ------
+        ValueError
+            If the name does not end in ``.png`` or belongs to something that is no file.
+        OSError
+            If the folder does not exist or can't be written, or the disk is full. Nothing half-written remains.
+
+        Notes
+        -----
+        The fewest of 1, 2, 4 or 8 bits a pixel are used. More than 256 entries can't be indexed and are written as
+        8-bit RGB or RGBA.
+        """
+        from kmeans_fast.imaging.files import write_indexed_png
+
+        return write_indexed_png(path, self.palette, self.labels, icc_profile=icc_profile)
+
+    def _described(self) -> str:
+        height, width = self.labels.shape
+        return f"{width}×{height} pixels, {super()._described()}"

@@ -1,0 +1,32 @@
+"""Orders of a palette."""
+
+import colorsys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ORDERS = ("none", "count", "luma", "hue")
+# Of R, G and B in luma: ITU-R BT.709.
+LUMA = np.array([0.2126, 0.7152, 0.0722])
+
+
+def order_of(palette: NDArray[np.uint8], counts: NDArray[np.int64], by: str) -> NDArray[np.intp]:
+    """Return the order of the entries (K, C) of a palette; equals stay as they are.
+
+    ``"count"`` puts the most frequent first, ``"luma"`` the darkest. ``"hue"`` goes around the colour circle from red
+    over green and blue, after the greys, which have no hue; entries of the same hue go from dark to light.
+    """
+    if by == "none":
+        return np.arange(len(palette))
+    luma = palette[:, :3] @ LUMA if palette.shape[1] >= 3 else palette[:, 0].astype(np.float64)
+    ranks: dict[str, list[NDArray[Any]]] = {"count": [-counts], "luma": [luma], "hue": [luma, _hues(palette)]}
+    return np.lexsort(ranks[by])
+
+
+def _hues(palette: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Hue from 0 to 1, and −1 for a grey."""
+    if palette.shape[1] < 3:
+        return np.full(len(palette), -1.0)
+    colors = palette[:, :3].tolist()
+    return np.array([-1.0 if r == g == b else colorsys.rgb_to_hsv(r, g, b)[0] for r, g, b in colors])

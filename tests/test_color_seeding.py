@@ -1,0 +1,144 @@
+"""The seeding on colours: the draws and choices of plain k-means++, and splits that are the best there are."""
+
+import itertools
+
+import numpy as np
+import pytest
+import reference
+from conftest import locked
+
+import kmeans_fast as kf
+from kmeans_fast import cells, color_seeding, engines, seeding
+from kmeans_fast.draws import Draws
+from kmeans_fast.points import Points
+from kmeans_fast.threads import workers
+
+
+def built(histogram):
+    return cells.build(histogram.colors, histogram.codes, histogram.counts)
+
+
+def plain_k_means_plus_plus(histogram, n_clusters, seed):
+    """What `seeding` does with any points."""
+    colors, weights = Points(histogram.colors), histogram.counts.astype(np.float64)
+    with workers(1) as lent:
+        return seeding.k_means_plus_plus(colors, weights, n_clusters, Draws(seed), engines.load("numpy"), lent)
+
+
+def assert_same_choices(histogram, n_clusters, engine, n_threads=1, seed=0):
+    with workers(n_threads) as lent:
+        chosen = color_seeding.k_means_plus_plus(
+            built(histogram), histogram.n_channels, n_clusters, Draws(seed), engines.load(engine), lent
+        )
+    assert np.array_equal(chosen, plain_k_means_plus_plus(histogram, n_clusters, seed))
+
+
+@pytest.mark.parametrize("n_clusters", [1, 2, 17, 200])
+@pytest.mark.parametrize("seed", [0, 5])
+def test_k_means_plus_plus_leaves_cells_alone_and_chooses_the_same(small_cat, engine, n_clusters, seed):
+    assert_same_choices(kf.ColorHistogram.from_image(small_cat), n_clusters, engine, seed=seed)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
+def test_any_number_of_channels_on_threads(engine, n_channels, monkeypatch):
+    monkeypatch.setattr(color_seeding, "SHARED_COLORS", 50)
+    image = np.random.default_rng(n_channels).integers(0, 256, (4000, n_channels), np.uint8)
+    histogram = kf.ColorHistogram.from_image(locked(image))
+    assert_same_choices(histogram, min(60, len(histogram)), engine, n_threads=3)
+
+
+def test_as_many_centroids_as_colours(engine):
+    histogram = kf.ColorHistogram.from_image(locked(np.random.default_rng(0).integers(0, 9, (200, 3), np.uint8)))
+    assert_same_choices(histogram, len(histogram), engine)
+
+
+def test_more_pixels_than_exact_sums_are_drawn_by_the_plain_way(small_cat, engine, monkeypatch):
+    expected = kf.kmeans(small_cat, 9, max_iter=2, engine=engine)
+    monkeypatch.setattr(color_seeding, "MOST_PIXELS", 10)
+    assert np.array_equal(kf.kmeans(small_cat, 9, max_iter=2, engine=engine).centroids, expected.centroids)
+
+
+def squared_error(colors):
+    return ((colors - colors.mean(axis=0)) ** 2).sum()
+
+
+def cuts(colors):
+    """All ways to cut a box across one axis: what is gained, and the two parts."""
+    for axis, value in itertools.product(range(colors.shape[1]), range(255)):
+        low = colors[:, axis] <= value
+        if low.any() and not low.all():
+            parts = colors[low], colors[~low]
+            yield squared_error(colors) - sum(map(squared_error, parts)), parts
+
+
+def test_each_split_is_the_best_of_all(engine):
+    """The search tries every cut of every box each time."""
+    colors = np.random.default_rng(1).integers(0, 40, (60, 3), np.uint8)
+    moments = np.column_stack([np.ones(len(colors), np.int64), colors])
+    boxes = [colors.astype(np.float64)]
+    for n_clusters in range(2, 12):
+        candidates = [(*cut, i) for i, box in enumerate(boxes) for cut in cuts(box)]
+        _, parts, place = max(candidates, key=lambda candidate: candidate[0])
+        boxes[place : place + 1] = parts
+        totals = engines.load(engine).color_seeding.split(colors, moments, n_clusters)
+        assert sorted(totals.tolist()) == sorted([len(box), *box.sum(axis=0).tolist()] for box in boxes)
+
+
+@pytest.mark.parametrize("init", ["variance", "cubes"])
+@pytest.mark.parametrize("n_clusters", [2, 16, 100])
+def test_the_start_is_the_same_on_every_engine_and_thread(small_cat, init, n_clusters):
+    runs = [
+        kf.kmeans(small_cat, n_clusters, init=init, max_iter=3, engine=engine, n_threads=n_threads)
+        for engine, n_threads in (("auto", 1), ("auto", 3), ("numpy", 1))
+    ]
+    assert all(np.array_equal(run.centroids, runs[0].centroids) for run in runs)
+    assert all(run.inertia == runs[0].inertia for run in runs)
+
+
+@pytest.mark.parametrize("init", ["variance", "cubes"])
+def test_starts_end_no_worse_than_k_means_plus_plus_does_on_average(cat, init):
+    drawn = [kf.kmeans(cat, 16, seed=seed, max_iter=25).inertia for seed in range(5)]
+    assert kf.kmeans(cat, 16, init=init, max_iter=25).inertia <= np.mean(drawn) * (1.01 if init == "variance" else 1)
+
+
+@pytest.mark.parametrize("init", ["variance", "cubes"])
+@pytest.mark.parametrize("points", [np.eye(3), np.eye(3, dtype=np.uint16), np.zeros((9, 5), np.uint8)])
+def test_points_that_have_no_cubes(init, points):
+    points = points + np.arange(len(points), dtype=points.dtype)[:, np.newaxis]
+    with pytest.raises(ValueError, match=f"init='{init}' needs 8-bit points with 1 to 4 features"):
+        kf.kmeans(points, 2, init=init)
+
+
+def test_one_run_is_enough(small_cat):
+    with pytest.raises(
+        ValueError, match="n_init must be 1 with init='variance', as every run would be the same, got 2"
+    ):
+        kf.kmeans(small_cat, 4, init="variance", n_init=2)
+
+
+@pytest.mark.parametrize("relaxation", [1.0, 1.5, 1.9])
+def test_relaxed_iterations_are_those_of_the_textbook(small_cat, engine, relaxation):
+    colors = small_cat.reshape(-1, 3)
+    init = colors[:: len(colors) // 12][:12].astype(np.float64)
+    result = kf.kmeans(small_cat, 12, init=init, max_iter=6, relaxation=relaxation, engine=engine)
+    centroids = init
+    for step in range(6):
+        averages = reference.update(colors, None, centroids, reference.assign(colors, centroids))
+        plain = relaxation == 1 or step == 5
+        centroids = averages if plain else centroids + relaxation * (averages - centroids)
+    assert np.array_equal(result.centroids, centroids)
+    assert np.array_equal(result.labels.reshape(-1), reference.assign(colors, centroids))
+
+
+def test_relaxed_iterations_end_with_averages_when_they_converge(small_cat):
+    result = kf.kmeans(small_cat, 5, tol=1.0, relaxation=1.9, max_iter=100)
+    assert result.converged
+    assert result.shifts[-1] <= 1 < result.shifts[-2]
+    again = kf.kmeans(small_cat, 5, init=result.centroids, max_iter=1)
+    assert again.shifts[0] < 1
+
+
+@pytest.mark.parametrize("relaxation", [0.5, 2.0, 0])
+def test_relaxation_outside_its_range(small_cat, relaxation):
+    with pytest.raises(ValueError, match="relaxation must be at least 1 and below 2"):
+        kf.kmeans(small_cat, 2, relaxation=relaxation)
