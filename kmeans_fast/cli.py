@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from kmeans_fast import __version__
+from kmeans_fast.imaging.files import COMPRESS_LEVEL
 from kmeans_fast.imaging.quantization import MAX_ITER, TOL
 from kmeans_fast.imaging.sorting import ORDERS
 
@@ -87,7 +88,14 @@ def _parser() -> _Parser:
         metavar="FILE.png",
         help="where to write; an existing file is replaced (default: photo.jpg gives photo-8-colors.png beside it)",
     )
-    compress.set_defaults(run=_compress, parser=compress)
+    compress.add_argument(
+        "--compress-level",
+        type=_level,
+        default=COMPRESS_LEVEL,
+        metavar="N",
+        help="of zlib, 0 to 9 (default: %(default)s)",
+    )
+    compress.set_defaults(run=_compress, parser=compress, sort="luma")
 
     palette = commands.add_parser("palette", help="print the K colours of a picture", description=_palette.__doc__)
     _add_clustering_options(palette)
@@ -106,7 +114,7 @@ def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
     how_many.add_argument(
         "-q", "--quality", type=_tolerance, metavar="DB", help="the fewest colours, up to 256, that reach this PSNR"
     )
-    add("--sort", choices=ORDERS, default="none", help="order of the palette (default: %(default)s)")
+    add("--sort", choices=ORDERS, help="order of the palette (default: luma for a picture, count for a palette)")
     add("-v", "--verbose", action="store_true", help="print each iteration")
     add(
         "--seed", type=_natural, default=0, metavar="N", help="another seed, other first colours (default: %(default)s)"
@@ -134,6 +142,13 @@ def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
 
 def _positive(text: str) -> int:
     return _integer(text, 1)
+
+
+def _level(text: str) -> int:
+    level = _integer(text, 0)
+    if level > 9:
+        raise argparse.ArgumentTypeError(f"must be an integer of at most 9, got {text!r}")
+    return level
 
 
 def _natural(text: str) -> int:
@@ -172,7 +187,8 @@ def _compress(options: argparse.Namespace) -> None:
         files.check_destination(output, source)
     except ValueError as error:
         options.parser.error(str(error))
-    print(compress(source, output, options.colors, **_clustering_options(options)))
+    level = options.compress_level
+    print(compress(source, output, options.colors, compress_level=level, **_clustering_options(options)))
 
 
 def _palette(options: argparse.Namespace) -> None:

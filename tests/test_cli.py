@@ -106,10 +106,24 @@ def test_options_reach_k_means(monkeypatch, run, picture):
     monkeypatch.setattr("kmeans_fast.imaging.compress", compress)
     output = picture.with_name("a.png")
     command = ["compress", picture, "-o", output, "--seed", 7, "--init", "random", "--n-init", 2, "--max-iter", 9]
-    command += ["--tol", 0.5, "--threads", 3, "--engine", "numpy", "-v", "--colors", 5, "--sort", "luma"]
+    command += [
+        "--tol",
+        0.5,
+        "--threads",
+        3,
+        "--engine",
+        "numpy",
+        "-v",
+        "--colors",
+        5,
+        "--sort",
+        "hue",
+        "--compress-level",
+        3,
+    ]
     assert run(*command) == (0, "a report\n", "")
     options = {"seed": 7, "init": "random", "n_init": 2, "max_iter": 9, "tol": 0.5, "n_threads": 3, "engine": "numpy"}
-    options |= {"sort": "luma", "quality": None, "callback": kf.print_progress}
+    options |= {"sort": "hue", "quality": None, "callback": kf.print_progress, "compress_level": 3}
     assert calls == [(picture, output, 5, options)]
 
 

@@ -42,7 +42,7 @@ def test_file_and_report(cat, tmp_path):
     assert (report.mse, report.psnr) == (expected.mse, expected.psnr)
     assert (report.n_iter, report.converged) == (expected.n_iter, True)
     assert report.bits_per_pixel == 8 * destination.stat().st_size / (151 * 100)
-    assert list(report.seconds) == ["read", "count", "cluster", "write"]
+    assert list(report.seconds) == ["read", "start", "count", "cluster", "write"]
     assert min(report.seconds.values()) > 0
     assert sum(report.seconds.values()) <= elapsed
 
@@ -165,3 +165,19 @@ def test_a_failure_leaves_everything_as_it_was(cat, tmp_path, monkeypatch, what)
     with pytest.raises(expected):
         compress(source, destination, **options)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_levels_of_compression(cat, tmp_path):
+    sizes = [compress(cat[0], tmp_path / "a.png", 40, compress_level=level).bytes_after for level in (0, 1, 9)]
+    assert sizes == sorted(sizes, reverse=True)
+    with Image.open(tmp_path / "a.png") as image:
+        np.testing.assert_array_equal(np.asarray(image.convert("RGB")), quantize(cat[1], 40).to_array())
+    with pytest.raises(ValueError, match="compress_level must be at most 9, got 10"):
+        compress(cat[0], tmp_path / "b.png", compress_level=10)
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_dark_to_light_makes_small_files(cat, tmp_path):
+    by_luma, as_it_comes = (compress(cat[0], tmp_path / "a.png", 16, sort=sort) for sort in ("luma", "none"))
+    assert by_luma.bytes_after < as_it_comes.bytes_after
+    assert by_luma.mse == as_it_comes.mse

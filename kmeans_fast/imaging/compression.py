@@ -43,7 +43,8 @@ class CompressionReport:
     quality_met : bool
         Whether `psnr` is as high as was asked for; True if nothing was.
     seconds : dict of str to float
-        Time of each stage: ``"read"``, ``"count"`` (the colours before), ``"cluster"`` and ``"write"``.
+        Time of each stage: ``"read"``, ``"start"`` (of the engine), ``"count"`` (the colours before), ``"cluster"`` and
+        ``"write"``.
     """
 
     source: Path
@@ -90,7 +91,7 @@ def compress(
     n_colors: int | None = None,
     *,
     quality: float | None = None,
-    sort: str = "none",
+    sort: str = "luma",
     init: str | ArrayLike = "auto",
     n_init: int = 1,
     max_iter: int = MAX_ITER,
@@ -100,6 +101,7 @@ def compress(
     engine: str = "auto",
     n_threads: int | None = None,
     callback: Callback | None = None,
+    compress_level: int = files.COMPRESS_LEVEL,
 ) -> CompressionReport:
     """Read a picture, reduce it to `n_colors` colours and write it as an indexed PNG.
 
@@ -111,8 +113,12 @@ def compress(
         Where the PNG goes: a name that ends in ``.png``. An existing file is replaced once the new one is complete.
     n_colors : int, optional
         The number of colours, at least 1; 8 by default. Up to 256 make an indexed PNG; more make an RGB or RGBA one.
-    quality, sort, init, n_init, max_iter, tol, relaxation, seed, engine, n_threads, callback
+    sort : {"luma", "count", "hue", "none"}
+        As for `quantize`. With up to 16 colours, dark to light makes files smaller than any other order.
+    quality, init, n_init, max_iter, tol, relaxation, seed, engine, n_threads, callback
         As for `quantize`.
+    compress_level : int
+        As for `QuantizedImage.save`.
 
     Returns
     -------
@@ -143,11 +149,14 @@ def compress(
     """
     files.check_source(source)
     files.check_destination(destination, source)
+    files.check_compress_level(compress_level)
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
         picture = files.read_picture(source)
     height, width = picture.pixels.shape[:2]
     engine = engines.choose(engine, height * width * (n_colors or DEFAULT_COLORS))
+    with _timed(seconds, "start"):
+        engines.load(engine)
     with _timed(seconds, "count"):
         colors_before = count_colors(picture.pixels, engine=engine, n_threads=n_threads)
     with _timed(seconds, "cluster"):
@@ -167,7 +176,7 @@ def compress(
             callback=callback,
         )
     with _timed(seconds, "write"):
-        bytes_after = quantized.save(destination, icc_profile=picture.icc_profile)
+        bytes_after = quantized.save(destination, compress_level=compress_level, icc_profile=picture.icc_profile)
     return CompressionReport(
         source=Path(source),
         destination=Path(destination),

@@ -21,10 +21,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast import validation
 from kmeans_fast.atomic import follow_link, replace_file
 
 if TYPE_CHECKING:
     from imageio.plugins.pillow import PillowPlugin
+
+# Of zlib. On photos, 4 took a third to two thirds of the time for files up to 6 % larger, and 9 many times it for 2 %.
+COMPRESS_LEVEL = 6
 
 # What Pillow is asked to convert each of its modes to; the mode is named, never guessed from an array's shape. A mode
 # that can hold transparency is asked for as RGBA, and loses the alpha channel again if every pixel is opaque.
@@ -249,6 +253,7 @@ def write_indexed_png(
     palette: NDArray[np.uint8],
     labels: NDArray[np.integer[Any]],
     *,
+    compress_level: int = COMPRESS_LEVEL,
     icc_profile: bytes | None = None,
 ) -> int:
     """Write a picture given as palette and labels to a PNG file; all of it or nothing.
@@ -267,6 +272,8 @@ def write_indexed_png(
         uint8 of shape (K, 1) grey, (K, 3) RGB, or (K, 4) RGBA with straight alpha.
     labels : numpy.ndarray
         Unsigned integers below K, of shape (H, W).
+    compress_level : int
+        Of zlib, from 0, not at all, to 9.
     icc_profile : bytes, optional
         A colour profile to put into the file.
 
@@ -281,16 +288,28 @@ def write_indexed_png(
         As `check_destination` says; and OSError if writing fails, for example because the disk is full.
     """
     check_destination(destination)
-    data = _encode_png(palette, labels, icc_profile)
+    data = _encode_png(palette, labels, check_compress_level(compress_level), icc_profile)
     replace_file(Path(destination), data)
     return len(data)
 
 
-def _encode_png(palette: NDArray[np.uint8], labels: NDArray[np.integer[Any]], icc_profile: bytes | None) -> bytes:
+def check_compress_level(level: Any) -> int:
+    """Return a level of zlib's, from 0 to 9."""
+    checked = validation.integer("compress_level", level, 0)
+    if checked > 9:
+        raise ValueError(f"compress_level must be at most 9, got {checked}")
+    return checked
+
+
+def _encode_png(
+    palette: NDArray[np.uint8], labels: NDArray[np.integer[Any]], compress_level: int, icc_profile: bytes | None
+) -> bytes:
     from PIL import Image
 
     n_colors, n_channels = palette.shape
-    options: dict[str, Any] = {} if icc_profile is None else {"icc_profile": icc_profile}
+    options: dict[str, Any] = {"compress_level": compress_level}
+    if icc_profile is not None:
+        options["icc_profile"] = icc_profile
     if n_colors > 256:
         return _save_png(Image.fromarray(palette[labels]), options)
 
@@ -300,7 +319,7 @@ def _encode_png(palette: NDArray[np.uint8], labels: NDArray[np.integer[Any]], ic
     if n_channels == 4 and palette[:, 3].min() < 255:
         options["transparency"] = palette[:, 3].tobytes().rstrip(b"\xff")  # entries left out are opaque
     data = _save_png(image, options)
-    if n_colors <= 16:
+    if n_colors <= 16 and compress_level > 0:
         # Several pixels share a byte here: in photos, runs of equal bytes then compress better than repeated strings
         # (up to 10 % smaller), in drawings worse. It costs little to see which.
         data = min(data, _save_png(image, options | {"compress_type": zlib.Z_RLE}), key=len)
