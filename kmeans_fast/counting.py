@@ -73,8 +73,8 @@ def count_colors(pixels: Points, kernels: Histogram, n_threads: int) -> Counts:
 
 def _count_in_tables(pixels: Points, start: int, stop: int, kernels: Histogram, lent: Workers) -> Counts:
     n_entries = max(2**RUN_BITS, 2 ** (8 * pixels.n_features))
-    tables = np.zeros((lent.n_threads, n_entries), np.uint32)
-    marks = np.zeros((lent.n_threads, n_entries >> RUN_BITS), np.uint8)
+    tables = np.zeros((lent.n_threads, 2, n_entries), np.uint16)
+    marks = np.zeros((lent.n_threads, 2, n_entries >> RUN_BITS), np.uint8)
     free = list(range(lent.n_threads))
 
     def count(first: int) -> None:
@@ -86,9 +86,9 @@ def _count_in_tables(pixels: Points, start: int, stop: int, kernels: Histogram, 
     return _collect(tables, marks, kernels, lent)
 
 
-def _collect(tables: NDArray[np.uint32], marks: NDArray[np.uint8], kernels: Histogram, lent: Workers) -> Counts:
+def _collect(tables: NDArray[np.uint16], marks: NDArray[np.uint8], kernels: Histogram, lent: Workers) -> Counts:
     """Add all tables to the first one and list its entries that aren't 0."""
-    n_runs = marks.shape[1]
+    n_runs = marks.shape[2]
     ranges = [(first, min(first + RUNS_PER_TASK, n_runs)) for first in range(0, n_runs, RUNS_PER_TASK)]
     ends = np.zeros(len(ranges) + 1, np.int64)
 

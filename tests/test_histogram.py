@@ -80,7 +80,7 @@ def test_several_tables(cat, engine, n_channels, n_threads, monkeypatch):
     image = cat[..., :n_channels]
     result = kf.ColorHistogram.from_image(image, engine=engine, n_threads=n_threads)
     monkeypatch.undo()
-    assert used[0] == (min(n_threads, 3), max(512, 256**n_channels))
+    assert used[0] == (min(n_threads, 3), 2, max(512, 256**n_channels))
     assert_counts(result, image)
 
 
@@ -357,12 +357,31 @@ def test_what_does_not_fit_together(cat, monkeypatch):
         colors.labels_of(cat, np.zeros(3, np.uint8))
 
 
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize("n_channels", [1, 2, 3])
+def test_counts_beyond_16_bits(engine, n_channels, n_threads, monkeypatch):
+    """In one table and in several that overflow only together; at 2¹⁶ the lower half of an entry is 0."""
+    monkeypatch.setattr(counting, "PIXELS_PER_TABLE", 1000)
+    monkeypatch.setattr(counting, "CHUNK_SIZE", 10_000)
+    counts = np.array([2**16 - 1, 2**16, 2**16 + 1, 2**18, 3, 100_000])
+    generator = np.random.default_rng(n_channels)
+    colors = generator.choice(256, (len(counts), n_channels), replace=False).astype(np.uint8)
+    image = generator.permutation(np.repeat(colors, counts, axis=0))
+    result = kf.ColorHistogram.from_image(image, engine=engine, n_threads=n_threads)
+    found = {tuple(color): count for color, count in zip(result.colors.tolist(), result.counts.tolist(), strict=True)}
+    assert found == {tuple(color): count for color, count in zip(colors.tolist(), counts.tolist(), strict=True)}
+
+
 def test_counting_restarts_before_a_table_overflows(engine, cat, monkeypatch):
     monkeypatch.setattr(counting, "MAX_TABLE_PIXELS", 2**18)
     tall = np.concatenate([cat] * 5)
     tables = []
     collect = counting._collect
-    monkeypatch.setattr(counting, "_collect", lambda *args: tables.append(args[0].sum()) or collect(*args))
+    monkeypatch.setattr(
+        counting,
+        "_collect",
+        lambda *args: tables.append(args[0][:, 0].sum() + 65536 * args[0][:, 1].sum()) or collect(*args),
+    )
     assert_counts(kf.ColorHistogram.from_image(tall, engine=engine), tall)
     assert tables == [2**18, 2**18, tall[..., 0].size - 2**19]
     assert histogram.MOST_PIXELS * 255 < 2**53

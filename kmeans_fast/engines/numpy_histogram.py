@@ -14,27 +14,37 @@ from kmeans_fast.engines import RUN_BITS
 RUN = 2**RUN_BITS
 
 
-def count(pixels: NDArray[np.uint8], table: NDArray[np.uint32], table_marks: NDArray[np.uint8]) -> None:
+def count(pixels: NDArray[np.uint8], table: NDArray[np.uint16], table_marks: NDArray[np.uint8]) -> None:
     """Add 1 to the entry of each pixel's colour, and mark its run."""
-    codes = encode(pixels).astype(np.intp)  # NumPy's own type of index, so converted once
-    np.add.at(table, codes, np.uint32(1))
-    table_marks[codes >> RUN_BITS] = 1
+    codes, counts = np.unique(encode(pixels), return_counts=True)
+    codes = codes.astype(np.intp)  # NumPy's own type of index, so converted once
+    totals = table[0, codes] + counts
+    table[0, codes] = totals & 0xFFFF
+    table_marks[0, codes >> RUN_BITS] = 1
+    is_over = totals > 0xFFFF
+    table[1, codes[is_over]] += (totals[is_over] >> 16).astype(np.uint16)
+    table_marks[1, codes[is_over] >> RUN_BITS] = 1
 
 
-def combine(tables: NDArray[np.uint32], marks: NDArray[np.uint8], first: int, last: int) -> int:
+def combine(tables: NDArray[np.uint16], marks: NDArray[np.uint8], first: int, last: int) -> int:
     """Add runs `first` to `last` of all tables to the first table; return how many entries aren't 0 then."""
-    runs = first + np.flatnonzero(marks[:, first:last].any(axis=0))
-    by_run = tables.reshape(len(tables), -1, RUN)
-    totals = by_run[0, runs]
-    for table in by_run[1:]:
-        totals += table[runs]
-    by_run[0, runs] = totals
-    marks[0, runs] = 1
+    runs = first + np.flatnonzero(marks[:, :, first:last].any(axis=(0, 1)))
+    totals = sum(_values(table, runs) for table in tables)
+    by_run = tables[0].reshape(2, -1, RUN)
+    by_run[0, runs] = totals & 0xFFFF
+    by_run[1, runs] = totals >> 16
+    marks[0, 0, runs] = 1
     return int(np.count_nonzero(totals))
 
 
+def _values(table: NDArray[np.uint16], runs: NDArray[np.intp]) -> NDArray[np.int64]:
+    lower, upper = table.reshape(2, -1, RUN)[:, runs].astype(np.int64)
+    values: NDArray[np.int64] = lower + (upper << 16)
+    return values
+
+
 def collect(
-    tables: NDArray[np.uint32],
+    tables: NDArray[np.uint16],
     marks: NDArray[np.uint8],
     first: int,
     last: int,
@@ -42,8 +52,8 @@ def collect(
     counts: NDArray[np.int64],
 ) -> None:
     """Write code and count of each entry of the first table, in its runs `first` to `last`, that isn't 0."""
-    runs = first + np.flatnonzero(marks[0, first:last])
-    values = tables[0].reshape(-1, RUN)[runs]
+    runs = first + np.flatnonzero(marks[0, 0, first:last])
+    values = _values(tables[0], runs)
     row, place = np.nonzero(values)
     codes[:] = runs[row] * RUN + place
     counts[:] = values[row, place]
