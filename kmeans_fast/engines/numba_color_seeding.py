@@ -30,9 +30,7 @@ def lower(cells, state, centroid, first_region, last_region):
             if _least_distance(centers, halves, c, k0, k1, k2, k3) < farthest[c]:
                 s, e = starts[c], starts[c + 1]
                 n_looked += e - s
-                farthest[c], potentials[c] = _lower_cell(
-                    r0[s:e], r1[s:e], r2[s:e], r3[s:e], counts[s:e], closest[s:e], k0, k1, k2, k3
-                )
+                farthest[c], potentials[c] = _lower_cell(r0, r1, r2, r3, counts, closest, s, e, k0, k1, k2, k3)
             most = max(most, farthest[c])
         region_farthest[r] = most
     return n_looked
@@ -57,9 +55,7 @@ def add_gains(cells, state, candidates, first_region, last_region, gains):
                 if _least_distance(centers, halves, c, k0, k1, k2, k3) < farthest[c]:
                     s, e = starts[c], starts[c + 1]
                     n_looked += e - s
-                    gains[t] += _gain_of_cell(
-                        r0[s:e], r1[s:e], r2[s:e], r3[s:e], counts[s:e], closest[s:e], k0, k1, k2, k3
-                    )
+                    gains[t] += _gain_of_cell(r0, r1, r2, r3, counts, closest, s, e, k0, k1, k2, k3)
     return n_looked
 
 
@@ -130,21 +126,21 @@ def _least_distance(centers, halves, i, k0, k1, k2, k3):
 
 
 @kernel()
-def _lower_cell(r0, r1, r2, r3, counts, closest, k0, k1, k2, k3):
+def _lower_cell(r0, r1, r2, r3, counts, closest, start, stop, k0, k1, k2, k3):
     farthest = np.int32(0)
     potential = np.int64(0)
-    for i in range(closest.size):
+    for i in range(np.uint64(start), np.uint64(stop)):
         closest[i] = min(closest[i], _squared_distance(r0[i], r1[i], r2[i], r3[i], k0, k1, k2, k3))
-    for i in range(closest.size):
+    for i in range(np.uint64(start), np.uint64(stop)):
         farthest = max(farthest, closest[i])
         potential += counts[i] * np.int64(closest[i])
     return farthest, potential
 
 
 @kernel()
-def _gain_of_cell(r0, r1, r2, r3, counts, closest, k0, k1, k2, k3):
+def _gain_of_cell(r0, r1, r2, r3, counts, closest, start, stop, k0, k1, k2, k3):
     gain = np.int64(0)
-    for i in range(closest.size):
+    for i in range(np.uint64(start), np.uint64(stop)):  # unsigned, which spares a check for indices from the end
         lowered = closest[i] - _squared_distance(r0[i], r1[i], r2[i], r3[i], k0, k1, k2, k3)
         gain += counts[i] * np.int64(max(lowered, np.int32(0)))
     return gain
