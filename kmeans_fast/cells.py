@@ -131,10 +131,10 @@ def build(colors: NDArray[np.uint8], codes: NDArray[np.uint32], counts: NDArray[
     padded = np.zeros((len(colors), 4), np.uint8)
     for channel in range(n_channels):  # seven times as fast as a copy of short rows
         padded[:, channel] = colors[:, channel]
-    cell_starts = _run_starts(codes >> np.uint32(n_channels * CELL_BITS))
+    cell_starts = run_starts(codes >> np.uint32(n_channels * CELL_BITS))
     low = np.minimum.reduceat(padded, cell_starts[:-1], axis=0)
     high = np.maximum.reduceat(padded, cell_starts[:-1], axis=0)
-    region_starts = _run_starts(codes[cell_starts[:-1]] >> np.uint32(n_channels * REGION_BITS))
+    region_starts = run_starts(codes[cell_starts[:-1]] >> np.uint32(n_channels * REGION_BITS))
     region_low = np.minimum.reduceat(low, region_starts[:-1], axis=0)
     region_high = np.maximum.reduceat(high, region_starts[:-1], axis=0)
     return Cells(
@@ -146,7 +146,8 @@ def build(colors: NDArray[np.uint8], codes: NDArray[np.uint32], counts: NDArray[
     )
 
 
-def _run_starts(keys: NDArray[Any]) -> NDArray[np.int64]:
+def run_starts(keys: NDArray[Any]) -> NDArray[np.int64]:
+    """Return where each run of equal keys begins, and where the last one ends."""
     changes = np.flatnonzero(keys[1:] != keys[:-1]) + 1
     return np.concatenate([[0], changes, [len(keys)]]).astype(np.int64)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from kmeans_fast import __version__
 from kmeans_fast.imaging.files import COMPRESS_LEVEL
-from kmeans_fast.imaging.quantization import MAX_ITER, TOL
+from kmeans_fast.imaging.quantization import DEFAULT_COLORS, INITS, MAX_ITER, TOL
 from kmeans_fast.imaging.sorting import ORDERS
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def _parser() -> _Parser:
     )
     compress.add_argument(
         "--compress-level",
-        type=_level,
+        type=int,
+        choices=range(10),
         default=COMPRESS_LEVEL,
         metavar="N",
         help="of zlib, 0 to 9 (default: %(default)s)",
@@ -110,7 +111,9 @@ def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("source", type=Path, metavar="PICTURE", help="any format that Pillow reads; of several pictures the first")
     how_many = parser.add_mutually_exclusive_group()
-    how_many.add_argument("-k", "--colors", type=_positive, metavar="K", help="number of colours (default: 8)")
+    how_many.add_argument(
+        "-k", "--colors", type=_positive, metavar="K", help=f"number of colours (default: {DEFAULT_COLORS})"
+    )
     how_many.add_argument(
         "-q", "--quality", type=_tolerance, metavar="DB", help="the fewest colours, up to 256, that reach this PSNR"
     )
@@ -119,12 +122,7 @@ def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--seed", type=_natural, default=0, metavar="N", help="another seed, other first colours (default: %(default)s)"
     )
-    add(
-        "--init",
-        choices=("auto", "variance", "cubes", "k-means++", "random"),
-        default="auto",
-        help="first colours (default: %(default)s)",
-    )
+    add("--init", choices=INITS, default="auto", help="first colours (default: %(default)s)")
     add(
         "--n-init", type=_positive, default=1, metavar="N", help="runs, of which the best counts (default: %(default)s)"
     )
@@ -142,13 +140,6 @@ def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
 
 def _positive(text: str) -> int:
     return _integer(text, 1)
-
-
-def _level(text: str) -> int:
-    level = _integer(text, 0)
-    if level > 9:
-        raise argparse.ArgumentTypeError(f"must be an integer of at most 9, got {text!r}")
-    return level
 
 
 def _natural(text: str) -> int:
@@ -180,7 +171,7 @@ def _compress(options: argparse.Namespace) -> None:
     from kmeans_fast.imaging import compress, files
 
     source: Path = options.source
-    aim = f"{options.quality:g}-db" if options.quality is not None else f"{options.colors or 8}-colors"
+    aim = f"{options.quality:g}-db" if options.quality is not None else f"{options.colors or DEFAULT_COLORS}-colors"
     output: Path = options.output or source.with_name(f"{source.stem}-{aim}.png")
     files.check_source(source)
     try:

@@ -307,7 +307,8 @@ def _check_algorithm(
 def _check_init(init: str | ArrayLike, n_init: int, n_clusters: int, n_features: int) -> str | NDArray[np.float64]:
     if isinstance(init, str):
         validation.choice("init", init, INITS)
-    if n_init != 1 and (init == "variance" if isinstance(init, str) else True):
+    is_fixed = not isinstance(init, str) or init == "variance"
+    if is_fixed and n_init != 1:
         given = "init='variance'" if isinstance(init, str) else "an array as init"
         raise ValueError(f"n_init must be 1 with {given}, as every run would be the same, got {n_init}")
     if isinstance(init, str):

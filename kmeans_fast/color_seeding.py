@@ -9,19 +9,17 @@ References
 .. [1] X. Wu, "Efficient statistical computations for optimal color quantization", Graphics Gems II, 1991.
 """
 
-import math
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import lloyd, seeding
-from kmeans_fast.cells import Cells, nothing_closest
+from kmeans_fast.cells import nothing_closest, run_starts
 from kmeans_fast.dense import DenseAlgorithm
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines import Engine
 from kmeans_fast.histogram import ColorHistogram
 from kmeans_fast.points import Points
+from kmeans_fast.sharing import SharedPasses
 from kmeans_fast.threads import Workers
 
 # Up to so many pixels the sums of squared distances stay below 2⁵³, up to which float64 holds every integer.
@@ -35,61 +33,36 @@ LARGEST_CUBE_BITS = 5
 N_DRAWS = 8
 MAX_ITER = 12
 TOL = 0.05
-RELAXATION = 1.9
 # A round after one that looked at this many colours is shared among the workers.
 SHARED_COLORS = 100_000
 
 
 def k_means_plus_plus(
-    cells: Cells, n_channels: int, n_clusters: int, draws: Draws, engine: Engine, workers: Workers
+    histogram: ColorHistogram, n_clusters: int, draws: Draws, engine: Engine, workers: Workers
 ) -> NDArray[np.float64]:
     """Choose K colours by greedy k-means++, each counting as often as it occurs; see `seeding.k_means_plus_plus`."""
     kernels = engine.color_seeding
+    cells = histogram.cells
     state = nothing_closest(cells)
-    share = _Sharing(len(cells.regions.starts) - 1, workers)
-    n_candidates = 2 + int(math.log(n_clusters))
-    chosen = [
-        cells.colors[seeding.first_place(len(cells.counts), cells.counts.astype(np.float64), draws)].astype(np.int32)
-    ]
+    passes = SharedPasses(cells, workers, SHARED_COLORS)
+    n_candidates = seeding.candidate_count(n_clusters)
+    first = seeding.first_place(len(histogram), histogram.counts.astype(np.float64), draws)
+    chosen = [cells.colors[first].astype(np.int32)]
     while True:
         newest = chosen[-1]
-        share.run(lambda first, last, _: kernels.lower(cells, state, newest, first, last), 0)  # noqa: B023 - run now
+        passes.run(lambda first, last, _: kernels.lower(cells, state, newest, first, last), (0,))  # noqa: B023 - run now
         if len(chosen) == n_clusters:
-            return np.array(chosen)[:, :n_channels].astype(np.float64)
+            return np.array(chosen)[:, : histogram.n_channels].astype(np.float64)
         potential = float(state.potentials.sum())
         targets = np.array([draws.uniform() * potential for _ in range(n_candidates)])
         places = np.zeros(n_candidates, np.int64)
         kernels.locate(cells, state, targets, places)
         candidates = cells.colors[places].astype(np.int32)
-        gains = share.run(
+        gains = passes.run(
             lambda first, last, out: kernels.add_gains(cells, state, candidates, first, last, out),  # noqa: B023
-            n_candidates,
+            (n_candidates,),
         )
         chosen.append(candidates[int(gains.argmax())])
-
-
-class _Sharing:
-    """Run passes over all regions, on several threads while they look at many colours."""
-
-    def __init__(self, n_regions: int, workers: Workers) -> None:
-        self._n_regions = n_regions
-        self._workers = workers
-        self._n_looked = SHARED_COLORS
-
-    def run(self, visit: Callable[[int, int, NDArray[np.int64]], int], n_sums: int) -> NDArray[np.int64]:
-        """Call `visit(first, last, sums)` for parts of the regions; return the totals of the sums."""
-        n_parts = 1 if self._n_looked < SHARED_COLORS else min(4 * self._workers.n_threads, self._n_regions)
-        edges = np.linspace(0, self._n_regions, n_parts + 1).astype(int).tolist()
-        sums = np.zeros((n_parts, n_sums), np.int64)
-        n_looked = [0] * n_parts
-
-        def part(i: int) -> None:
-            n_looked[i] = visit(edges[i], edges[i + 1], sums[i])
-
-        self._workers.for_each(part, range(n_parts))
-        self._n_looked = sum(n_looked)
-        totals: NDArray[np.int64] = sums.sum(axis=0)
-        return totals
 
 
 def split_by_variance(histogram: ColorHistogram, n_clusters: int, engine: Engine) -> NDArray[np.float64]:
@@ -110,7 +83,7 @@ def best_on_cubes(
     algorithm = DenseAlgorithm(points, weights, n_clusters, engine, workers)
     starts = [_means(engine.color_seeding.split(coordinates, moments, n_clusters))]
     starts += [seeding.k_means_plus_plus(points, weights, n_clusters, draws, engine, workers) for _ in range(N_DRAWS)]
-    runs = [lloyd.lloyd(algorithm, start, MAX_ITER, TOL, None, RELAXATION) for start in starts]
+    runs = [lloyd.lloyd(algorithm, start, MAX_ITER, TOL, None, lloyd.RELAXATION) for start in starts]
     return min(runs, key=lambda run: run.measure.inertia).centroids
 
 
@@ -122,8 +95,7 @@ def _cubes(histogram: ColorHistogram, least: int) -> tuple[NDArray[np.uint8], ND
     """Return where cubes of colours are, in units of their side, with their pixels and sums of channels."""
     colors, codes, counts = histogram.colors, histogram.codes, histogram.counts
     for bits in range(LARGEST_CUBE_BITS, -1, -1):
-        keys = codes >> np.uint32(histogram.n_channels * bits)
-        starts = np.concatenate([[0], np.flatnonzero(keys[1:] != keys[:-1]) + 1])
+        starts = run_starts(codes >> np.uint32(histogram.n_channels * bits))[:-1]
         if len(starts) >= least:
             break
     moments = np.empty((len(starts), 1 + histogram.n_channels), np.int64)

@@ -1,7 +1,5 @@
 """The histogram algorithm: Lloyd's passes over the distinct colours of 8-bit points, whole cells of them at a time."""
 
-import itertools
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,28 +9,22 @@ from kmeans_fast.engines import Engine
 from kmeans_fast.histogram import ColorHistogram
 from kmeans_fast.lloyd import Measure
 from kmeans_fast.points import Points
+from kmeans_fast.sharing import SharedPasses
 from kmeans_fast.threads import Workers
 
 # Beyond this magnitude a centroid's square could leave the range in which the cells' float32 is sound.
 LARGEST_COORDINATE = 1e6
 # An iteration after one that looked at this many colours, which takes 2 ms or more, is shared among the workers.
 SHARED_COLORS = 50_000
-# Parts that an iteration is then cut into; the more, the more evenly it is shared.
-N_PARTS = 16
 
 
 class HistogramAlgorithm:
     """The passes of Lloyd's algorithm over a histogram; see `kmeans_fast.lloyd.Algorithm`. Labels are those of colours.
 
-    An iteration that is expected to look at few colours runs in the calling thread: sharing less than some milliseconds
-    of work costs more than it gains, most of all when another process is busy.
-
     Parameters
     ----------
     histogram : ColorHistogram
         N distinct colours of C channels.
-    structure : Cells
-        The same, sorted into cells.
     n_clusters : int
         K.
     engine : Engine
@@ -43,23 +35,17 @@ class HistogramAlgorithm:
 
     name = "histogram"
 
-    def __init__(
-        self, histogram: ColorHistogram, structure: cells.Cells, n_clusters: int, engine: Engine, workers: Workers
-    ) -> None:
+    def __init__(self, histogram: ColorHistogram, n_clusters: int, engine: Engine, workers: Workers) -> None:
         self._update = engine.cells.update
         self._workers = workers
         self._dense = DenseAlgorithm(
             Points(histogram.colors), histogram.counts.astype(np.float64), n_clusters, engine, workers
         )
         self.labels = self._dense.labels
-        self._cells = structure
+        self._cells = histogram.cells
         self._n_channels = histogram.n_channels
-        self._summed = [
-            *range(self._n_channels),
-            4,
-        ]  # the columns of the sums that there are channels for, and of counts
-        self._all = [(0, len(self._cells.regions.starts) - 1)]
-        self._parts = _even_parts(self._cells)
+        # the columns of the sums that there are channels for, and that of counts
+        self._summed = [*range(self._n_channels), 4]
         self._forget(n_clusters)
 
     def _forget(self, n_clusters: int) -> None:
@@ -71,7 +57,7 @@ class HistogramAlgorithm:
         self._sums[0, :4] = [np.dot(counts, colors[:, f].astype(np.int64)) for f in range(4)]
         self._sums[0, 4] = counts.sum()
         self.labels[:] = 0
-        self._n_compared = len(counts)
+        self._passes = SharedPasses(self._cells, self._workers, SHARED_COLORS)
 
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every colour."""
@@ -81,19 +67,13 @@ class HistogramAlgorithm:
             return
         padded = np.zeros((len(centroids), 4))
         padded[:, : self._n_channels] = centroids
-        parts = self._all if self._n_compared < SHARED_COLORS else self._parts
-        corrections = np.zeros((len(parts), *self._sums.shape), np.int64)
-        n_compared = [0] * len(parts)
 
-        def run(i: int) -> None:
-            first, last = parts[i]
-            n_compared[i] = self._update(
-                self._cells, self._bounds, self._centroids, padded, first, last, self.labels, corrections[i]
+        def update(first: int, last: int, corrections: NDArray[np.int64]) -> int:
+            return self._update(
+                self._cells, self._bounds, self._centroids, padded, first, last, self.labels, corrections
             )
 
-        self._workers.for_each(run, range(len(parts)))
-        self._sums += corrections.sum(axis=0)
-        self._n_compared = sum(n_compared)
+        self._sums += self._passes.run(update, self._sums.shape)
         self._centroids = padded
 
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -109,11 +89,3 @@ class HistogramAlgorithm:
     def farthest_members(self, centroids: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return each cluster's farthest colour and its squared distance, −1 for a cluster without colours."""
         return self._dense.farthest_members(centroids)
-
-
-def _even_parts(structure: cells.Cells) -> list[tuple[int, int]]:
-    """Cut the regions into parts of about as many colours each."""
-    first_colors = structure.cells.starts[structure.regions.starts]
-    edges = np.searchsorted(first_colors, np.linspace(0, first_colors[-1], N_PARTS + 1))
-    distinct = np.unique(edges).tolist()
-    return list(itertools.pairwise(distinct))

@@ -119,9 +119,7 @@ class ColorInput:
         """Choose K colours by greedy k-means++, each counting as often as it occurs."""
         histogram = self._histogram
         if histogram.n_pixels <= color_seeding.MOST_PIXELS:
-            return color_seeding.k_means_plus_plus(
-                self._histogram.cells, histogram.n_channels, n_clusters, draws, self._engine, self._workers
-            )
+            return color_seeding.k_means_plus_plus(histogram, n_clusters, draws, self._engine, self._workers)
         counts, colors = histogram.counts.astype(np.float64), Points(histogram.colors)
         return seeding.k_means_plus_plus(colors, counts, n_clusters, draws, self._engine, self._workers)
 
@@ -137,7 +135,7 @@ class ColorInput:
         """Return the histogram algorithm, or the dense one if that was asked for."""
         if self._is_dense and self._image is not None:
             return DenseAlgorithm(self._image, NO_WEIGHTS, n_clusters, self._engine, self._workers)
-        return HistogramAlgorithm(self._histogram, self._histogram.cells, n_clusters, self._engine, self._workers)
+        return HistogramAlgorithm(self._histogram, n_clusters, self._engine, self._workers)
 
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
         """Return labels of the pixels where there are some, and otherwise of the colours."""

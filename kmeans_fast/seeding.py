@@ -61,7 +61,7 @@ def k_means_plus_plus(
     a point.
     """
     state = _Closest(points, weights, engine, lent)
-    n_candidates = 2 + int(math.log(n_clusters))
+    n_candidates = candidate_count(n_clusters)
     chosen = [points.take(np.array([first_place(points.size, weights, draws)]))[0]]
     state.lower(chosen[0])
     while len(chosen) < n_clusters:
@@ -69,6 +69,11 @@ def k_means_plus_plus(
         chosen.append(candidates[state.best(candidates)])
         state.lower(chosen[-1])
     return np.array(chosen)
+
+
+def candidate_count(n_clusters: int) -> int:
+    """Return how many candidates greedy k-means++ draws for each centroid."""
+    return 2 + int(math.log(n_clusters))
 
 
 def first_place(n_points: int, weights: NDArray[np.float64], draws: Draws) -> int:

@@ -21,8 +21,7 @@ def assert_each_step_is_plain(histogram, steps, engine):
     """Go from one set of centroids to the next, and compare labels and sums with the textbook's each time."""
     colors, counts = histogram.colors, histogram.counts
     with workers(1) as lent:
-        structure = cells.build(histogram.colors, histogram.codes, histogram.counts)
-        algorithm = HistogramAlgorithm(histogram, structure, len(steps[0]), engines.load(engine), lent)
+        algorithm = HistogramAlgorithm(histogram, len(steps[0]), engines.load(engine), lent)
         for centroids in steps:
             sums = algorithm.assign_and_sum(centroids)
             labels = reference.assign(colors, centroids)

@@ -8,14 +8,10 @@ import reference
 from conftest import locked
 
 import kmeans_fast as kf
-from kmeans_fast import cells, color_seeding, engines, seeding
+from kmeans_fast import color_seeding, engines, seeding
 from kmeans_fast.draws import Draws
 from kmeans_fast.points import Points
 from kmeans_fast.threads import workers
-
-
-def built(histogram):
-    return cells.build(histogram.colors, histogram.codes, histogram.counts)
 
 
 def plain_k_means_plus_plus(histogram, n_clusters, seed):
@@ -27,9 +23,7 @@ def plain_k_means_plus_plus(histogram, n_clusters, seed):
 
 def assert_same_choices(histogram, n_clusters, engine, n_threads=1, seed=0):
     with workers(n_threads) as lent:
-        chosen = color_seeding.k_means_plus_plus(
-            built(histogram), histogram.n_channels, n_clusters, Draws(seed), engines.load(engine), lent
-        )
+        chosen = color_seeding.k_means_plus_plus(histogram, n_clusters, Draws(seed), engines.load(engine), lent)
     assert np.array_equal(chosen, plain_k_means_plus_plus(histogram, n_clusters, seed))
 
 

@@ -97,7 +97,7 @@ class ColorSeeding(Protocol):
     def lower(  # noqa: D102
         self,
         cells: structure.Cells,
-        state: Any,
+        state: structure.Closest,
         centroid: NDArray[Any],
         first_region: int,
         last_region: int,
@@ -107,7 +107,7 @@ class ColorSeeding(Protocol):
     def add_gains(  # noqa: D102
         self,
         cells: structure.Cells,
-        state: Any,
+        state: structure.Closest,
         candidates: NDArray[Any],
         first_region: int,
         last_region: int,
@@ -116,7 +116,7 @@ class ColorSeeding(Protocol):
     ) -> int: ...
 
     def locate(  # noqa: D102
-        self, cells: structure.Cells, state: Any, targets: NDArray[Any], places: NDArray[Any], /
+        self, cells: structure.Cells, state: structure.Closest, targets: NDArray[Any], places: NDArray[Any], /
     ) -> None: ...
 
     def split(  # noqa: D102

@@ -29,26 +29,16 @@ def count(pixels: Any, table: Any, table_marks: Any) -> None:
 def _count(pixels, spread, table, marks):
     lower, upper = table[0], table[1]
     lower_marks, upper_marks = marks[0], marks[1]
-    if pixels.shape[1] == 3:
-        s0, s1, s2 = spread[0], spread[1], spread[2]
-        for i in range(pixels.shape[0]):
-            code = s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]
-            # The rest is written twice: handing five arrays to a function takes longer than the pixel.
-            value = np.uint16(lower[code] + np.uint16(1))
-            lower[code] = value
-            lower_marks[code >> np.uint32(RUN_BITS)] = 1
-            if value == 0:
-                upper[code] += np.uint16(1)
-                upper_marks[code >> np.uint32(RUN_BITS)] = 1
-    else:
-        for i in range(pixels.shape[0]):
-            code = _code(pixels, i, spread)
-            value = np.uint16(lower[code] + np.uint16(1))
-            lower[code] = value
-            lower_marks[code >> np.uint32(RUN_BITS)] = 1
-            if value == 0:
-                upper[code] += np.uint16(1)
-                upper_marks[code >> np.uint32(RUN_BITS)] = 1
+    is_rgb = pixels.shape[1] == 3
+    s0, s1, s2 = spread[0], spread[min(1, spread.shape[0] - 1)], spread[spread.shape[0] - 1]
+    for i in range(pixels.shape[0]):
+        code = s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]] if is_rgb else _code(pixels, i, spread)
+        value = np.uint16(lower[code] + np.uint16(1))
+        lower[code] = value
+        lower_marks[code >> np.uint32(RUN_BITS)] = 1
+        if value == 0:
+            upper[code] += np.uint16(1)
+            upper_marks[code >> np.uint32(RUN_BITS)] = 1
 
 
 @kernel()

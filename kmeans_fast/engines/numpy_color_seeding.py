@@ -122,9 +122,9 @@ def _explained(
     """For each value: squares of the means of what is up to it and of the rest, times their pixels; −inf if no cut."""
     table = np.zeros((VALUES, moments.shape[1]), np.int64)
     np.add.at(table, coordinates, moments)
-    is_cut = (table[:, 0] > 0) & (np.cumsum(table[:, 0]) < total[0])
-    part = np.cumsum(table, axis=0)[is_cut].astype(np.float64)
-    rest = (total - np.cumsum(table, axis=0)[is_cut]).astype(np.float64)
+    running = np.cumsum(table, axis=0)
+    is_cut = (table[:, 0] > 0) & (running[:, 0] < total[0])
+    part, rest = running[is_cut].astype(np.float64), (total - running[is_cut]).astype(np.float64)
     of_cuts = np.zeros(len(part))
     for f in range(1, moments.shape[1]):
         of_cuts += part[:, f] * part[:, f] / part[:, 0] + rest[:, f] * rest[:, f] / rest[:, 0]

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 from kmeans_fast import engines
 from kmeans_fast.imaging import files
 from kmeans_fast.imaging.metrics import count_colors
-from kmeans_fast.imaging.quantization import DEFAULT_COLORS, MAX_ITER, RELAXATION, TOL, quantize
-from kmeans_fast.lloyd import Callback
+from kmeans_fast.imaging.quantization import MAX_ITER, TOL, choose_engine, quantize
+from kmeans_fast.lloyd import RELAXATION, Callback
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def compress(
     with _timed(seconds, "read"):
         picture = files.read_picture(source)
     height, width = picture.pixels.shape[:2]
-    engine = engines.choose(engine, height * width * (n_colors or DEFAULT_COLORS))
+    engine = choose_engine(engine, picture.pixels, n_colors, quality)
     with _timed(seconds, "start"):
         engines.load(engine)
     with _timed(seconds, "count"):

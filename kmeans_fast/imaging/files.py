@@ -256,36 +256,10 @@ def write_indexed_png(
     compress_level: int = COMPRESS_LEVEL,
     icc_profile: bytes | None = None,
 ) -> int:
-    """Write a picture given as palette and labels to a PNG file; all of it or nothing.
-
-    The file is indexed, with the fewest of 1, 2, 4 or 8 bits a pixel, and its palette holds the K entries in their
-    order, no more. More than 256 entries can't be indexed: they are written as 8-bit RGB or RGBA.
+    """Write a palette (K, C) and labels (H, W) to a PNG file; all of it or nothing. See `QuantizedImage.save`.
 
     The bytes go to a temporary file in the destination's folder, which then takes the destination's name. On failure
     the temporary file is removed, and a file that was there before is as it was.
-
-    Parameters
-    ----------
-    destination : str or path-like
-        Name of the file, ending in ``.png``; an existing file is replaced, and its permissions are kept.
-    palette : numpy.ndarray
-        uint8 of shape (K, 1) grey, (K, 3) RGB, or (K, 4) RGBA with straight alpha.
-    labels : numpy.ndarray
-        Unsigned integers below K, of shape (H, W).
-    compress_level : int
-        Of zlib, from 0, not at all, to 9.
-    icc_profile : bytes, optional
-        A colour profile to put into the file.
-
-    Returns
-    -------
-    int
-        The size of the file in bytes.
-
-    Raises
-    ------
-    ValueError, OSError
-        As `check_destination` says; and OSError if writing fails, for example because the disk is full.
     """
     check_destination(destination)
     data = _encode_png(palette, labels, check_compress_level(compress_level), icc_profile)

@@ -6,30 +6,46 @@ last assignment, so that every pixel gets the entry that is nearest to it in the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal, overload
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmeans_fast import engines, validation
-from kmeans_fast.clustering import INITS, KMeansResult, Partition, kmeans, partition
+from kmeans_fast import clustering, engines, validation
+from kmeans_fast.clustering import KMeansResult, Partition, kmeans, partition
 from kmeans_fast.histogram import ColorHistogram
 from kmeans_fast.imaging.coding import Coding, coding_of
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.quantized import QuantizedImage, QuantizedPalette
 from kmeans_fast.imaging.sorting import ORDERS, order_of
-from kmeans_fast.lloyd import Callback
+from kmeans_fast.lloyd import RELAXATION, Callback
 
+INITS = ("auto", *clustering.INITS)
 DEFAULT_COLORS = 8
 # With these, of 64 cases (8 pictures, K from 2 to 256) 61 were within 0.5 % of the error of the fixed point, and the
 # others within 0.7 %; with 20 and 0.1 it was 56, and 1.2 %.
 MAX_ITER = 30
 TOL = 0.05
-RELAXATION = 1.9
 MOST_ON_CUBES = 16
 # What `quality` may use: as many as an indexed PNG holds.
 MOST_COLORS = 256
+
+
+class _Options(TypedDict, total=False):
+    """What `quantize` takes by name, but for `palette_only`."""
+
+    quality: float | None
+    sort: str
+    init: str | ArrayLike
+    n_init: int
+    max_iter: int
+    tol: float
+    relaxation: float
+    seed: int
+    engine: str
+    n_threads: int | None
+    callback: Callback | None
 
 
 @overload
@@ -38,37 +54,13 @@ def quantize(
     n_colors: int | None = ...,
     *,
     palette_only: Literal[False] = ...,
-    quality: float | None = ...,
-    sort: str = ...,
-    init: str | ArrayLike = ...,
-    n_init: int = ...,
-    max_iter: int = ...,
-    tol: float = ...,
-    relaxation: float = ...,
-    seed: int = ...,
-    engine: str = ...,
-    n_threads: int | None = ...,
-    callback: Callback | None = ...,
+    **options: Unpack[_Options],
 ) -> QuantizedImage: ...
 
 
 @overload
 def quantize(
-    image: NDArray[np.uint8],
-    n_colors: int | None = ...,
-    *,
-    palette_only: Literal[True],
-    quality: float | None = ...,
-    sort: str = ...,
-    init: str | ArrayLike = ...,
-    n_init: int = ...,
-    max_iter: int = ...,
-    tol: float = ...,
-    relaxation: float = ...,
-    seed: int = ...,
-    engine: str = ...,
-    n_threads: int | None = ...,
-    callback: Callback | None = ...,
+    image: NDArray[np.uint8], n_colors: int | None = ..., *, palette_only: Literal[True], **options: Unpack[_Options]
 ) -> QuantizedPalette: ...
 
 
@@ -156,7 +148,7 @@ def quantize(
     validation.choice("sort", sort, ORDERS)
     n_init = validation.integer("n_init", n_init, 1)
     if isinstance(init, str):
-        validation.choice("init", init, ("auto", *INITS))
+        validation.choice("init", init, INITS)
     tol = validation.number("tol", tol)
     validation.function("callback", callback)
     coding = coding_of(image)
@@ -165,91 +157,107 @@ def quantize(
     if not isinstance(init, str) and (coding.scale != 1 or quality is not None):
         why = "with quality" if coding.scale == 1 else "for a picture with transparency"
         raise ValueError(f"init must be the name of a method {why}, got an array")
-    if isinstance(init, str) and init == "auto":
-        init = "k-means++" if coding.scale != 1 or n_init > 1 else "auto"
-    engine = engines.choose(engine, image.shape[0] * image.shape[1] * n_colors * (8 if quality else 1))
-    where: dict[str, Any] = {"engine": engine, "n_threads": n_threads}
 
-    # Opaque pixels are counted by colour once, for clustering, for the last assignment and for their labels.
-    histogram = ColorHistogram.from_image(coding.points, **where) if coding.scale == 1 else None
-
-    def run(n_colors: int) -> tuple[KMeansResult, Partition]:
-        n_clusters = n_colors - len(coding.reserved)
-        if isinstance(init, str):
-            n_clusters = min(n_clusters, coding.clustered[..., 0].size)
-        clustered = kmeans(
-            coding.clustered if histogram is None else histogram,
-            n_clusters,
-            init=_init_for(init, n_clusters),
-            n_init=n_init,
-            max_iter=max_iter,
-            tol=tol * coding.scale**2,
-            relaxation=relaxation,
-            seed=seed,
-            callback=_in_8_bit_steps(callback, coding.scale),
-            **where,
-        )
-        rounded = np.vstack([coding.reserved, coding.to_palette(clustered.centroids)])
-        points = coding.points if histogram is None else histogram
-        return clustered, partition(points, coding.to_points(rounded), **where)
-
-    n_pixels = image.shape[0] * image.shape[1]
-    if quality is None:
-        clustered, final = run(n_colors)
-    else:
-        clustered, final = _fewest(run, quality, lambda end: _psnr_of(end, coding, n_pixels), len(coding.reserved) + 1)
-    palette = coding.to_palette(final.centroids)  # exact: a centroid that had to be moved sits on a pixel
-    order = order_of(palette, final.counts, sort)
-    end = _psnr_of(final, coding, n_pixels)
+    pixels = _Pixels(coding, choose_engine(engine, image, n_colors, quality), n_threads)
+    options: dict[str, Any] = {
+        "init": init,
+        "n_init": n_init,
+        "max_iter": max_iter,
+        "tol": tol * coding.scale**2,
+        "relaxation": relaxation,
+        "seed": seed,
+        "callback": _in_8_bit_steps(callback, coding.scale),
+    }
+    found = pixels.cluster(n_colors, **options) if quality is None else _fewest(pixels, quality, options)
+    order = order_of(found.palette, found.final.counts, sort)
     described: dict[str, Any] = {
-        "palette": _without_idle_alpha(palette[order]),
-        "counts": final.counts[order],
-        "mse": final.inertia / coding.scale**2 / n_pixels,
-        "psnr": end,
-        "n_iter": clustered.n_iter,
-        "converged": clustered.converged,
-        "quality_met": quality is None or end >= quality,
+        "palette": _without_idle_alpha(found.palette[order]),
+        "counts": found.final.counts[order],
+        "mse": found.mse,
+        "psnr": found.psnr,
+        "n_iter": found.run.n_iter,
+        "converged": found.run.converged,
+        "quality_met": quality is None or found.psnr >= quality,
     }
     if palette_only:
         return QuantizedPalette(**described)
-    labels = np.argsort(order).astype(final.labels.dtype)[final.labels]
-    if histogram is not None:
-        labels = histogram.labels_of(coding.points, labels, **where)
-    return QuantizedImage(**described, labels=labels)
+    ranks = np.argsort(order).astype(found.final.labels.dtype)
+    return QuantizedImage(**described, labels=pixels.labels(ranks[found.final.labels]))
 
 
-def _init_for(init: str | ArrayLike, n_clusters: int) -> str | ArrayLike:
-    """Choose the method of ``"auto"``: with few colours a bad start is rarely mended, and a good one costs little."""
-    if isinstance(init, str) and init == "auto":
-        return "cubes" if n_clusters <= MOST_ON_CUBES else "variance"
-    return init
+def choose_engine(name: str, image: NDArray[np.uint8], n_colors: int | None, quality: float | None) -> str:
+    """Choose an engine for a whole picture: a search for a quality tries some eight numbers of colours."""
+    n_clusters = n_colors if isinstance(n_colors, int) else DEFAULT_COLORS  # not checked yet by every caller
+    return engines.choose(name, image.shape[0] * image.shape[1] * n_clusters * (8 if quality else 1))
 
 
-def _fewest(
-    run: Callable[[int], tuple[KMeansResult, Partition]],
-    quality: float,
-    quality_of: Callable[[Partition], float],
-    least: int,
-) -> tuple[KMeansResult, Partition]:
-    """Find the fewest colours whose run reaches a quality, by bisection; the most there may be if none does."""
-    most = MOST_COLORS
-    best = run(most)
-    if quality_of(best[1]) < quality:
+@dataclass(frozen=True)
+class _Found:
+    """Where one number of colours led."""
+
+    run: KMeansResult
+    palette: NDArray[np.uint8]
+    final: Partition
+    """The assignment to that palette."""
+    mse: float
+
+    @property
+    def psnr(self) -> float:
+        return psnr(self.mse, _without_idle_alpha(self.palette).shape[1])
+
+
+class _Pixels:
+    """A picture's pixels, clustered as often as is asked; opaque ones are counted by colour once, for all of that."""
+
+    def __init__(self, coding: Coding, engine: str, n_threads: int | None) -> None:
+        self.coding = coding
+        self._where: dict[str, Any] = {"engine": engine, "n_threads": n_threads}
+        self._histogram = ColorHistogram.from_image(coding.points, **self._where) if coding.scale == 1 else None
+
+    def cluster(self, n_colors: int, *, init: Any, n_init: int, **options: Any) -> _Found:
+        """Find a palette: k-means, centroids rounded, and the assignment to what they became."""
+        coding, histogram = self.coding, self._histogram
+        n_clusters = n_colors - len(coding.reserved)
+        if isinstance(init, str):
+            n_clusters = min(n_clusters, coding.clustered[..., 0].size)
+            if init == "auto":
+                init = _best_init(coding, n_init, n_clusters)
+        to_cluster, all_points = (coding.clustered, coding.points) if histogram is None else (histogram, histogram)
+        run = kmeans(to_cluster, n_clusters, init=init, n_init=n_init, **options, **self._where)
+        rounded = np.vstack([coding.reserved, coding.to_palette(run.centroids)])
+        final = partition(all_points, coding.to_points(rounded), **self._where)
+        # exact: a centroid that had to be moved sits on a pixel
+        palette = coding.to_palette(final.centroids)
+        return _Found(run, palette, final, final.inertia / coding.scale**2 / coding.points[..., 0].size)
+
+    def labels(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Return labels of the pixels for those of a partition."""
+        if self._histogram is None:
+            return labels
+        return self._histogram.labels_of(self.coding.points, labels, **self._where)
+
+
+def _best_init(coding: Coding, n_init: int, n_clusters: int) -> str:
+    """Choose a method: with few colours a bad start is rarely mended, and a good one costs little."""
+    if coding.scale != 1 or n_init > 1:
+        return "k-means++"
+    return "cubes" if n_clusters <= MOST_ON_CUBES else "variance"
+
+
+def _fewest(pixels: _Pixels, quality: float, options: dict[str, Any]) -> _Found:
+    """Find the fewest colours that reach a quality, by bisection; the most there may be if none do."""
+    best = pixels.cluster(MOST_COLORS, **options)
+    if best.psnr < quality:
         return best
-    most = min(most, len(best[1].centroids))
+    least, most = len(pixels.coding.reserved) + 1, min(MOST_COLORS, len(best.palette))
     while least < most:
         middle = (least + most) // 2
-        attempt = run(middle)
-        if quality_of(attempt[1]) >= quality:
-            best, most = attempt, middle
+        found = pixels.cluster(middle, **options)
+        if found.psnr >= quality:
+            best, most = found, middle
         else:
             least = middle + 1
     return best
-
-
-def _psnr_of(final: Partition, coding: Coding, n_pixels: int) -> float:
-    n_channels = _without_idle_alpha(coding.to_palette(final.centroids)).shape[1]
-    return psnr(final.inertia / coding.scale**2 / n_pixels, n_channels)
 
 
 def _without_idle_alpha(palette: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -136,7 +136,7 @@ class QuantizedImage(QuantizedPalette):
         Parameters
         ----------
         path : str or path-like
-            Name of the file, ending in ``.png``; an existing file is replaced.
+            Name of the file, ending in ``.png``; an existing file is replaced, and its permissions are kept.
         compress_level : int
             Of zlib, from 0, not at all, to 9. Up to 16 entries make smaller files in an order in which neighbours are
             alike, such as ``quantize(..., sort="luma")``.
