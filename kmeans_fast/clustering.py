@@ -1,6 +1,7 @@
 """`kmeans` and `assign`: check the options, choose the algorithm and the engine, run, and wrap up the result."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from kmeans_fast import engines, inputs, lloyd, validation
 from kmeans_fast.dense import DenseAlgorithm
 from kmeans_fast.draws import Draws
+from kmeans_fast.engines import Engine
 from kmeans_fast.histogram import ColorHistogram
 from kmeans_fast.inputs import Input
 from kmeans_fast.lloyd import Algorithm, Callback
@@ -177,31 +179,23 @@ def kmeans(
     >>> result.inertia
     26.0
     """
-    given = points if isinstance(points, ColorHistogram) else None
-    source = Points(points.colors if isinstance(points, ColorHistogram) else points)
-    n_clusters = validation.cluster_count(n_clusters, given.n_pixels if given is not None else source.size)
-    n_init = validation.integer("n_init", n_init, 1)
-    max_iter = validation.integer("max_iter", max_iter, 1)
-    tol = validation.number("tol", tol)
-    relaxation = _check_relaxation(relaxation)
-    draws = Draws(validation.integer("seed", seed, 0))
-    weights = validation.weights(sample_weight, source.shape)
-    init = _check_init(init, n_init, n_clusters, source.n_features)
-    validation.choice("algorithm", algorithm, ALGORITHMS)
-    _check_algorithm(algorithm, source, weights, given)
-    validation.function("callback", callback)
-    chosen = engines.load(engines.choose(engine, source.size * n_clusters * n_init))
-    source.check_values()
-
-    with lent_workers(n_threads, source.size) as lent:
-        data = inputs.choose(source, given, weights, algorithm, isinstance(init, str), chosen, lent)
-        distinct = data.distinct(n_clusters)
-        if distinct is not None:
-            passes = data.algorithm(len(distinct))
-            run = lloyd.settled(passes, distinct)
-        else:
-            passes = data.algorithm(n_clusters)
-            run = _best_run(passes, _starts(init, data, n_clusters, draws), n_init, max_iter, tol, callback, relaxation)
+    plan = _check(
+        points,
+        n_clusters,
+        init=init,
+        n_init=n_init,
+        max_iter=max_iter,
+        tol=tol,
+        sample_weight=sample_weight,
+        seed=seed,
+        algorithm=algorithm,
+        engine=engine,
+        n_threads=n_threads,
+        callback=callback,
+        relaxation=relaxation,
+    )
+    with plan.data() as data:
+        passes, run = plan.run(data)
         labels = data.labels(passes)
     return KMeansResult(
         centroids=run.centroids,
@@ -212,7 +206,7 @@ def kmeans(
         converged=run.converged,
         shifts=run.shifts,
         algorithm=passes.name,
-        engine=chosen.name,
+        engine=plan.engine.name,
     )
 
 
@@ -279,15 +273,121 @@ def partition(
     source.check_values()
     with lent_workers(n_threads, source.size) as lent:
         data = inputs.choose(source, given, inputs.NO_WEIGHTS, "auto", False, chosen, lent)
-        passes = data.algorithm(len(checked))
-        final, measure = lloyd.partition(passes, checked)
-        used = measure.counts > 0
-        if not used.all():
-            final = final[used]
-            passes = data.algorithm(len(final))
-            final, measure = lloyd.partition(passes, final)
-        labels = data.labels(passes)
-    return Partition(final, labels, measure.counts, measure.inertia)
+        return _partition(data, data.algorithm(len(checked)), checked)
+
+
+def kmeans_and_partition(
+    points: ColorHistogram,
+    n_clusters: int,
+    change: Callable[[NDArray[np.float64]], NDArray[Any]],
+    **options: Any,
+) -> tuple[lloyd.Run, Partition]:
+    """Do as `kmeans`, then as `partition` to what `change` makes of each of the centroids.
+
+    What has been found out about the colours serves both.
+    """
+    plan = _check(points, n_clusters, **options)
+    with plan.data() as data:
+        passes, run = plan.run(data)
+        return run, _partition(data, passes, change(run.centroids).astype(np.float64))
+
+
+def _partition(data: Input, passes: Algorithm, centroids: NDArray[np.float64]) -> Partition:
+    final, measure = lloyd.partition(passes, centroids)
+    used = measure.counts > 0
+    if not used.all():
+        final = final[used]
+        passes = data.algorithm(len(final))
+        final, measure = lloyd.partition(passes, final)
+    return Partition(final, data.labels(passes), measure.counts, measure.inertia)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What `kmeans` was asked for, checked."""
+
+    source: Points
+    given: ColorHistogram | None
+    weights: NDArray[np.float64]
+    n_clusters: int
+    init: str | NDArray[np.float64]
+    n_init: int
+    max_iter: int
+    tol: float
+    draws: Draws
+    algorithm: str
+    engine: Engine
+    n_threads: int | None
+    callback: Callback | None
+    relaxation: float
+
+    @contextmanager
+    def data(self) -> Iterator[Input]:
+        """Lend the input, with the workers that it needs."""
+        with lent_workers(self.n_threads, self.source.size) as lent:
+            is_drawn = isinstance(self.init, str)
+            yield inputs.choose(self.source, self.given, self.weights, self.algorithm, is_drawn, self.engine, lent)
+
+    def run(self, data: Input) -> tuple[Algorithm, lloyd.Run]:
+        """Return the best run, and the algorithm with its labels."""
+        distinct = data.distinct(self.n_clusters)
+        if distinct is not None:
+            passes = data.algorithm(len(distinct))
+            return passes, lloyd.settled(passes, distinct)
+        passes = data.algorithm(self.n_clusters)
+        starts = _starts(self.init, data, self.n_clusters, self.draws)
+        stop = (self.max_iter, self.tol, self.callback, self.relaxation)
+        return passes, _best_run(passes, starts, self.n_init, *stop)
+
+
+def _check(
+    points: ArrayLike | ColorHistogram,
+    n_clusters: int,
+    *,
+    init: str | ArrayLike,
+    n_init: int,
+    max_iter: int,
+    tol: float,
+    seed: int,
+    engine: str,
+    n_threads: int | None,
+    callback: Callback | None,
+    relaxation: float,
+    sample_weight: ArrayLike | None = None,
+    algorithm: str = "auto",
+) -> _Plan:
+    """Check what `kmeans` was given."""
+    given = points if isinstance(points, ColorHistogram) else None
+    source = Points(points.colors if isinstance(points, ColorHistogram) else points)
+    n_clusters = validation.cluster_count(n_clusters, given.n_pixels if given is not None else source.size)
+    n_init = validation.integer("n_init", n_init, 1)
+    max_iter = validation.integer("max_iter", max_iter, 1)
+    tol = validation.number("tol", tol)
+    relaxation = _check_relaxation(relaxation)
+    draws = Draws(validation.integer("seed", seed, 0))
+    weights = validation.weights(sample_weight, source.shape)
+    checked_init = _check_init(init, n_init, n_clusters, source.n_features)
+    validation.choice("algorithm", algorithm, ALGORITHMS)
+    _check_algorithm(algorithm, source, weights, given)
+    validation.function("callback", callback)
+    chosen = engines.load(engines.choose(engine, source.size * n_clusters * n_init))
+    source.check_values()
+    return _Plan(
+        source=source,
+        given=given,
+        weights=weights,
+        n_clusters=n_clusters,
+        init=checked_init,
+        n_init=n_init,
+        max_iter=max_iter,
+        tol=tol,
+        draws=draws,
+        algorithm=algorithm,
+        engine=chosen,
+        n_threads=n_threads,
+        callback=callback,
+        relaxation=relaxation,
+    )
 
 
 def _check_algorithm(

@@ -65,7 +65,7 @@ def k_means_plus_plus(
     chosen = [points.take(np.array([first_place(points.size, weights, draws)]))[0]]
     state.lower(chosen[0])
     while len(chosen) < n_clusters:
-        candidates = points.take(np.array([state.draw(draws) for _ in range(n_candidates)]))
+        candidates = points.take(state.draw(n_candidates, draws))
         chosen.append(candidates[state.best(candidates)])
         state.lower(chosen[-1])
     return np.array(chosen)
@@ -109,15 +109,20 @@ class _Closest:
 
         self._workers.for_each(run, self._chunks)
 
-    def draw(self, draws: Draws) -> int:
-        """Draw a point in proportion to its share of the potential: first the chunk, then the point in it."""
-        cumulative = np.add.accumulate(self._potentials)
-        target = draws.uniform() * cumulative[-1]
-        chunk = int(np.searchsorted(cumulative, target, side="right"))
-        chunk = min(chunk, int(np.flatnonzero(self._potentials)[-1]) if cumulative[-1] > 0 else 0)
-        start, stop = self._chunks[chunk][1]
-        before = cumulative[chunk - 1] if chunk else 0.0
-        return start + self._kernels.locate(self._weights[start:stop], self._closest[start:stop], target - before)
+    def draw(self, n_points: int, draws: Draws) -> NDArray[np.int64]:
+        """Draw points in proportion to their share of the potential: first the chunk, then the point in it."""
+        ends = np.add.accumulate(self._potentials)
+        last = int(np.flatnonzero(self._potentials)[-1]) if ends[-1] > 0 else 0
+        places = np.empty(n_points, np.int64)
+        for i in range(n_points):
+            target = draws.uniform() * ends[-1]
+            chunk = min(int(ends.searchsorted(target, side="right")), last)
+            start, stop = self._chunks[chunk][1]
+            before = ends[chunk - 1] if chunk else 0.0
+            places[i] = start + self._kernels.locate(
+                self._weights[start:stop], self._closest[start:stop], target - before
+            )
+        return places
 
     def best(self, candidates: NDArray[np.float64]) -> int:
         """Return the candidate that would leave the least potential, the first of equals."""

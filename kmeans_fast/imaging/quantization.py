@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast import clustering, engines, validation
-from kmeans_fast.clustering import KMeansResult, Partition, kmeans, partition
+from kmeans_fast.clustering import Partition, kmeans, kmeans_and_partition, partition
 from kmeans_fast.histogram import ColorHistogram
 from kmeans_fast.imaging.coding import Coding, coding_of
 from kmeans_fast.imaging.metrics import psnr
@@ -175,8 +175,8 @@ def quantize(
         "counts": found.final.counts[order],
         "mse": found.mse,
         "psnr": found.psnr,
-        "n_iter": found.run.n_iter,
-        "converged": found.run.converged,
+        "n_iter": found.n_iter,
+        "converged": found.converged,
         "quality_met": quality is None or found.psnr >= quality,
     }
     if palette_only:
@@ -195,11 +195,12 @@ def choose_engine(name: str, image: NDArray[np.uint8], n_colors: int | None, qua
 class _Found:
     """Where one number of colours led."""
 
-    run: KMeansResult
     palette: NDArray[np.uint8]
     final: Partition
     """The assignment to that palette."""
     mse: float
+    n_iter: int
+    converged: bool
 
     @property
     def psnr(self) -> float:
@@ -222,13 +223,22 @@ class _Pixels:
             n_clusters = min(n_clusters, coding.clustered[..., 0].size)
             if init == "auto":
                 init = _best_init(coding, n_init, n_clusters)
-        to_cluster, all_points = (coding.clustered, coding.points) if histogram is None else (histogram, histogram)
-        run = kmeans(to_cluster, n_clusters, init=init, n_init=n_init, **options, **self._where)
-        rounded = np.vstack([coding.reserved, coding.to_palette(run.centroids)])
-        final = partition(all_points, coding.to_points(rounded), **self._where)
+        options |= {"init": init, "n_init": n_init, **self._where}
+        if histogram is not None:
+            run, final = kmeans_and_partition(histogram, n_clusters, self._rounded, **options)
+            n_iter, converged = run.n_iter, run.converged
+        else:
+            result = kmeans(coding.clustered, n_clusters, **options)
+            final = partition(coding.points, self._rounded(result.centroids), **self._where)
+            n_iter, converged = result.n_iter, result.converged
         # exact: a centroid that had to be moved sits on a pixel
         palette = coding.to_palette(final.centroids)
-        return _Found(run, palette, final, final.inertia / coding.scale**2 / coding.points[..., 0].size)
+        return _Found(palette, final, final.inertia / coding.scale**2 / coding.points[..., 0].size, n_iter, converged)
+
+    def _rounded(self, centroids: NDArray[np.float64]) -> NDArray[Any]:
+        """Return what the palette can hold of centroids, after its entries that aren't found by clustering."""
+        coding = self.coding
+        return coding.to_points(np.vstack([coding.reserved, coding.to_palette(centroids)]))
 
     def labels(self, labels: NDArray[Any]) -> NDArray[Any]:
         """Return labels of the pixels for those of a partition."""
