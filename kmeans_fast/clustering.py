@@ -14,7 +14,7 @@ from kmeans_fast.draws import Draws
 from kmeans_fast.engines import Engine
 from kmeans_fast.histogram import ColorHistogram
 from kmeans_fast.inputs import Input
-from kmeans_fast.lloyd import Algorithm, Callback
+from kmeans_fast.lloyd import LLOYD, Algorithm, Callback, Step
 from kmeans_fast.points import Points
 from kmeans_fast.threads import lent_workers
 
@@ -91,7 +91,8 @@ def kmeans(
     engine: str = "auto",
     n_threads: int | None = None,
     callback: Callback | None = None,
-    relaxation: float = 1.0,
+    relaxation: float = LLOYD.relaxation,
+    momentum: float = LLOYD.momentum,
 ) -> KMeansResult:
     """Divide points into K clusters with Lloyd's algorithm: exactly, and with the same bytes every time.
 
@@ -136,8 +137,11 @@ def kmeans(
         it returns True the run ends there. See `kmeans_fast.print_progress`.
     relaxation : float
         How far beyond the average of its members a centroid is moved [4]_, from 1, which is Lloyd's algorithm, to below
-        2. About 1.9 reaches the same inertia in about half as many iterations; the last one always is Lloyd's. As it
-        goes on swinging around the fixed point, it wants a `tol` above 0.
+        2. About 1.9 reaches the same inertia in about half as many iterations; the last one always is Lloyd's.
+    momentum : float
+        Which part of its last step a centroid's next one gets added [6]_, from 0, which is Lloyd's algorithm, to below
+        1. About 0.6 halves the iterations again. As both go on swinging around the fixed point, they want a `tol`
+        above 0.
 
     Returns
     -------
@@ -163,6 +167,8 @@ def kmeans(
     .. [4] D. Lee, S. Baek and K. Sung, "Modified k-means algorithm for vector quantizer design", IEEE Signal Processing
        Letters 4(1), 1997.
     .. [5] X. Wu, "Efficient statistical computations for optimal color quantization", Graphics Gems II, 1991.
+    .. [6] B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational
+       Mathematics and Mathematical Physics 4(5), 1964.
 
     Examples
     --------
@@ -193,6 +199,7 @@ def kmeans(
         n_threads=n_threads,
         callback=callback,
         relaxation=relaxation,
+        momentum=momentum,
     )
     with plan.data() as data:
         passes, run = plan.run(data)
@@ -319,7 +326,7 @@ class _Plan:
     engine: Engine
     n_threads: int | None
     callback: Callback | None
-    relaxation: float
+    step: Step
 
     @contextmanager
     def data(self) -> Iterator[Input]:
@@ -336,7 +343,7 @@ class _Plan:
             return passes, lloyd.settled(passes, distinct)
         passes = data.algorithm(self.n_clusters)
         starts = _starts(self.init, data, self.n_clusters, self.draws)
-        stop = (self.max_iter, self.tol, self.callback, self.relaxation)
+        stop = (self.max_iter, self.tol, self.callback, self.step)
         return passes, _best_run(passes, starts, self.n_init, *stop)
 
 
@@ -353,6 +360,7 @@ def _check(
     n_threads: int | None,
     callback: Callback | None,
     relaxation: float,
+    momentum: float,
     sample_weight: ArrayLike | None = None,
     algorithm: str = "auto",
 ) -> _Plan:
@@ -363,7 +371,7 @@ def _check(
     n_init = validation.integer("n_init", n_init, 1)
     max_iter = validation.integer("max_iter", max_iter, 1)
     tol = validation.number("tol", tol)
-    relaxation = _check_relaxation(relaxation)
+    step = _check_step(relaxation, momentum)
     draws = Draws(validation.integer("seed", seed, 0))
     weights = validation.weights(sample_weight, source.shape)
     checked_init = _check_init(init, n_init, n_clusters, source.n_features)
@@ -386,7 +394,7 @@ def _check(
         engine=chosen,
         n_threads=n_threads,
         callback=callback,
-        relaxation=relaxation,
+        step=step,
     )
 
 
@@ -416,11 +424,13 @@ def _check_init(init: str | ArrayLike, n_init: int, n_clusters: int, n_features:
     return validation.centroids("init", init, n_features, n_clusters)
 
 
-def _check_relaxation(relaxation: float) -> float:
-    checked = validation.number("relaxation", relaxation)
-    if not 1 <= checked < 2:
+def _check_step(relaxation: float, momentum: float) -> Step:
+    step = Step(validation.number("relaxation", relaxation), validation.number("momentum", momentum))
+    if not 1 <= step.relaxation < 2:
         raise ValueError(f"relaxation must be at least 1 and below 2, got {relaxation}")
-    return checked
+    if not 0 <= step.momentum < 1:
+        raise ValueError(f"momentum must be at least 0 and below 1, got {momentum}")
+    return step
 
 
 def _starts(
@@ -447,12 +457,12 @@ def _best_run(
     max_iter: int,
     tol: float,
     callback: Callback | None,
-    relaxation: float,
+    step: Step,
 ) -> lloyd.Run:
     """Run `n_init` times and return the run of least inertia, the first of equals, with its labels in place."""
-    best = last = lloyd.lloyd(passes, next(starts), max_iter, tol, callback, relaxation)
+    best = last = lloyd.lloyd(passes, next(starts), max_iter, tol, callback, step)
     for _ in range(n_init - 1):
-        last = lloyd.lloyd(passes, next(starts), max_iter, tol, callback, relaxation)
+        last = lloyd.lloyd(passes, next(starts), max_iter, tol, callback, step)
         if last.measure.inertia < best.measure.inertia:
             best = last
     if best is not last:

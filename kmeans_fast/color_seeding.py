@@ -29,9 +29,10 @@ MOST_PIXELS = 2**53 // (4 * 255**2)
 ITEMS_PER_SPLIT = 16
 ITEMS_PER_CLUSTER = 64
 LARGEST_CUBE_BITS = 5
-# How often, and for how many iterations, `best_on_cubes` runs k-means++. 4 draws left 3 % to gain now and then, 8 ¼ %.
+# How often, and for how many iterations, `best_on_cubes` runs k-means++. On 8 pictures, K from 2 to 16 and three seeds,
+# 8 draws ended 0.03 % above the best of eleven full runs in the mean (1.6 % at worst), 12 draws 0.01 % (0.8 %).
 N_DRAWS = 8
-MAX_ITER = 12
+MAX_ITER = 16
 TOL = 0.05
 # A round after one that looked at this many colours is shared among the workers.
 SHARED_COLORS = 100_000
@@ -83,7 +84,7 @@ def best_on_cubes(
     algorithm = DenseAlgorithm(points, weights, n_clusters, engine, workers)
     starts = [_means(engine.color_seeding.split(coordinates, moments, n_clusters))]
     starts += [seeding.k_means_plus_plus(points, weights, n_clusters, draws, engine, workers) for _ in range(N_DRAWS)]
-    runs = [lloyd.lloyd(algorithm, start, MAX_ITER, TOL, None, lloyd.RELAXATION) for start in starts]
+    runs = [lloyd.lloyd(algorithm, start, MAX_ITER, TOL, None, lloyd.LONG) for start in starts]
     return min(runs, key=lambda run: run.measure.inertia).centroids
 
 

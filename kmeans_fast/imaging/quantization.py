@@ -19,13 +19,12 @@ from kmeans_fast.imaging.coding import Coding, coding_of
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.quantized import QuantizedImage, QuantizedPalette
 from kmeans_fast.imaging.sorting import ORDERS, order_of
-from kmeans_fast.lloyd import RELAXATION, Callback
+from kmeans_fast.lloyd import LONG, Callback
 
 INITS = ("auto", *clustering.INITS)
 DEFAULT_COLORS = 8
-# With these, of 64 cases (8 pictures, K from 2 to 256) 61 were within 0.5 % of the error of the fixed point, and the
-# others within 0.7 %; with 20 and 0.1 it was 56, and 1.2 %.
-MAX_ITER = 30
+# With these, all of 64 cases (8 pictures, K from 2 to 256) were within 0.4 % of the error of the fixed point.
+MAX_ITER = 18
 TOL = 0.05
 MOST_ON_CUBES = 16
 # What `quality` may use: as many as an indexed PNG holds.
@@ -42,6 +41,7 @@ class _Options(TypedDict, total=False):
     max_iter: int
     tol: float
     relaxation: float
+    momentum: float
     seed: int
     engine: str
     n_threads: int | None
@@ -75,7 +75,8 @@ def quantize(
     n_init: int = 1,
     max_iter: int = MAX_ITER,
     tol: float = TOL,
-    relaxation: float = RELAXATION,
+    relaxation: float = LONG.relaxation,
+    momentum: float = LONG.momentum,
     seed: int = 0,
     engine: str = "auto",
     n_threads: int | None = None,
@@ -104,9 +105,9 @@ def quantize(
         As for `kmeans_fast.kmeans`. ``"auto"`` is ``"cubes"`` for up to 16 colours and ``"variance"`` for more, or
         ``"k-means++"`` for a picture with transparency and for several runs. An array has one row of 8-bit values for
         each colour; it is not possible for a picture with transparency.
-    max_iter, tol, relaxation
+    max_iter, tol, relaxation, momentum
         As for `kmeans_fast.kmeans`. The defaults stop within 0.5 % of the error of the fixed point, mostly, in a
-        fraction of its time; ``max_iter=10**6, tol=0, relaxation=1`` goes all the way.
+        fraction of its time; ``max_iter=10**6, tol=0, relaxation=1, momentum=0`` goes all the way.
     n_init, seed, engine, n_threads, callback
         As for `kmeans_fast.kmeans`.
 
@@ -165,6 +166,7 @@ def quantize(
         "max_iter": max_iter,
         "tol": tol * coding.scale**2,
         "relaxation": relaxation,
+        "momentum": momentum,
         "seed": seed,
         "callback": _in_8_bit_steps(callback, coding.scale),
     }
