@@ -89,6 +89,25 @@ def test_the_start_is_the_same_on_every_engine_and_thread(small_cat, init, n_clu
     assert all(run.inertia == runs[0].inertia for run in runs)
 
 
+@pytest.mark.parametrize("n_clusters", [1, 2, 30, 256])
+def test_few_colours_are_drawn_as_many_are(small_cat, engine, n_clusters):
+    histogram = kf.ColorHistogram.from_image(small_cat[::2])
+    with workers(1) as lent:
+        expected = color_seeding.k_means_plus_plus(histogram, n_clusters, Draws(3), engines.load(engine), lent)
+    few = color_seeding.k_means_plus_plus_of_few(histogram.colors, histogram.counts, n_clusters, Draws(3))
+    assert np.array_equal(few, expected)
+
+
+def test_a_draw_at_the_very_end_takes_the_last_colour_that_can_be_drawn():
+    class Last(Draws):
+        def uniform(self):
+            return 1.0
+
+    colors, counts = np.array([[0], [9], [200], [0]], np.uint8), np.ones(4, np.int64)
+    few = color_seeding.k_means_plus_plus_of_few(colors, counts, 2, Last(0))
+    assert few.tolist() == [[0], [200]]
+
+
 @pytest.mark.parametrize("init", ["variance", "cubes"])
 def test_starts_end_no_worse_than_k_means_plus_plus_does_on_average(cat, init):
     drawn = [kf.kmeans(cat, 16, seed=seed, max_iter=25).inertia for seed in range(5)]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import kmeans_fast as kf
+from kmeans_fast import engines
 from kmeans_fast.clustering import partition
 from kmeans_fast.points import CHUNK_SIZE
 
@@ -29,6 +30,15 @@ def as_dtype(image, dtype):
     shifted = image.astype(np.int64) - (128 if dtype.kind == "i" else 0)
     factor = {1: 1, 2: 200, 4: 70_001, 8: 70_001}[dtype.itemsize]
     return locked((shifted * factor).astype(dtype))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def filtered_though_few():
+    """Let the compiled engine filter the small arrays of these tests too, as it does many points."""
+    with pytest.MonkeyPatch.context() as patch:
+        if engines.numba_is_installed():
+            patch.setattr("kmeans_fast.engines.numba_dense.PLAIN_WORK", 0)
+        yield
 
 
 def spread_points(points, n_clusters):
@@ -371,3 +381,15 @@ def test_tol_is_the_largest_squared_move(small_cat, engine):
     assert result.converged
     assert result.shifts[-1] <= 0.5 < result.shifts[-2]
     assert_is_textbook(result, small_cat, init, 300, tol=0.5)
+
+
+@pytest.mark.skipif(not engines.numba_is_installed(), reason="only the compiled engine has two ways")
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_few_points_get_the_same_without_the_filter(small_cat, monkeypatch, dtype):
+    points = as_dtype(small_cat, dtype) if dtype != np.uint8 else small_cat
+    init = spread_points(points.reshape(-1, 3), 10)
+    filtered = kf.kmeans(points, 10, init=init, max_iter=5, algorithm="dense", engine="numba")
+    monkeypatch.setattr("kmeans_fast.engines.numba_dense.PLAIN_WORK", 10**9)
+    plain = kf.kmeans(points, 10, init=init, max_iter=5, algorithm="dense", engine="numba")
+    assert_same_bytes(plain.centroids, filtered.centroids)
+    assert_same_bytes(plain.labels, filtered.labels)

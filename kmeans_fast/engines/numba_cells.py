@@ -24,11 +24,12 @@ References
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
 from kmeans_fast.engines.numba_dense import ROUNDING
-from kmeans_fast.engines.numba_jit import kernel
+from kmeans_fast.engines.numba_jit import kernel, part
 
 # How much farther than the nearest centroid a candidate may be, in steps of a channel. Longer lists last but cost
 # more to compare with.
@@ -62,14 +63,33 @@ REORDER = {"contract", "nnan", "nsz", "reassoc"}
 FILTER = {"contract", "nnan", "nsz"}
 
 
-@kernel()
-def update(cells, bounds, before, centroids, first_region, last_region, labels, corrections):
+def update(
+    cells: Any, bounds: Any, before: Any, centroids: Any, first_region: int, last_region: int, labels: Any, sums: Any
+) -> int:
     """Label the colours of some regions; return how many were looked at.
 
     Takes `cells` and `bounds` as in `kmeans_fast.cells`, `before` and `centroids` (K, 4) float64, the centroids of the
-    last call and of this one, the regions from `first_region` up to `last_region`, and `labels` (N,). Adds to
-    `corrections` (K, 5) int64 by how much the sums of channels and counts change.
+    last call and of this one, the regions from `first_region` up to `last_region`, and `labels` (N,). Adds to `sums`
+    (K, 5) int64 by how much the sums of channels and counts change.
     """
+    n_clusters = len(centroids)
+    # Made here, because compiling what makes arrays takes Numba a tenth of all its time.
+    rows = np.zeros((10, n_clusters + LANES), np.float32)
+    steps, table = np.zeros((n_clusters, 8), np.float32), np.zeros((n_clusters + GROUP, 8), np.float32)
+    moves, room = np.zeros(n_clusters), np.zeros(8 * ROW, np.float32)
+    everyone, source, chosen = np.arange(3 * (n_clusters + 1), dtype=np.int32).reshape(3, -1)
+    looked_at: int = _update(
+        cells, bounds, before, centroids, first_region, last_region, labels, sums,
+        rows, steps, moves, table, room, everyone, source, chosen,
+    )  # fmt: skip
+    return looked_at
+
+
+@kernel()
+def _update(
+    cells, bounds, before, centroids, first_region, last_region, labels, sums,
+    rows, steps, moves, table, room, everyone, source, chosen,
+):  # fmt: skip
     # Unpacked once, and hardly sliced below: handing on a tuple of arrays or making a view costs as much as a cell.
     colors, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves) = cells
     cell_lists, region_lists, lead = bounds
@@ -77,15 +97,9 @@ def update(cells, bounds, before, centroids, first_region, last_region, labels, 
     region_candidates, region_sizes, region_reference, region_reserve = region_lists
     r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
     n_clusters = centroids.shape[0]
-    steps, pad, moves = _find_steps(before, centroids)
-    fastest = moves.max()
-    everyone = np.arange(n_clusters).astype(np.int32)
-    k0, k1, k2, k3 = _new_rows(n_clusters + LANES)
-    g0, g1, g2, g3 = _new_rows(n_clusters + LANES)
-    norms, reserves = np.zeros(n_clusters + LANES, np.float32), np.zeros(n_clusters + LANES, np.float32)
-    table = np.zeros((n_clusters + GROUP, 8), np.float32)
-    source, chosen = np.empty(n_clusters, np.int32), np.empty(n_clusters + 1, np.int32)
-    room = np.zeros(8 * ROW, np.float32)
+    pad, fastest = _find_steps(before, centroids, steps, moves)
+    k0, k1, k2, k3, norms = rows[0], rows[1], rows[2], rows[3], rows[4]
+    g0, g1, g2, g3, reserves = rows[5], rows[6], rows[7], rows[8], rows[9]
     _gather(centroids, everyone, n_clusters, k0, k1, k2, k3)
     n_compared = 0
     for r in range(first_region, last_region):
@@ -97,7 +111,7 @@ def update(cells, bounds, before, centroids, first_region, last_region, labels, 
                 norms, reserves, chosen,
             )  # fmt: skip
             region_sizes[r] = _keep(chosen, n_chosen, region_candidates, r)
-        fastest_here = _fastest(moves, region_candidates, region_sizes, r)
+        fastest_here = _fastest(moves, fastest, region_candidates, region_sizes, r)
         n_source = 0
         for c in range(region_starts[r], region_starts[r + 1]):
             if sizes[c] > 1:
@@ -111,7 +125,9 @@ def update(cells, bounds, before, centroids, first_region, last_region, labels, 
                 n_own = _copy_list(candidates, sizes, c, chosen)
             else:
                 if n_source == 0:
-                    n_source = _copy_list(region_candidates, region_sizes, r, source) or _copy(everyone, source)
+                    n_source = _copy_list(region_candidates, region_sizes, r, source) or _copy(
+                        everyone, n_clusters, source
+                    )
                     _gather(centroids, source, n_source, g0, g1, g2, g3)
                 reference[c], reserve[c], n_own = _choose(
                     g0, g1, g2, g3, source, n_source, centers, halves, c, CELL_SKIN, norms, reserves, chosen
@@ -125,7 +141,7 @@ def update(cells, bounds, before, centroids, first_region, last_region, labels, 
                 lead[c] = UNLIMITED
                 for i in range(starts[c], starts[c + 1]):
                     if labels[i] != chosen[0]:
-                        _relabel(colors, counts, i, chosen[0], labels, corrections)
+                        _relabel(colors, counts, i, chosen[0], labels, sums)
                 continue
             limit = _localize(centroids, chosen, n_own, centers, halves, c, table)
             least = UNLIMITED
@@ -133,11 +149,12 @@ def update(cells, bounds, before, centroids, first_region, last_region, labels, 
                 n = min(starts[c + 1] - start, STRETCH)
                 n_lanes = (n + LANES - 1) // LANES * LANES
                 n_there = min(n_lanes, labels.size - start)
-                _load(r0, start, n_there, centers[c, 0], room, X0)
-                _load(r1, start, n_there, centers[c, 1], room, X1)
-                _load(r2, start, n_there, centers[c, 2], room, X2)
-                _load(r3, start, n_there, centers[c, 3], room, X3)
-                _load(labels, start, n_there, np.float32(0), room, OWNER)
+                # Numbers that aren't literals: for each of those Numba would compile the function once more.
+                _load(r0, start, n_there, centers[c, 0], room, np.uint64(X0))
+                _load(r1, start, n_there, centers[c, 1], room, np.uint64(X1))
+                _load(r2, start, n_there, centers[c, 2], room, np.uint64(X2))
+                _load(r3, start, n_there, centers[c, 3], room, np.uint64(X3))
+                _load(labels, start, n_there, np.float32(0), room, np.uint64(OWNER))
                 _compare(room, n_lanes, n_own, table)
                 _ignore(room, n, n_lanes)
                 _find_leads(room, n_lanes)
@@ -149,7 +166,7 @@ def update(cells, bounds, before, centroids, first_region, last_region, labels, 
                             if room[SECOND + i] - room[BEST + i] <= limit:
                                 label = _settle(colors, start + i, chosen, n_own, centroids)
                             if labels[start + i] != label:
-                                _relabel(colors, counts, start + i, label, labels, corrections)
+                                _relabel(colors, counts, start + i, label, labels, sums)
                     _find_new_leads(room, n_lanes)
                     least_here = _least_lead(room, n_lanes)
                 least = min(least, least_here)
@@ -159,17 +176,13 @@ def update(cells, bounds, before, centroids, first_region, last_region, labels, 
     return n_compared
 
 
-@kernel()
-def _new_rows(n):
-    return np.zeros(n, np.float32), np.zeros(n, np.float32), np.zeros(n, np.float32), np.zeros(n, np.float32)
+@part(inline=True)
+def _find_steps(before, now, steps, moves):
+    """Write how each centroid moved: d and d·(2c + d) to `steps` (K, 8), a vector each, and its length, or more.
 
-
-@kernel()
-def _find_steps(before, now):
-    """Return how each centroid moved: (K, 5) with d and d·(2c + d); a bound of rounding; and the lengths, or more."""
-    steps = np.zeros((now.shape[0], 8), np.float32)  # 8: a row is one vector
-    moves = np.zeros(now.shape[0])
-    scale = 512.0
+    Returns a bound of rounding and the longest move.
+    """
+    scale, fastest = 512.0, 0.0
     for k in range(now.shape[0]):
         square = growth = 0.0
         for f in range(4):
@@ -180,10 +193,11 @@ def _find_steps(before, now):
             scale = max(scale, abs(total))
         steps[k, 4] = growth
         moves[k] = math.sqrt(square) * (1 + 1e-9)
-    return steps, np.float32(GROWTH_ERROR * scale), moves
+        fastest = max(fastest, moves[k])
+    return np.float32(GROWTH_ERROR * scale), fastest
 
 
-@kernel()
+@part()
 def _gather(centroids, source, n_source, g0, g1, g2, g3):
     """Write the coordinates of the centroids in `source` side by side."""
     for j in range(n_source):
@@ -193,21 +207,21 @@ def _gather(centroids, source, n_source, g0, g1, g2, g3):
         g0[j] = g1[j] = g2[j] = g3[j] = np.float32(1e15)
 
 
-@kernel()
+@part(inline=True)
 def _copy_list(lists, sizes, i, target):
     for j in range(sizes[i]):
         target[j] = lists[i, j]
     return np.int64(sizes[i])
 
 
-@kernel()
-def _copy(values, target):
-    for j in range(values.size):
+@part(inline=True)
+def _copy(values, n, target):
+    for j in range(n):
         target[j] = values[j]
-    return values.size
+    return n
 
 
-@kernel()
+@part(inline=True)
 def _keep(chosen, n_chosen, lists, i):
     """Copy a list if there is room for it; return its size, or 0."""
     if n_chosen > lists.shape[1]:
@@ -217,7 +231,7 @@ def _keep(chosen, n_chosen, lists, i):
     return n_chosen
 
 
-@kernel()
+@part(inline=True)
 def _includes(lists, sizes, i, new, n_new):
     """Say whether all of `new` are in list i; both ascend."""
     j = 0
@@ -229,15 +243,15 @@ def _includes(lists, sizes, i, new, n_new):
     return True
 
 
-@kernel()
-def _fastest(moves, lists, sizes, i):
-    fastest = 0.0
+@part(inline=True)
+def _fastest(moves, fastest, lists, sizes, i):
+    fastest_here = 0.0
     for j in range(sizes[i]):
-        fastest = max(fastest, moves[lists[i, j]])
-    return fastest if sizes[i] > 0 else moves.max()
+        fastest_here = max(fastest_here, moves[lists[i, j]])
+    return fastest_here if sizes[i] > 0 else fastest
 
 
-@kernel(fastmath=FILTER)
+@part(fastmath=FILTER)
 def _shorten(lead, lists, sizes, centers, halves, i, steps, pad):
     """Return what is left, at least, of the lead of box i's owners after a step of the centroids.
 
@@ -260,7 +274,7 @@ def _shorten(lead, lists, sizes, centers, halves, i, steps, pad):
     return (lead - loss - np.float32(1e-6) * (abs(most_grown) + abs(most_shrunk))) * SHRINK
 
 
-@kernel()
+@part(inline=True)
 def _choose(g0, g1, g2, g3, source, n_source, centers, halves, i, skin, norms, reserves, chosen):
     """Choose the candidates of box i from those in `source`.
 
@@ -281,7 +295,7 @@ def _choose(g0, g1, g2, g3, source, n_source, centers, halves, i, skin, norms, r
     return source[nearest], np.float64(reserve), np.int64(n_chosen)
 
 
-@kernel(fastmath=REORDER)
+@part(fastmath=REORDER)
 def _find_norms(g0, g1, g2, g3, n, o0, o1, o2, o3, norms):
     """Write the squared distances from a center; return the least."""
     least = np.float32(np.inf)
@@ -296,7 +310,7 @@ def _find_norms(g0, g1, g2, g3, n, o0, o1, o2, o3, norms):
     return least
 
 
-@kernel(fastmath=REORDER)
+@part(fastmath=REORDER)
 def _find_reserves(g0, g1, g2, g3, n, nearest, h0, h1, h2, h3, skin, norms, reserves):
     """Write how much farther than the nearest each centroid is, at least, from any point of a box about the center.
 
@@ -326,7 +340,7 @@ def _find_reserves(g0, g1, g2, g3, n, nearest, h0, h1, h2, h3, skin, norms, rese
     return least
 
 
-@kernel()
+@part(inline=True)
 def _localize(centroids, own, n_own, centers, halves, i, table):
     """Write a row for each of a cell's candidates: −2 times its coordinates about the center, squared norm, index.
 
@@ -357,15 +371,15 @@ def _localize(centroids, own, n_own, centers, halves, i, table):
     return ROUNDING * (largest + h0 * h0 + h1 * h1 + h2 * h2 + h3 * h3) + SMALLEST_LEAD
 
 
-@kernel()
+@part()
 def _load(values, start, n, center, room, row):
-    first, target = np.uint64(start), np.uint64(row)
+    first = np.uint64(start)
     for i in range(n):
         u = np.uint64(i)
-        room[target + u] = np.float32(values[first + u]) - center
+        room[row + u] = np.float32(values[first + u]) - center
 
 
-@kernel()
+@part(inline=True)
 def _compare(room, n, n_own, table):
     """Find the least and second least of ‖c‖² − 2·x·c in float32, as `_filter_block` of `numba_dense` does."""
     _compare_first(room, n, table)
@@ -373,7 +387,7 @@ def _compare(room, n, n_own, table):
         _compare_more(room, n, table, j)
 
 
-@kernel(fastmath=FILTER)
+@part(fastmath=FILTER)
 def _compare_first(room, n, table):
     a, b, c, d = _row(table, 0), _row(table, 1), _row(table, 2), _row(table, 3)
     for i in range(n):
@@ -382,7 +396,7 @@ def _compare_first(room, n, table):
         room[BEST + u], room[SECOND + u], room[NEAREST + u] = best, second, nearest
 
 
-@kernel(fastmath=FILTER)
+@part(fastmath=FILTER)
 def _compare_more(room, n, table, j):
     a, b, c, d = _row(table, j), _row(table, j + 1), _row(table, j + 2), _row(table, j + 3)
     for i in range(n):
@@ -394,13 +408,13 @@ def _compare_more(room, n, table, j):
         room[BEST + u] = min(best, earlier)
 
 
-@kernel()
+@part(inline=True)
 def _row(table, j):
     u = np.uintp(j)
     return table[u, 0], table[u, 1], table[u, 2], table[u, 3], table[u, 4], table[u, 5]
 
 
-@kernel(fastmath=FILTER)
+@part(fastmath=FILTER)
 def _best_of_four(x0, x1, x2, x3, a, b, c, d):
     """Compare a colour with four candidates: the least value, the second, and whose the least is."""
     value_a = a[4] + x0 * a[0] + x1 * a[1] + x2 * a[2] + x3 * a[3]
@@ -413,7 +427,7 @@ def _best_of_four(x0, x1, x2, x3, a, b, c, d):
     return min(ab, cd), second, nearest_cd if cd < ab else nearest_ab
 
 
-@kernel()
+@part(inline=True)
 def _ignore(room, n, n_lanes):
     """Make the lanes that are none of the cell's colours look undisturbed."""
     for i in range(n, n_lanes):
@@ -421,7 +435,7 @@ def _ignore(room, n, n_lanes):
         room[NEAREST + i] = room[OWNER + i]
 
 
-@kernel(fastmath=FILTER)
+@part(fastmath=FILTER)
 def _find_leads(room, n):
     """Write the lead of each colour's nearest candidate, or −1 if that isn't its owner."""
     for i in range(n):
@@ -430,14 +444,14 @@ def _find_leads(room, n):
         room[LEAD + u] = lead if room[NEAREST + u] == room[OWNER + u] else np.float32(-1)
 
 
-@kernel(fastmath=FILTER)
+@part(fastmath=FILTER)
 def _find_new_leads(room, n):
     for i in range(n):
         u = np.uint64(i)
         room[LEAD + u] = room[SECOND + u] - room[BEST + u]
 
 
-@kernel(fastmath=REORDER)
+@part(fastmath=REORDER)
 def _least_lead(room, n):
     """Return the least; four vectors at a time, without a rest that would go one by one."""
     stop = (n + 4 * LANES - 1) // (4 * LANES) * (4 * LANES)
@@ -451,7 +465,7 @@ def _least_lead(room, n):
     return least
 
 
-@kernel()
+@part()
 def _settle(colors, i, own, n_own, centroids):
     """Find colour i's nearest centroid as the textbook does."""
     x0, x1 = np.float64(colors[i, 0]), np.float64(colors[i, 1])
@@ -467,7 +481,7 @@ def _settle(colors, i, own, n_own, centroids):
     return label
 
 
-@kernel()
+@part()
 def _relabel(colors, counts, i, label, labels, sums):
     old, count = labels[i], counts[i]
     for f in range(4):

@@ -4,9 +4,11 @@ All sums are integers, so nothing depends on the order in which they are made. `
 `Cells` and `Closest` of `kmeans_fast.cells`.
 """
 
+from typing import Any
+
 import numpy as np
 
-from kmeans_fast.engines.numba_jit import kernel
+from kmeans_fast.engines.numba_jit import kernel, part
 
 VALUES = 256
 
@@ -80,28 +82,33 @@ def locate(cells, state, targets, places):
                 break
 
 
-@kernel()
-def split(coordinates, moments, n_clusters):
+def split(coordinates: Any, moments: Any, n_clusters: int) -> Any:
     """Split items into K boxes, each time the box and where it lowers the squared error most; return their moments.
 
     Takes `coordinates` (M, C) uint8, along which is split, and `moments` (M, 1 + C) int64, the number of pixels and the
     sums of their channels. There must be K distinct items.
     """
     n_items, n_moments = moments.shape
-    n_axes = n_moments - 1
+    # Made here, because what Numba compiles for an array of zeros takes it longer than all of the splitting.
     order = np.arange(n_items)
-    edges = np.zeros((n_clusters, 2), np.int64)
+    edges = np.full((n_clusters, 2), n_items)
+    edges[0, 0] = 0
     totals = np.zeros((n_clusters, n_moments), np.int64)
-    gains = np.full(n_clusters, -np.inf)
-    cuts = np.zeros((n_clusters, 2), np.int64)
-    table = np.zeros((n_axes, VALUES, n_moments), np.int64)
-    edges[0, 1] = n_items
-    for i in range(n_items):
-        for f in range(n_moments):
-            totals[0, f] += moments[i, f]
-    gains[0] = _best_cut(coordinates, moments, order, edges[0], totals[0], table, cuts[0])
+    totals[0] = moments.sum(axis=0)
+    table = np.zeros((n_moments - 1, VALUES, n_moments), np.int64)
+    cuts, gains, work = np.zeros((n_clusters, 2), np.int64), np.zeros(n_clusters), np.zeros(n_moments, np.int64)
+    _split(coordinates, moments, order, edges, totals, gains, cuts, table, work)
+    return totals
+
+
+@kernel()
+def _split(coordinates, moments, order, edges, totals, gains, cuts, table, work):
+    n_clusters, n_moments = totals.shape
+    gains[0] = _best_cut(coordinates, moments, order, edges[0], totals[0], table, cuts[0], work)
     for new in range(1, n_clusters):
-        old = gains.argmax()
+        old = 0
+        for box in range(1, new):
+            old = box if gains[box] > gains[old] else old
         middle = _divide(coordinates, order, edges[old], cuts[old])
         edges[new, 0], edges[new, 1], edges[old, 1] = middle, edges[old, 1], middle
         for j in range(middle, edges[new, 1]):
@@ -110,11 +117,10 @@ def split(coordinates, moments, n_clusters):
         for f in range(n_moments):
             totals[old, f] -= totals[new, f]
         for box in (old, new):
-            gains[box] = _best_cut(coordinates, moments, order, edges[box], totals[box], table, cuts[box])
-    return totals
+            gains[box] = _best_cut(coordinates, moments, order, edges[box], totals[box], table, cuts[box], work)
 
 
-@kernel()
+@part()
 def _least_distance(centers, halves, i, k0, k1, k2, k3):
     """Squared distance from a colour to a box: exact, as all are multiples of ½ below 2⁹."""
     zero = np.float32(0)
@@ -125,7 +131,7 @@ def _least_distance(centers, halves, i, k0, k1, k2, k3):
     return d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
 
 
-@kernel()
+@part()
 def _lower_cell(r0, r1, r2, r3, counts, closest, start, stop, k0, k1, k2, k3):
     farthest = np.int32(0)
     potential = np.int64(0)
@@ -137,7 +143,7 @@ def _lower_cell(r0, r1, r2, r3, counts, closest, start, stop, k0, k1, k2, k3):
     return farthest, potential
 
 
-@kernel()
+@part()
 def _gain_of_cell(r0, r1, r2, r3, counts, closest, start, stop, k0, k1, k2, k3):
     gain = np.int64(0)
     for i in range(np.uint64(start), np.uint64(stop)):  # unsigned, which spares a check for indices from the end
@@ -146,14 +152,14 @@ def _gain_of_cell(r0, r1, r2, r3, counts, closest, start, stop, k0, k1, k2, k3):
     return gain
 
 
-@kernel()
+@part()
 def _squared_distance(x0, x1, x2, x3, k0, k1, k2, k3):
     d0, d1 = np.int32(x0) - k0, np.int32(x1) - k1
     d2, d3 = np.int32(x2) - k2, np.int32(x3) - k3
     return np.int32(d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3)
 
 
-@kernel()
+@part()
 def _cell_of(potentials, target):
     """Return the cell in which the running potential exceeds a target, or the last that adds to it; and that before."""
     running = last_before = np.int64(0)
@@ -167,20 +173,23 @@ def _cell_of(potentials, target):
     return last, last_before
 
 
-@kernel()
-def _best_cut(coordinates, moments, order, edges, total, table, cut):
+@part()
+def _best_cut(coordinates, moments, order, edges, total, table, cut, lower_part):
     """Find the axis and coordinate above which a box is best cut off; return by how much that lowers the error."""
-    table[:] = 0
     n_axes, _, n_moments = table.shape
+    for axis in range(n_axes):
+        for value in range(VALUES):
+            for f in range(n_moments):
+                table[axis, value, f] = 0
     for j in range(edges[0], edges[1]):
         i = order[j]
         for axis in range(n_axes):
             for f in range(n_moments):
                 table[axis, coordinates[i, axis], f] += moments[i, f]
     best = -np.inf
-    lower_part = np.zeros(n_moments, np.int64)
     for axis in range(n_axes):
-        lower_part[:] = 0
+        for f in range(n_moments):
+            lower_part[f] = 0
         for value in range(VALUES - 1):
             if table[axis, value, 0] == 0:
                 continue
@@ -198,7 +207,7 @@ def _best_cut(coordinates, moments, order, edges, total, table, cut):
     return best - whole
 
 
-@kernel()
+@part()
 def _explained(part, total):
     """Squares of the means of both parts, times their pixels: what is left of the error when this is taken off."""
     n_part, n_rest = np.float64(part[0]), np.float64(total[0] - part[0])
@@ -209,7 +218,7 @@ def _explained(part, total):
     return explained
 
 
-@kernel()
+@part()
 def _divide(coordinates, order, edges, cut):
     """Move a box's items up to the cut before the others; return where those begin."""
     low, high = edges[0], edges[1] - 1

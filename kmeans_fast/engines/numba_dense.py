@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_fast.engines.numba_jit import kernel
+from kmeans_fast.engines.numba_jit import kernel, part
 
 # Points compared at a time. With 3 features their rows, best and second distances and labels are 12 kB of a 32 kB L1
 # cache; blocks of 256 were 5 % slower.
@@ -23,6 +23,8 @@ BLOCK = 512
 # The same for the loop over any number of features, where each point holds 8 bytes a feature.
 WIDE_BLOCK = 128
 MAX_FILTERED_FEATURES = 4
+# Points times centroids up to which the filter isn't used: its gain is microseconds, but compiling it takes seconds.
+PLAIN_WORK = 2**16
 # Points from one time to the next that those the filter left undecided are settled: at K=256 about one WIDE_BLOCK,
 # while the points are still in the L2 cache.
 STRETCH = 16 * BLOCK
@@ -42,17 +44,23 @@ def assign(points: Any, centroids: Any, labels: Any) -> None:
 def assign_and_sum(points: Any, weights: Any, centroids: Any, labels: Any, sums: Any) -> None:
     """Do as `assign`, and add weight·point and weight of each point to its cluster's row of `sums` (K, D+1)."""
     n_features = points.shape[1]
-    if n_features <= MAX_FILTERED_FEATURES:
+    if n_features <= MAX_FILTERED_FEATURES and len(points) * len(centroids) > PLAIN_WORK:
         rows = tuple(np.zeros(BLOCK, np.float32) for _ in range(max(3, n_features)))
         # float32 holds all points but those of float64, so that the difference is rounded once
         origins = np.empty(BLOCK * n_features, np.float64 if points.dtype == np.float64 else np.float32)
-        _filtered_pass(points, weights, centroids, origins, rows, labels, sums)
+        _filtered_pass(points, weights, centroids, origins, rows, _wide_work_space(n_features), labels, sums)
     else:
-        _plain_pass(points, weights, centroids, labels, sums)
+        _plain_pass(points, weights, centroids, _wide_work_space(n_features), labels, sums)
+
+
+def _wide_work_space(n_features: int) -> Any:
+    """Rows of a block of points, and space for its distances, best distances and labels."""
+    rows = np.zeros((n_features, WIDE_BLOCK))
+    return rows, np.empty(WIDE_BLOCK), np.empty(WIDE_BLOCK), np.empty(WIDE_BLOCK, np.int64)
 
 
 @kernel()
-def _filtered_pass(points, weights, centroids, origins, rows, labels, sums):
+def _filtered_pass(points, weights, centroids, origins, rows, wide, labels, sums):
     n_clusters, n_features = centroids.shape
     origin, directions, norms = _localize(centroids, origins, len(rows))
     largest_norm = norms[:n_clusters].max()
@@ -63,7 +71,6 @@ def _filtered_pass(points, weights, centroids, origins, rows, labels, sums):
     second = np.empty(BLOCK, np.float32)
     nearest = np.empty(BLOCK, np.int32)
     undecided = np.empty(STRETCH, np.int64)
-    wide = _wide_work_space(n_features)
     for first in range(0, points.shape[0], STRETCH):
         stretch = points[first : first + STRETCH]
         stretch_labels = labels[first : first + STRETCH]
@@ -78,7 +85,7 @@ def _filtered_pass(points, weights, centroids, origins, rows, labels, sums):
             _add(stretch, weights[first : first + STRETCH], stretch_labels, sums)
 
 
-@kernel()
+@part()
 def _localize(centroids, origins, width):
     """Centroids about their own mean, as the filter wants them: an origin, −2·c by feature, and ‖c‖².
 
@@ -100,7 +107,7 @@ def _localize(centroids, origins, width):
     return origin, directions, norms
 
 
-@kernel()
+@part()
 def _load(block, origins, local, rows):
     """Turn a block of points about, one float32 row a feature, relative to the origin. Returns the largest ‖x‖².
 
@@ -122,7 +129,7 @@ def _load(block, origins, local, rows):
     return _largest_norm(rows, n_points)
 
 
-@kernel(fastmath={"contract", "nnan", "nsz", "reassoc"})
+@part(fastmath={"contract", "nnan", "nsz", "reassoc"})
 def _largest_norm(rows, n_points):
     x0, x1, x2, x3 = rows[0], rows[1], rows[2], rows[-1]
     largest = np.float32(0)
@@ -134,7 +141,7 @@ def _largest_norm(rows, n_points):
     return largest
 
 
-@kernel(fastmath={"contract"})
+@part(fastmath={"contract"})
 def _filter_block(rows, directions, norms, best, second, nearest):
     """Find, in float32, the least and second least of ‖c‖² − 2·x·c for each point, and the centroid of the least.
 
@@ -169,7 +176,7 @@ def _filter_block(rows, directions, norms, best, second, nearest):
             best[i], second[i], nearest[i] = least, next_least, label
 
 
-@kernel()
+@part()
 def _keep_decided(scale, best, second, nearest, labels, first, undecided, n_undecided):
     """Take over the filter's labels; add the places, from `first` on, of points whose lead is too small to trust.
 
@@ -188,7 +195,7 @@ def _keep_decided(scale, best, second, nearest, labels, first, undecided, n_unde
     return n_undecided
 
 
-@kernel()
+@part()
 def _count_undecided(best, second, margin):
     count = 0
     for i in range(best.size):
@@ -196,7 +203,7 @@ def _count_undecided(best, second, margin):
     return count
 
 
-@kernel()
+@part()
 def _settle(points, places, centroids, wide, labels):
     """Label the points at these places by the textbook."""
     rows = wide[0]
@@ -211,10 +218,9 @@ def _settle(points, places, centroids, wide, labels):
 
 
 @kernel()
-def _plain_pass(points, weights, centroids, labels, sums):
+def _plain_pass(points, weights, centroids, wide, labels, sums):
     """Label and sum with any number of features: the textbook's arithmetic, a block of points in the inner loop."""
     n_features = points.shape[1]
-    wide = _wide_work_space(n_features)
     rows = wide[0]
     for start in range(0, points.shape[0], WIDE_BLOCK):
         block = points[start : start + WIDE_BLOCK]
@@ -229,21 +235,16 @@ def _plain_pass(points, weights, centroids, labels, sums):
             _add(block, weights[start : start + WIDE_BLOCK], block_labels, sums)
 
 
-@kernel()
-def _wide_work_space(n_features):
-    """Rows of a block of points, and space for its distances, best distances and labels."""
-    rows = np.zeros((n_features, WIDE_BLOCK))
-    return rows, np.empty(WIDE_BLOCK), np.empty(WIDE_BLOCK), np.empty(WIDE_BLOCK, np.int64)
-
-
-@kernel()
+@part()
 def _nearest(wide, centroids):
     """Find the nearest centroids by the textbook: float64, feature by feature, nothing fused, the first of equals."""
     rows, distances, best, nearest = wide
-    best[:] = np.inf
-    nearest[:] = 0
+    for i in range(WIDE_BLOCK):
+        best[i] = np.inf
+        nearest[i] = 0
     for k in range(centroids.shape[0]):
-        distances[:] = 0.0
+        for i in range(WIDE_BLOCK):
+            distances[i] = 0.0
         for f in range(centroids.shape[1]):
             _add_squared_difference(rows[f], centroids[k, f], distances)
         for i in range(WIDE_BLOCK):
@@ -252,14 +253,14 @@ def _nearest(wide, centroids):
     return nearest
 
 
-@kernel()
+@part()
 def _add_squared_difference(row, value, distances):
     for i in range(row.size):
         difference = row[i] - value
         distances[i] += difference * difference
 
 
-@kernel()
+@part()
 def _add(block, weights, labels, sums):
     """Add each point, in order, to its cluster. float64 holds sums of integers exactly up to 2⁵³."""
     n_features = block.shape[1]
@@ -319,7 +320,7 @@ def farthest_members(points, weights, centroids, labels, distances, indices):
             indices[k] = i
 
 
-@kernel()
+@part()
 def _precedes(points, i, j):
     for f in range(points.shape[1]):
         if points[i, f] != points[j, f]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from kmeans_fast.color_codes import spread_table
 from kmeans_fast.engines import RUN_BITS
-from kmeans_fast.engines.numba_jit import kernel
+from kmeans_fast.engines.numba_jit import kernel, part
 
 RUN = 2**RUN_BITS
 
@@ -41,7 +41,7 @@ def _count(pixels, spread, table, marks):
             upper_marks[code >> np.uint32(RUN_BITS)] = 1
 
 
-@kernel()
+@part()
 def _code(pixels, i, spread):
     code = np.uint32(0)
     for f in range(pixels.shape[1]):
@@ -72,7 +72,7 @@ def combine(tables, marks, first, last):
     return n_colors
 
 
-@kernel()
+@part()
 def _carry(values, lower, upper):
     """Add 1 to the upper bits where the sum of lower bits will overflow; say whether it does anywhere."""
     most = np.uint32(0)
@@ -84,13 +84,13 @@ def _carry(values, lower, upper):
     return most >= 2**16
 
 
-@kernel()
+@part()
 def _add(values, total):
     for i in range(total.size):
         total[i] += values[i]
 
 
-@kernel()
+@part()
 def _count_nonzero(values):
     n = 0
     for i in range(values.size):
@@ -98,7 +98,7 @@ def _count_nonzero(values):
     return n
 
 
-@kernel()
+@part()
 def _count_either(lower, upper):
     n = 0
     for i in range(lower.size):

@@ -5,7 +5,7 @@ Shapes as in `numba_dense`; `closest` (n,) float64 is each point's squared dista
 
 import numpy as np
 
-from kmeans_fast.engines.numba_jit import kernel
+from kmeans_fast.engines.numba_jit import kernel, part
 
 
 @kernel()
@@ -44,7 +44,7 @@ def locate(weights, closest, target):
     return last
 
 
-@kernel()
+@part()
 def _squared_distance(points, i, centroid):
     total = 0.0
     for f in range(centroid.size):
@@ -83,7 +83,7 @@ def add_distinct(points, weights, distinct, n_distinct):
     return n_distinct
 
 
-@kernel()
+@part()
 def _find(slots, mask, distinct, row):
     """Return the slot that holds `row`, or the free one where it belongs."""
     bits = row.view(np.uint64)
@@ -97,7 +97,7 @@ def _find(slots, mask, distinct, row):
     return slot
 
 
-@kernel()
+@part()
 def _equal(a, b):
     equal = True
     for f in range(a.size):
