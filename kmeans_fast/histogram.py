@@ -17,7 +17,8 @@ from kmeans_fast.cells import Cells, build
 from kmeans_fast.color_codes import MAX_CHANNELS, decode
 from kmeans_fast.counting import TABLE_CHANNELS, Counts, count_colors, merge
 from kmeans_fast.points import Points, chunk_bounds
-from kmeans_fast.threads import available_threads, lent_workers
+from kmeans_fast.processors import available_threads
+from kmeans_fast.threads import lent_workers
 
 # Sums of 8-bit values over more pixels than this would leave the integers that a float64 holds.
 MOST_PIXELS = 2**45

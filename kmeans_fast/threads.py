@@ -5,7 +5,6 @@ regions these can be entered from several threads at once and after a fork, need
 behind.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,21 +12,10 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from kmeans_fast.points import chunk_bounds
+from kmeans_fast.processors import available_threads
 from kmeans_fast.validation import integer
 
 Task = TypeVar("Task")
-
-
-def available_threads() -> int:
-    """Return the default number: ``KMEANS_FAST_NUM_THREADS``, or the processors that this process may use."""
-    setting = os.environ.get("KMEANS_FAST_NUM_THREADS", "").strip()
-    if setting:
-        if not setting.isdecimal() or int(setting) < 1:
-            raise ValueError(f"KMEANS_FAST_NUM_THREADS must be a positive integer, got {setting!r}")
-        return int(setting)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Workers:
@@ -96,6 +84,7 @@ def workers(n_threads: int) -> Iterator[Workers]:
 @contextmanager
 def lent_workers(n_threads: int | None, n_points: int) -> Iterator[Workers]:
     """Lend as many workers as were asked for, or are there, but no more than there are chunks."""
+    most = len(chunk_bounds(n_points))
     wanted = available_threads() if n_threads is None else integer("n_threads", n_threads, 1)
-    with workers(min(wanted, len(chunk_bounds(n_points)))) as lent:
+    with workers(min(wanted, most)) as lent:
         yield lent

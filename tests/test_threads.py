@@ -11,7 +11,7 @@ import pytest
 
 import kmeans_fast as kf
 from kmeans_fast import engines
-from kmeans_fast.threads import available_threads, workers
+from kmeans_fast.threads import workers
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
@@ -66,13 +66,6 @@ def test_an_exception_stops_the_rest_and_is_raised(n_threads):
     with workers(n_threads) as lent, pytest.raises(RuntimeError, match="task 5"):
         lent.for_each(run, range(100_000))
     assert len(done) < 99_999
-
-
-def test_default_number_of_threads(monkeypatch):
-    monkeypatch.setenv("KMEANS_FAST_NUM_THREADS", "3")
-    assert available_threads() == 3
-    monkeypatch.delenv("KMEANS_FAST_NUM_THREADS")
-    assert available_threads() >= 1
 
 
 def test_many_callers_at_once(cat, engine):

@@ -1,0 +1,166 @@
+"""The default number of threads: settings, affinity, and the quotas of control groups, from the system's files."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kmeans_fast as kf
+from kmeans_fast import processors
+from kmeans_fast.processors import available_threads, cpu_quota
+
+V1 = "31 23 0:28 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct"
+V2 = "41 31 0:38 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    for name in (processors.OUR_SETTING, *processors.SETTINGS_OF_OTHERS):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(processors, "_processors", lambda: 64)
+    monkeypatch.setattr(processors, "cpu_quota", lambda: None)
+
+
+def make_system(root, groups, mounts, files):
+    """Write what a process finds: its groups, what is mounted where, and files of quotas."""
+    files = {"proc/self/cgroup": "\n".join(groups) + "\n", "proc/self/mountinfo": "\n".join(mounts) + "\n", **files}
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("200000 100000\n", 2), ("150000 100000\n", 1.5), ("5000 100000\n", 0.05), ("max 100000\n", None), ("", None)],
+)
+def test_version_2(tmp_path, quota, expected):
+    make_system(tmp_path, ["0::/app"], [V2], {"sys/fs/cgroup/app/cpu.max": quota})
+    assert cpu_quota(tmp_path) == expected
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("250000\n", 2.5), ("-1\n", None), ("", None)])
+def test_version_1(tmp_path, quota, expected):
+    folder = "sys/fs/cgroup/cpu,cpuacct/app"
+    files = {f"{folder}/cpu.cfs_quota_us": quota, f"{folder}/cpu.cfs_period_us": "100000\n"}
+    make_system(tmp_path, ["4:memory:/elsewhere", "1:cpu,cpuacct:/app", "0::/"], [V1], files)
+    assert cpu_quota(tmp_path) == expected
+
+
+def test_the_strictest_of_the_groups_above_counts(tmp_path):
+    files = {
+        "sys/fs/cgroup/cpu.max": "100000 100000",
+        "sys/fs/cgroup/a/cpu.max": "800000 100000",
+        "sys/fs/cgroup/a/b/cpu.max": "max 100000",
+    }
+    make_system(tmp_path, ["0::/a/b"], [V2], files)
+    assert cpu_quota(tmp_path) == 1
+
+
+def test_a_group_beside_is_not_ours(tmp_path):
+    make_system(tmp_path, ["0::/a"], [V2], {"sys/fs/cgroup/b/cpu.max": "100000 100000"})
+    assert cpu_quota(tmp_path) is None
+
+
+def test_a_container_that_sees_the_hosts_path(tmp_path):
+    """Only the container's own part of the hierarchy is mounted, and the path in it may be the whole one, or not."""
+    mount = V1.replace(" / /sys", " /docker/abc /sys")
+    folder = "sys/fs/cgroup/cpu,cpuacct"
+    files = {f"{folder}/cpu.cfs_quota_us": "300000", f"{folder}/cpu.cfs_period_us": "100000"}
+    for number, group in enumerate(["/docker/abc", "/docker/abc/inner", "/", "/../elsewhere"]):
+        root = tmp_path / str(number)
+        make_system(root, [f"1:cpu,cpuacct:{group}"], [mount], files)
+        assert cpu_quota(root) == 3
+
+
+def test_both_versions_at_once(tmp_path):
+    files = {
+        "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "700000",
+        "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000",
+        "sys/fs/cgroup/unified/cpu.max": "600000 100000",
+    }
+    make_system(tmp_path, ["1:cpu,cpuacct:/", "0::/"], [V1, V2.replace("/cgroup rw", "/cgroup/unified rw")], files)
+    assert cpu_quota(tmp_path) == 6
+
+
+def test_a_system_without_control_groups(tmp_path):
+    assert cpu_quota(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("quota", "settings", "expected"),
+    [
+        (None, {}, 64),
+        (2.5, {}, 3),
+        (0.05, {}, 1),
+        (8.0, {"OMP_NUM_THREADS": "3"}, 3),
+        (8.0, {"OMP_NUM_THREADS": "12", "NUMBA_NUM_THREADS": "10"}, 8),
+        (None, {"NUMBA_NUM_THREADS": "2"}, 2),
+        (None, {"OMP_NUM_THREADS": "4,2"}, 4),
+        (None, {"OMP_NUM_THREADS": "many", "NUMBA_NUM_THREADS": "0"}, 64),
+        (2.0, {"KMEANS_FAST_NUM_THREADS": "5", "OMP_NUM_THREADS": "1"}, 5),
+    ],
+)
+def test_the_least_of_all_limits_counts_and_our_own_setting_before_all(monkeypatch, quota, settings, expected):
+    monkeypatch.setattr(processors, "cpu_quota", lambda: quota)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    assert available_threads() == expected
+
+
+@pytest.mark.parametrize("setting", ["0", "-1", "two", "1.5"])
+def test_a_setting_that_is_no_number(monkeypatch, setting):
+    monkeypatch.setenv("KMEANS_FAST_NUM_THREADS", setting)
+    with pytest.raises(ValueError, match=f"KMEANS_FAST_NUM_THREADS must be a positive integer, got '{setting}'"):
+        available_threads()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
+def test_affinity_is_respected():
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+        "from kmeans_fast.processors import available_threads; print(available_threads())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"
+
+
+def test_calls_use_no_more_threads_than_that(monkeypatch, cat):
+    """A call takes what it's given by default, however much work there is."""
+    used = []
+    monkeypatch.setattr("kmeans_fast.threads.available_threads", lambda: 3)
+    monkeypatch.setattr("kmeans_fast.threads.Workers.__init__", note_threads(used))
+    kf.kmeans(cat.repeat(3, axis=0), 3, algorithm="dense", init=cat[0, :3], max_iter=1)
+    assert used == [3]
+
+
+def note_threads(used):
+    def initialize(self, n_threads, pool):
+        used.append(n_threads)
+        self.n_threads, self._pool = n_threads, pool
+
+    return initialize
+
+
+CPU_GROUPS = Path("/sys/fs/cgroup/cpu")
+
+
+@pytest.mark.skipif(
+    not (os.access(CPU_GROUPS, os.W_OK) and (CPU_GROUPS / "cpu.cfs_quota_us").exists()),
+    reason="making a real control group needs version 1 and the right to",
+)
+def test_a_real_control_group():
+    group = CPU_GROUPS / f"kmeans_fast-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "cpu.cfs_quota_us").write_text("100000")
+        code = (
+            f"import os; open('{group}/tasks', 'w').write(str(os.getpid()));"
+            "from kmeans_fast.processors import available_threads; print(available_threads())"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "1"
+    finally:
+        group.rmdir()
