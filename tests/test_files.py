@@ -182,6 +182,18 @@ def test_of_several_pictures_the_first_is_read(tmp_path, suffix):
     np.testing.assert_array_equal(read_image(tmp_path / f"a.{suffix}"), np.full((3, 4, 3), (255, 0, 0)))
 
 
+def test_a_format_whose_first_picture_has_the_number_1(tmp_path):
+    """Photoshop's: Pillow counts the layers from 1."""
+    header = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 5, 7, 8, 3) + bytes(12)
+    (tmp_path / "a.psd").write_bytes(header + b"\0\0" + np.moveaxis(RGB, 2, 0).tobytes())
+    with Image.open(tmp_path / "a.psd") as image:
+        try:
+            image.seek(image.tell())
+        except EOFError:
+            pytest.skip("this Pillow is old, and refuses to go to the layer that it is at")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.psd"), RGB)
+
+
 def test_transparent_gif(tmp_path):
     Image.fromarray(np.array([[[255, 0, 0, 255], [0, 255, 0, 0]]], np.uint8)).save(tmp_path / "a.gif")
     image = read_image(tmp_path / "a.gif")
@@ -362,13 +374,59 @@ def test_integers_beyond_16_bits(tmp_path):
 
 
 @pytest.mark.parametrize("limit", [30, 10], ids=["Pillow would warn", "Pillow raises"])
-def test_too_many_pixels(tmp_path, monkeypatch, limit):
+@pytest.mark.parametrize("given", ["by Pillow", "to us"])
+def test_too_many_pixels(tmp_path, monkeypatch, limit, given):
     Image.fromarray(RGB).save(tmp_path / "a.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    if given == "by Pillow":
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
     before = list(warnings.filters)
-    with pytest.raises(ValueError, match=rf"a\.png' has more than {limit} pixels \(if you trust"):
-        read_image(tmp_path / "a.png")
+    size = "too many" if given == "by Pillow" and limit == 10 else "7 x 5 = 35"
+    with pytest.raises(ValueError, match=rf"a\.png' has {size} pixels; at most {limit} are allowed\. If you trust"):
+        read_image(tmp_path / "a.png", **({} if given == "by Pillow" else {"max_pixels": limit}))
     assert warnings.filters == before
+
+
+def test_as_many_pixels_as_are_allowed(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    for n in (35, np.int64(35), 10**30):
+        np.testing.assert_array_equal(read_image(tmp_path / "a.png", max_pixels=n), RGB)
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif", "tif", "webp", "ico"])
+def test_up_to_twice_what_pillow_allows_is_read_without_a_warning(tmp_path, monkeypatch, suffix):
+    Image.new("RGB", (20, 20), "red").save(
+        tmp_path / f"a.{suffix}", **({"sizes": [(20, 20)]} if suffix == "ico" else {})
+    )
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
+    with pytest.raises(ValueError, match="20 x 20 = 400 pixels; at most 200 are allowed"):
+        read_image(tmp_path / f"a.{suffix}")
+    assert read_image(tmp_path / f"a.{suffix}", max_pixels=400).shape == (20, 20, 3)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 199)
+    with pytest.raises(ValueError, match=r"has too many pixels; at most 400 are allowed.*MAX_IMAGE_PIXELS as well"):
+        read_image(tmp_path / f"a.{suffix}", max_pixels=400)
+
+
+def test_pillow_without_a_limit(tmp_path, monkeypatch):
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), RGB)
+    with pytest.raises(ValueError, match="7 x 5 = 35 pixels; at most 34 are allowed"):
+        read_image(tmp_path / "a.png", max_pixels=34)
+
+
+@pytest.mark.parametrize(
+    ("limit", "error", "message"),
+    [
+        (0, ValueError, "max_pixels must be at least 1, got 0"),
+        (-5, ValueError, "max_pixels must be at least 1, got -5"),
+        (1e6, TypeError, r"max_pixels must be an integer, got 1000000\.0"),
+        (True, TypeError, "max_pixels must be an integer, got True"),
+        ("9", TypeError, "max_pixels must be an integer, got '9'"),
+    ],
+)
+def test_a_limit_that_makes_no_sense(tmp_path, limit, error, message):
+    with pytest.raises(error, match=message):
+        read_image(tmp_path / "no such file", max_pixels=limit)
 
 
 def test_threads_that_read_at_once_leave_the_warning_filters_alone(tmp_path):

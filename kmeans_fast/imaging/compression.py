@@ -103,6 +103,7 @@ def compress(
     n_threads: int | None = None,
     callback: Callback | None = None,
     compress_level: int = files.COMPRESS_LEVEL,
+    max_pixels: int | None = None,
 ) -> CompressionReport:
     """Read a picture, reduce it to `n_colors` colours and write it as an indexed PNG.
 
@@ -120,6 +121,8 @@ def compress(
         As for `quantize`.
     compress_level : int
         As for `QuantizedImage.save`.
+    max_pixels : int, optional
+        As for `read_image`.
 
     Returns
     -------
@@ -153,7 +156,7 @@ def compress(
     files.check_compress_level(compress_level)
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
-        picture = files.read_picture(source)
+        picture = files.read_picture(source, max_pixels=max_pixels)
     height, width = picture.pixels.shape[:2]
     engine = choose_engine(engine, picture.pixels, n_colors, quality)
     with _timed(seconds, "start"):

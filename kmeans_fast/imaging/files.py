@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import errno
 import io
+import math
 import os
 import stat
 import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,12 +24,16 @@ from numpy.typing import NDArray
 
 from kmeans_fast import validation
 from kmeans_fast.atomic import follow_link, replace_file
+from kmeans_fast.imaging.headers import Source, sizes_to_allocate, tile_size
 
 if TYPE_CHECKING:
     from imageio.plugins.pillow import PillowPlugin
 
 # Of zlib. On photos, 4 took a third to two thirds of the time for files up to 6 % larger, and 9 many times it for 2 %.
 COMPRESS_LEVEL = 6
+
+# A tile of a TIFF may have that many pixels even if the picture may not: small pictures come in one large tile.
+TILE_PIXELS = 2**20
 
 # What Pillow is asked to convert each of its modes to; the mode is named, never guessed from an array's shape. A mode
 # that can hold transparency is asked for as RGBA, and loses the alpha channel again if every pixel is opaque.
@@ -48,12 +53,27 @@ _CONVERSIONS = {
 _GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N"})
 _GREY16_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 
+# What Pillow opens and is never asked to decode, with the reason.
+_REFUSED_FORMATS = {
+    "EPS": "EPS is a program, which Pillow would have Ghostscript run",
+    "WMF": "a metafile is a list of drawing commands, which Pillow would have Windows run",
+    "IPTC": "IPTC wraps a picture of any other format and of any size",
+}
+
 # Python's filter of warnings belongs to the whole process: one of our threads at a time may change it.
 _warning_filters = threading.Lock()
 
 
 class _UnsupportedError(ValueError):
-    """A whole picture, but of a kind that has no 8-bit equivalent."""
+    """A whole picture, but of a kind or size that is not read."""
+
+
+class _Header(NamedTuple):
+    """What Pillow says of a picture before it decodes anything."""
+
+    first: int
+    """Number of the picture that it decodes first: 0, or 1 in a format whose layers are counted from 1."""
+    n_pixels: int
 
 
 class Picture(NamedTuple):
@@ -67,7 +87,7 @@ class Picture(NamedTuple):
     """Size of the file."""
 
 
-def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+def read_image(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> NDArray[np.uint8]:
     """Read a picture from a file, upright and with 8 bits a channel.
 
     An EXIF orientation is applied. Of an animation or a file of several pages the first picture is read. 16-bit grey is
@@ -77,7 +97,12 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     Parameters
     ----------
     path : str or path-like
-        A file in any format that Pillow reads: JPEG, PNG, GIF, WebP, TIFF, BMP and more.
+        A file in any format that Pillow decodes by itself: JPEG, PNG, GIF, WebP, TIFF, BMP and more, but not EPS, WMF
+        or IPTC, for which it would have another program run or open whatever is inside.
+    max_pixels : int, optional
+        The most pixels, at least 1. A picture that has more, by its header, is refused before anything is decoded. By
+        default ``PIL.Image.MAX_IMAGE_PIXELS`` (89,478,485 unless you change it). Pillow itself stops at twice that
+        number: to read larger pictures, raise it too.
 
     Returns
     -------
@@ -92,7 +117,7 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         If there is no such file, it is a folder, or it may not be read.
     ValueError
         If the file is empty, cut short, damaged or not a picture; if its pixels are floating-point numbers or integers
-        beyond 16 bits; if it has more pixels than ``PIL.Image.MAX_IMAGE_PIXELS`` allows.
+        beyond 16 bits; if it has more than `max_pixels` pixels or a format that is not read.
 
     Examples
     --------
@@ -101,26 +126,28 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     >>> image.shape, image.dtype
     ((300, 451, 3), dtype('uint8'))
     """
-    pixels = read_picture(path).pixels
+    pixels = read_picture(path, max_pixels=max_pixels).pixels
     return pixels if pixels.flags.writeable else pixels.copy()
 
 
-def read_picture(path: str | os.PathLike[str]) -> Picture:
+def read_picture(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> Picture:
     """Read a picture as `read_image` does, with its colour profile and the size of its file."""
+    if max_pixels is not None:
+        max_pixels = validation.integer("max_pixels", max_pixels, 1)
     path = Path(path)
     check_source(path)
-    with path.open("rb") as file:
-        n_bytes = os.fstat(file.fileno()).st_size
+    with Source(path) as file:
         try:
-            with _open_plugin(file) as plugin:
-                pixels, icc_profile = _decode(plugin)
+            header = _read_header(file, max_pixels)
+            with _open_plugin(file, header) as plugin:
+                pixels, icc_profile = _decode(plugin, header.first)
         except MemoryError:
             raise  # says nothing about the file
         except Exception as error:  # a damaged file can make a decoder raise anything: SyntaxError, struct.error ...
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's fault: Pillow's own complaints about the data have no number
-            raise ValueError(f"{str(path)!r} {_what_is_wrong(error)}") from error
-    return Picture(pixels, icc_profile, n_bytes)
+            raise ValueError(f"{str(path)!r} {_what_is_wrong(error, max_pixels)}") from error
+        return Picture(pixels, icc_profile, file.n_bytes)
 
 
 def check_source(source: str | os.PathLike[str]) -> None:
@@ -137,28 +164,71 @@ def check_source(source: str | os.PathLike[str]) -> None:
         raise ValueError(f"{str(path)!r} is empty (0 bytes)")
 
 
+def _read_header(file: Source, max_pixels: int | None) -> _Header:
+    """Let Pillow parse a picture up to its pixels, and refuse what must not be decoded."""
+    from PIL import Image, TiffImagePlugin
+
+    limit = Image.MAX_IMAGE_PIXELS if max_pixels is None else max_pixels
+    for size in sizes_to_allocate(file):
+        _check_size(size, limit)
+    with _warnings_ignored(Warning):  # those of metadata are raised again when the picture is read
+        image = Image.open(file)
+    if image.format in _REFUSED_FORMATS:
+        raise _UnsupportedError(f"has a format that is not read: {_REFUSED_FORMATS[image.format]}")
+    _check_size(image.size, limit)
+    if limit is not None and isinstance(image, TiffImagePlugin.TiffImageFile):
+        _check_size(tile_size(image), max(limit, TILE_PIXELS), "tiles of ")
+    return _Header(image.tell(), math.prod(image.size))
+
+
+def _check_size(size: tuple[int, int], limit: int | None, what: str = "") -> None:
+    n_pixels = math.prod(size)
+    if limit is not None and n_pixels > limit:
+        raise _UnsupportedError(
+            f"has {what}{size[0]} x {size[1]} = {n_pixels} pixels; at most {limit} are allowed. {_how_to_allow_more()}"
+        )
+
+
+def _how_to_allow_more() -> str:
+    from PIL import Image
+
+    beyond = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+    return (
+        "If you trust the file, raise max_pixels (--max-pixels on the command line)"
+        f"{f'; in Python, for more than {beyond}, PIL.Image.MAX_IMAGE_PIXELS as well' if beyond else ''}"
+    )
+
+
 @contextmanager
-def _open_plugin(file: io.BufferedReader) -> Iterator[PillowPlugin]:
-    """Open `file` with imageio's Pillow plugin; a warning of too many pixels is an error here."""
+def _warnings_ignored(category: type[Warning]) -> Iterator[None]:
+    with _warning_filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore", category)
+        yield
+
+
+@contextmanager
+def _open_plugin(file: Source, header: _Header) -> Iterator[PillowPlugin]:
+    """Open a picture, whose size has been checked, with imageio's Pillow plugin; Pillow need not warn of its size."""
     import imageio.v3 as iio
     from PIL import Image
 
-    with _warning_filters, warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    with _warnings_ignored(Image.DecompressionBombWarning):
         plugin = iio.imopen(file, "r", plugin="pillow")
-    with plugin:
+    # Some decoders warn once more. To wait for one another is asked only of threads that read such pictures.
+    is_large = Image.MAX_IMAGE_PIXELS is not None and header.n_pixels > Image.MAX_IMAGE_PIXELS
+    with plugin, _warnings_ignored(Image.DecompressionBombWarning) if is_large else nullcontext():
         yield plugin
 
 
-def _decode(plugin: PillowPlugin) -> tuple[NDArray[np.uint8], bytes | None]:
-    info = plugin.metadata(index=0)
+def _decode(plugin: PillowPlugin, index: int) -> tuple[NDArray[np.uint8], bytes | None]:
+    info = plugin.metadata(index=index)
     mode = info["mode"]
     if mode in _GREY16_MODES:
-        pixels = _decode_grey16(plugin, info.get("transparency"))
+        pixels = _decode_grey16(plugin, index, info.get("transparency"))
     elif mode in _CONVERSIONS:
         # A transparent colour (tRNS) may come with modes that have no alpha channel of their own.
         target = "RGBA" if "transparency" in info else _CONVERSIONS[mode]
-        pixels = plugin.read(index=0, mode=target, writeable_output=False)
+        pixels = plugin.read(index=index, mode=target, writeable_output=False)
     else:
         raise _UnsupportedError(f"has pixels of Pillow's mode {mode!r}; convert it to 8-bit grey, RGB or RGBA first")
     if pixels.ndim == 3 and pixels.shape[2] == 4 and (pixels[..., 3] == 255).all():
@@ -166,15 +236,15 @@ def _decode(plugin: PillowPlugin) -> tuple[NDArray[np.uint8], bytes | None]:
 
     # Asked for only now, because Pillow turns a TIFF while it decodes it, and then forgets the orientation. Not left to
     # the plugin's rotate=True: imageio 2.38 mirrors the channels instead of the picture if a palette was applied.
-    orientation = plugin.metadata(index=0, exclude_applied=False).get("Orientation")
+    orientation = plugin.metadata(index=index, exclude_applied=False).get("Orientation")
     profile = info.get("icc_profile")
     fits = isinstance(profile, bytes) and profile[16:20] == b"RGB "
     return np.ascontiguousarray(_upright(pixels, orientation)), profile if fits else None
 
 
-def _decode_grey16(plugin: PillowPlugin, transparency: Any) -> NDArray[np.uint8]:
+def _decode_grey16(plugin: PillowPlugin, index: int, transparency: Any) -> NDArray[np.uint8]:
     """Scale 16-bit grey to 8 bits; Pillow's own conversion clips at 255 instead."""
-    values = plugin.read(index=0, mode="I", writeable_output=False)
+    values = plugin.read(index=index, mode="I", writeable_output=False)
     if values.min() < 0 or values.max() > 65535:
         raise _UnsupportedError(f"has grey values from {values.min()} to {values.max()}; 0 to 65535 are supported")
     scaled: NDArray[np.uint8] = ((np.arange(65536) + 128) // 257).astype(np.uint8)[values]  # 65535 / 255 = 257
@@ -195,20 +265,18 @@ def _upright(pixels: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8
     return pixels
 
 
-def _what_is_wrong(error: Exception) -> str:
+def _what_is_wrong(error: Exception, max_pixels: int | None) -> str:
     """Say why a picture could not be read, to follow its name."""
-    from imageio.core.request import InitializationError
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, _UnsupportedError):
         return str(error)
-    cause = error.__cause__ if isinstance(error, OSError) and isinstance(error.__cause__, Exception) else error
-    if isinstance(cause, InitializationError):
+    if isinstance(error, UnidentifiedImageError):
         return "is not a picture in a format that Pillow knows"
-    if isinstance(cause, Image.DecompressionBombWarning | Image.DecompressionBombError):
-        limit = Image.MAX_IMAGE_PIXELS
-        return f"has more than {limit} pixels (if you trust the file, raise PIL.Image.MAX_IMAGE_PIXELS)"
-    return f"cannot be decoded; it may be damaged or cut short ({str(cause) or type(cause).__name__})"
+    if isinstance(error, Image.DecompressionBombError):
+        limit = max_pixels or Image.MAX_IMAGE_PIXELS
+        return f"has too many pixels; at most {limit} are allowed. {_how_to_allow_more()}. Pillow says: {error}"
+    return f"cannot be decoded; it may be damaged or cut short ({str(error) or type(error).__name__})"
 
 
 def check_destination(destination: str | os.PathLike[str], source: str | os.PathLike[str] | None = None) -> None:

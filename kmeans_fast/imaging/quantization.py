@@ -139,7 +139,7 @@ def quantize(
     >>> result.palette.shape, result.labels.shape, result.n_colors
     ((8, 3), (300, 451), 8)
     >>> kf.quantize(image, quality=30, sort="count", palette_only=True)
-    <QuantizedPalette: 13 colors, mse 189.85, psnr 30.12 dB>
+    <QuantizedPalette: 13 colors, mse 189.08, psnr 30.14 dB>
     """
     _check_image(image)
     if n_colors is not None and quality is not None:
