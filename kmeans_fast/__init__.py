@@ -1,10 +1,11 @@
-"""Exact k-means on pixels: the same bytes every time, in less time than it takes to decode the picture."""
+"""Exact k-means on pixels: the same bytes every time, in about the time that it takes to decode the picture."""
 
 from kmeans_fast.clustering import KMeansResult, assign, kmeans
 from kmeans_fast.data import sample_path
 from kmeans_fast.histogram import ColorHistogram
 from kmeans_fast.imaging import CompressionReport, QuantizedImage, QuantizedPalette, compress, quantize, read_image
 from kmeans_fast.progress import print_progress
+from kmeans_fast.warming import warmup
 
 __version__ = "0.1.0"
 
@@ -21,4 +22,5 @@ __all__ = [
     "quantize",
     "read_image",
     "sample_path",
+    "warmup",
 ]

@@ -1,4 +1,4 @@
-"""The command line: ``kmeans-fast compress``, ``palette`` and ``info``.
+"""The command line: ``kmeans-fast compress``, ``palette``, ``warmup`` and ``info``.
 
 Exit status: 0 done, 1 failed (one line on stderr), 2 wrong usage, 130 interrupted, 141 nobody reads the output. What
 takes long to import is imported by the command that needs it, so that ``--help`` answers at once.
@@ -12,7 +12,8 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -102,6 +103,11 @@ def _parser() -> _Parser:
     _add_clustering_options(palette)
     palette.set_defaults(run=_palette, sort="count")
 
+    warm = commands.add_parser(
+        "warmup", help="compile everything now, for the build of a container", description=_warmup.__doc__
+    )
+    warm.set_defaults(run=_warmup)
+
     info = commands.add_parser("info", help="print versions and how this machine is used", description=_info.__doc__)
     info.set_defaults(run=_info)
     return parser
@@ -110,6 +116,12 @@ def _parser() -> _Parser:
 def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("source", type=Path, metavar="PICTURE", help="any format that Pillow reads; of several pictures the first")
+    add(
+        "--max-pixels",
+        type=_positive,
+        metavar="N",
+        help="refuse a larger picture before it is decoded (default: Pillow's limit, 89478485)",
+    )
     how_many = parser.add_mutually_exclusive_group()
     how_many.add_argument(
         "-k", "--colors", type=_positive, metavar="K", help=f"number of colours (default: {DEFAULT_COLORS})"
@@ -178,16 +190,32 @@ def _compress(options: argparse.Namespace) -> None:
         files.check_destination(output, source)
     except ValueError as error:
         options.parser.error(str(error))
-    level = options.compress_level
-    print(compress(source, output, options.colors, compress_level=level, **_clustering_options(options)))
+    of_files = {"compress_level": options.compress_level, "max_pixels": options.max_pixels}
+    with _pixels_allowed(options.max_pixels):
+        print(compress(source, output, options.colors, **of_files, **_clustering_options(options)))
 
 
 def _palette(options: argparse.Namespace) -> None:
     """Print the K colours of a picture: hex, share and number of pixels."""
     from kmeans_fast.imaging import quantize, read_image
 
-    pixels = read_image(options.source)
+    with _pixels_allowed(options.max_pixels):
+        pixels = read_image(options.source, max_pixels=options.max_pixels)
     _print_palette(quantize(pixels, options.colors, palette_only=True, **_clustering_options(options)), sys.stdout)
+
+
+@contextmanager
+def _pixels_allowed(max_pixels: int | None) -> Iterator[None]:
+    """Raise Pillow's own limit to at least `max_pixels`; it is the whole process's, so the library leaves it alone."""
+    from PIL import Image
+
+    before = Image.MAX_IMAGE_PIXELS
+    if max_pixels is not None and before is not None:
+        Image.MAX_IMAGE_PIXELS = max(before, max_pixels)
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def _print_palette(image: QuantizedPalette, stream: TextIO) -> None:
@@ -235,6 +263,28 @@ def _info(_options: argparse.Namespace) -> None:
     facts |= {name: _version(name) for name in _VERSIONED_PACKAGES} | engines.describe()
     for name, fact in facts.items():
         print(f"{name + ':':<13}{fact}")
+
+
+def _warmup(_options: argparse.Namespace) -> None:
+    """Compile all kernels, unless that has been done, and keep the code for the processes to come."""
+    import time
+
+    from kmeans_fast import engines
+    from kmeans_fast.warming import warmup
+
+    if not engines.numba_is_installed():
+        print("nothing to compile, as Numba is not installed")
+        return
+    if engines.compiled_code().folder is None:
+        raise OSError("no folder for compiled code can be written to; NUMBA_CACHE_DIR can name one")
+    start = time.perf_counter()
+    warmup()
+    state = engines.compiled_code()
+    if state.n_kept < state.n_kernels:
+        raise OSError(f"only {state.n_kept} of {state.n_kernels} compiled kernels could be kept in {state.folder}")
+    print(
+        f"{state.n_kept} kernels compiled for this processor, in {state.folder} ({time.perf_counter() - start:.1f} s)"
+    )
 
 
 def _version(package: str) -> str:

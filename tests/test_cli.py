@@ -120,10 +120,13 @@ def test_options_reach_k_means(monkeypatch, run, picture):
         "hue",
         "--compress-level",
         3,
+        "--max-pixels",
+        1000,
     ]
     assert run(*command) == (0, "a report\n", "")
     options = {"seed": 7, "init": "random", "n_init": 2, "max_iter": 9, "tol": 0.5, "n_threads": 3, "engine": "numpy"}
     options |= {"sort": "hue", "quality": None, "callback": kf.print_progress, "compress_level": 3}
+    options |= {"max_pixels": 1000}
     assert calls == [(picture, output, 5, options)]
 
 
@@ -223,6 +226,7 @@ def test_version_and_help(run):
         (["palette", "a.jpg", "--tol", "-1"], "argument --tol: must be a number of at least 0, got '-1'"),
         (["palette", "a.jpg", "--tol", "nan"], "argument --tol: must be a number of at least 0, got 'nan'"),
         (["palette", "a.jpg", "--threads", "0"], "argument --threads: must be an integer of at least 1, got '0'"),
+        (["palette", "a.jpg", "--max-pixels", "0"], "argument --max-pixels: must be an integer of at least 1, got '0'"),
         (["palette", "a.jpg", "--max-iter", "1.5"], "must be an integer of at least 1, got '1.5'"),
         (["palette", "a.jpg", "--engine", "gpu"], "argument --engine: invalid choice: 'gpu'"),
         (["palette", "a.jpg", "--init", "best"], "argument --init: invalid choice: 'best'"),
@@ -287,6 +291,29 @@ def test_bad_destinations(run, picture, tmp_path):
     status, out, err = run("compress", picture, "-o", tmp_path / "file" / "a.png")
     assert (status, out) == (1, "")
     assert err == f"kmeans-fast: error: {tmp_path / 'file'}: the folder for the output is not a folder\n"
+
+
+@pytest.mark.parametrize("command", ["compress", "palette"])
+def test_pictures_of_too_many_pixels(run, picture, command):
+    status, out, err = run(command, picture, "--max-pixels", 99)
+    assert (status, out) == (1, "")
+    assert re.fullmatch(
+        r"kmeans-fast: error: .* has 10 x 10 = 100 pixels; at most 99 are allowed\. .*--max-pixels.*\n", err
+    )
+    assert list(picture.parent.iterdir()) == [picture]
+    assert run(command, picture, "--max-pixels", 100)[0] == 0
+
+
+@pytest.mark.parametrize("command", ["compress", "palette"])
+@pytest.mark.parametrize("limit", [60, 10], ids=["Pillow would warn", "Pillow would refuse"])
+def test_more_pixels_than_pillow_allows(run, picture, monkeypatch, command, limit):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    status, out, err = run(command, picture)
+    assert (status, out) == (1, "")
+    assert f"at most {limit} are allowed" in err
+    status, _, err = run(command, picture, "--max-pixels", 100)
+    assert (status, err) == (0, "")
+    assert limit == Image.MAX_IMAGE_PIXELS, "the limit of a program that calls main is its own"
 
 
 def test_full_disk(run, picture, monkeypatch):

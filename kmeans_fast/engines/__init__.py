@@ -5,17 +5,22 @@ their signatures. A module is imported when an engine is first asked for, so tha
 Numba.
 """
 
+from __future__ import annotations
+
 import sys
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import cells as structure
-from kmeans_fast.threads import available_threads
+from kmeans_fast.processors import available_threads
+
+if TYPE_CHECKING:
+    from kmeans_fast.engines.numba_cache import CacheState
 
 NAMES = ("auto", "numba", "numpy")
 # Logarithm of the number of entries of a table of codes that share a mark; see `kmeans_fast.counting`.
@@ -231,12 +236,26 @@ def describe() -> dict[str, str]:
         "engine": engine.name,
         "threading": "Python threads around kernels that release the GIL",
         "threads": str(available_threads()),
-        "cache": _cache_folder() if engine.name == "numba" else "none, nothing is compiled",
+        "cache": describe_cache() if engine.name == "numba" else "none, nothing is compiled",
     }
 
 
-def _cache_folder() -> str:
-    from kmeans_fast.engines import numba_dense  # imports Numba
+def compiled_code() -> CacheState:
+    """Return what is kept of the kernels of the Numba engine, which must be installed."""
+    load("numba")
+    from kmeans_fast.engines.numba_cache import cache_state  # import Numba, as load did
+    from kmeans_fast.engines.numba_jit import KERNELS
 
-    folder = numba_dense.measure.stats.cache_path
-    return str(folder) if folder else "none, no folder can be written to: compiled anew in each process"
+    return cache_state(KERNELS)
+
+
+def describe_cache() -> str:
+    """Say where the Numba engine's machine code is kept, and whether it's all there."""
+    state = compiled_code()
+    if state.folder is None:
+        return "none, as no folder for it can be written to: compiled anew in each process"
+    how = "warm" if state.n_kept == state.n_kernels else "partly warm" if state.n_kept else "cold"
+    can_grow = "" if state.is_writable else ", which can only be read"
+    return (
+        f"{how}, {state.n_kept} of {state.n_kernels} kernels compiled for this processor, in {state.folder}{can_grow}"
+    )

@@ -10,6 +10,11 @@ from typing import Any
 
 import numba
 
+from kmeans_fast.engines.numba_cache import keep_code
+
+# All that have been decorated so far: when the engine has been loaded, all there are.
+KERNELS: list[Any] = []
+
 
 def kernel(fastmath: set[str] | bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function at its first call, and keep the machine code on disk where that is possible.
@@ -19,11 +24,10 @@ def kernel(fastmath: set[str] | bool = False) -> Callable[[Callable[..., Any]], 
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        options = _options(fastmath)
-        try:
-            return numba.njit(cache=True, **options)(function)
-        except RuntimeError:  # no folder to keep the code in, such as a read-only disk (numba#4032)
-            return numba.njit(**options)(function)
+        dispatcher = numba.njit(**_options(fastmath))(function)
+        keep_code(dispatcher)
+        KERNELS.append(dispatcher)
+        return dispatcher
 
     return decorate
 
