@@ -3,6 +3,7 @@
 Sums are kept for each chunk and added in the order of the chunks, so that the bytes don't depend on the threads.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from kmeans_fast.engines import Engine
 from kmeans_fast.lloyd import Measure
 from kmeans_fast.points import Points, chunk_bounds
 from kmeans_fast.threads import Workers
+
+# Points times centroids times features in a call of a kernel, which nothing can interrupt: some 0.2 s.
+PIECE = 2**28
 
 
 class DenseAlgorithm:
@@ -46,12 +50,21 @@ class DenseAlgorithm:
     def _chunk(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
         return self._points.chunk(start, stop), self._weights[start:stop], self.labels[start:stop]
 
+    def _pieces(self, start: int, stop: int, n_clusters: int) -> Iterator[tuple[int, int]]:
+        """Cut a chunk into parts that don't keep an interrupt waiting, until there is one; the sums stay the same."""
+        size = max(1, PIECE // (n_clusters * self._points.n_features))
+        for first in range(start, stop, size):
+            if self._workers.stopping:
+                return
+            yield first, min(first + size, stop)
+
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every point."""
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
-            points, _, labels = self._chunk(*task[1])
-            self._kernels.assign(points, centroids, labels)
+            for piece in self._pieces(*task[1], len(centroids)):
+                points, _, labels = self._chunk(*piece)
+                self._kernels.assign(points, centroids, labels)
 
         self._workers.for_each(run, self._chunks)
 
@@ -61,9 +74,9 @@ class DenseAlgorithm:
         sums = np.zeros((len(self._chunks), n_clusters, n_features + 1))
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
-            i, (start, stop) = task
-            points, weights, labels = self._chunk(start, stop)
-            self._kernels.assign_and_sum(points, weights, centroids, labels, sums[i])
+            for piece in self._pieces(*task[1], n_clusters):
+                points, weights, labels = self._chunk(*piece)
+                self._kernels.assign_and_sum(points, weights, centroids, labels, sums[task[0]])
 
         self._workers.for_each(run, self._chunks)
         return _add_in_order(sums)

@@ -26,6 +26,8 @@ class Workers:
 
     def __init__(self, n_threads: int, pool: ThreadPoolExecutor | None) -> None:
         self.n_threads = n_threads
+        self.stopping = False
+        """Whether an exception, such as Ctrl-C, has ended the work that a task is part of."""
         self._pool = pool
 
     def for_each(self, function: Callable[[Task], Any], tasks: Sequence[Task]) -> None:
@@ -37,6 +39,9 @@ class Workers:
         helpers = [self._pool.submit(queue.drain, function) for _ in range(min(self.n_threads, len(tasks)) - 1)]
         try:
             queue.drain(function)
+        except BaseException:
+            self.stopping = True
+            raise
         finally:
             queue.close()
             for helper in helpers:

@@ -139,7 +139,7 @@ def test_calls_use_no_more_threads_than_that(monkeypatch, cat):
 def note_threads(used):
     def initialize(self, n_threads, pool):
         used.append(n_threads)
-        self.n_threads, self._pool = n_threads, pool
+        self.n_threads, self.stopping, self._pool = n_threads, False, pool
 
     return initialize
 

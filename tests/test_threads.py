@@ -68,6 +68,39 @@ def test_an_exception_stops_the_rest_and_is_raised(n_threads):
     assert len(done) < 99_999
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_chunk_in_pieces_gives_the_same(cat, engine, monkeypatch, dtype):
+    points = (cat / 7).astype(dtype)
+    options = {"init": points[0, :9], "algorithm": "dense", "max_iter": 3, "engine": engine}
+    whole = kf.kmeans(points, 9, **options)
+    monkeypatch.setattr("kmeans_fast.dense.PIECE", 9 * 3 * 10_001)
+    pieces = kf.kmeans(points, 9, **options)
+    assert pieces.centroids.tobytes() == whole.centroids.tobytes()
+    assert pieces.labels.tobytes() == whole.labels.tobytes()
+
+
+def test_an_exception_ends_a_chunk_between_two_pieces(cat, monkeypatch):
+    """The calling thread fails in its first piece; the other one's chunk has thousands left, and gives up."""
+    kernels = engines.load("numpy").dense
+    main_thread, both_began = threading.get_ident(), threading.Barrier(2, timeout=20)
+    pieces = []
+
+    def fail_in_the_main_thread(*arrays):
+        if not pieces.count(threading.get_ident()):
+            pieces.append(threading.get_ident())
+            both_began.wait()
+            if threading.get_ident() == main_thread:
+                raise RuntimeError("as Ctrl-C does")
+        pieces.append(threading.get_ident())
+        time.sleep(0.001)
+
+    monkeypatch.setattr("kmeans_fast.dense.PIECE", 3 * 3 * 10)
+    monkeypatch.setattr(kernels, "assign_and_sum", fail_in_the_main_thread)
+    with pytest.raises(RuntimeError, match="as Ctrl-C does"):
+        kf.kmeans(cat, 3, init=cat[0, :3], algorithm="dense", engine="numpy", n_threads=2)
+    assert len(pieces) < 1000
+
+
 def test_many_callers_at_once(cat, engine):
     expected = kf.kmeans(cat, 6, max_iter=3, engine=engine)
     with ThreadPoolExecutor(8) as pool:

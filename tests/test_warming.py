@@ -127,9 +127,10 @@ def test_code_is_kept_for_the_next_process(folder):
         lambda data: data[: len(data) // 2],
         lambda data: data[:-1],
         lambda data: data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :],
+        lambda data: data[:7] + bytes([data[7] ^ 255]) + data[8:],
         lambda _: pickle.dumps("something else"),
     ],
-    ids=["empty", "half", "one byte short", "one bit changed", "something else"],
+    ids=["empty", "half", "one byte short", "one bit changed", "a length changed", "something else"],
 )
 def test_damaged_files_are_compiled_anew(folder, suffix, spoil):
     for path in kept(folder, suffix):

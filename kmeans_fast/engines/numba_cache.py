@@ -51,19 +51,22 @@ def _readable(locators: Sequence[type]) -> list[Any]:
 
 
 class _CheckedResult(CompileResultCacheImpl):
-    """What is compiled, with a checksum of what it is stored as."""
+    """What is compiled, with a checksum of what it is stored as, whose it is, and from which source."""
 
     _locator_classes = _readable(CompileResultCacheImpl._locator_classes)
 
     def reduce(self, result: Any) -> tuple[bytes, bytes]:
         data = dumps(super().reduce(result))
-        return _checksum(data), data
+        return self._checksum(data), data
 
     def rebuild(self, target_context: Any, payload: tuple[bytes, bytes]) -> Any:
         checksum, data = payload
-        if _checksum(data) != checksum:
-            raise ValueError("a cached kernel is damaged")
+        if self._checksum(data) != checksum:
+            raise ValueError("a cached kernel is damaged, or another one's")
         return super().rebuild(target_context, pickle.loads(data))  # noqa: S301 -- from the user's own folder
+
+    def _checksum(self, data: bytes) -> bytes:
+        return hashlib.sha256(f"{source_stamp()} {self.filename_base} ".encode() + data).digest()
 
 
 class KernelCache(Cache):
@@ -79,9 +82,7 @@ class KernelCache(Cache):
         """Return the compiled function for a signature, or None."""
         try:
             found = super().load_overload(sig, target_context)
-        except MemoryError:
-            raise
-        except Exception:  # unpickling what was cut short can raise anything
+        except Exception:  # unpickling what is damaged can raise anything, even MemoryError for a length that isn't so
             return None
         # Two processes that write at once can leave an index that leads to the other one's code (numba#10434).
         return found if found is not None and tuple(found.signature.args) == tuple(sig) else None
@@ -92,8 +93,6 @@ class KernelCache(Cache):
             super().save_overload(sig, data)
         except OSError:  # a full or read-only disk
             return
-        except MemoryError:
-            raise
         except Exception:  # an index that can't be read is in the way
             self._begin_again(sig, data)
 
@@ -108,8 +107,6 @@ class KernelCache(Cache):
         """Say whether there is an entry for this processor, of whatever signature."""
         try:
             keys = self._cache_file._load_index()
-        except MemoryError:
-            raise
         except Exception:  # as in load_overload
             return False
         return any(key[1] == codegen.magic_tuple() for key in keys)
@@ -141,8 +138,4 @@ def cache_state(dispatchers: Sequence[Any]) -> CacheState:
 def source_stamp() -> str:
     """Return a checksum of the source of all kernels, and the package's version for where there is no source."""
     sources = [file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))]
-    return f"{__version__} {_checksum(b''.join(sources)).hex()}"
-
-
-def _checksum(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+    return f"{__version__} {hashlib.sha256(b''.join(sources)).hexdigest()}"
