@@ -1,45 +1,48 @@
-"""The dense pass: time and memory of a fixed number of iterations from given centroids."""
+"""The dense pass, which looks at every point: iterations from given centroids, and by number of features and K."""
 
 import kmeans_fast as kf
 
-from .common import float_points, photo, spread
+from .common import N_THREADS, Timed, float_points, picture, spread, warm_up
 
 
-class Dense:
-    """Two iterations and the last assignment, so three passes over the points."""
+class Points(Timed):
+    """Two iterations and the last assignment, so three passes over a million points."""
 
-    params = (["photo", "float32"], [16, 256], [1, 2])
-    param_names = ("points", "n_clusters", "n_threads")
+    params = (["photo", "float32"], [8, 16, 64, 256])
+    param_names = ("points", "n_clusters")
 
-    def setup(self, points, n_clusters, n_threads):
-        self.points = photo(1) if points == "photo" else float_points(1_000_000)
-        self.options = {"max_iter": 2, "algorithm": "dense", "n_threads": n_threads}
+    def setup(self, points, n_clusters):
+        self.points = picture(1) if points == "photo" else float_points(1_000_000)
         self.init = spread(self.points, n_clusters)
-        kf.kmeans(self.points[:600], n_clusters, init=self.init, **self.options)  # compiles
+        warm_up(self.time_kmeans, points, n_clusters)
 
-    def time_kmeans(self, points, n_clusters, n_threads):
-        kf.kmeans(self.points, n_clusters, init=self.init, **self.options)
-
-    def peakmem_kmeans(self, points, n_clusters, n_threads):
-        kf.kmeans(self.points, n_clusters, init=self.init, **self.options)
-
-    def peakmem_reference(self, points, n_clusters, n_threads):
-        """What the process takes before the call: subtract it from the peak."""
-
-    def track_inertia(self, points, n_clusters, n_threads):
-        return kf.kmeans(self.points, n_clusters, init=self.init, **self.options).inertia
+    def time_kmeans(self, points, n_clusters):
+        kf.kmeans(self.points, n_clusters, init=self.init, max_iter=2, algorithm="dense", n_threads=N_THREADS)
 
 
-class Features:
-    """The filter serves 1 to 4 features, the plain pass the rest."""
+class Threads(Timed):
+    params = [1, 2]
+    param_names = ("n_threads",)
 
-    params = [1, 2, 3, 4, 5, 16, 64]
-    param_names = ("n_features",)
+    def setup(self, n_threads):
+        self.points = float_points(1_000_000)
+        self.init = spread(self.points, 256)
+        warm_up(self.time_kmeans, n_threads)
 
-    def setup(self, n_features):
+    def time_kmeans(self, n_threads):
+        kf.kmeans(self.points, 256, init=self.init, max_iter=2, algorithm="dense", n_threads=n_threads)
+
+
+class Features(Timed):
+    """One pass over 100,000 points. A filter serves 1 to 4 features, the plain pass the rest."""
+
+    params = ([1, 3, 4, 5, 16, 64], [16, 256])
+    param_names = ("n_features", "n_clusters")
+
+    def setup(self, n_features, n_clusters):
         self.points = float_points(100_000, n_features)
-        self.centroids = spread(self.points, 64)
-        kf.assign(self.points[:600], self.centroids)
+        self.centroids = spread(self.points, n_clusters)
+        warm_up(self.time_assign, n_features, n_clusters)
 
-    def time_assign(self, n_features):
-        kf.assign(self.points, self.centroids, n_threads=1)
+    def time_assign(self, n_features, n_clusters):
+        kf.assign(self.points, self.centroids, n_threads=N_THREADS)

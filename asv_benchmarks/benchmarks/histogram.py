@@ -1,40 +1,38 @@
-"""Counting colours, the iterations on cells, and labels for the pixels."""
-
-import numpy as np
+"""Counting the colours of a picture."""
 
 import kmeans_fast as kf
 
-from .common import photo
+from .common import N_THREADS, Timed, histogram_of, least_seconds, picture, require, warm_up
 
 
-class Histogram:
-    params = [0.1, 1]
+class Counting(Timed):
+    params = [0.1, 1, 6, 16]
     param_names = ("megapixels",)
 
     def setup(self, megapixels):
-        self.image = photo(megapixels)
-        self.histogram = kf.ColorHistogram.from_image(self.image)
-        self.labels = np.zeros(len(self.histogram), np.uint8)
-        self.histogram.labels_of(self.image[:10], self.labels)  # compiles
+        require(lambda: kf.ColorHistogram)
+        self.image = picture(megapixels)
+        warm_up(self.time_from_image, megapixels)
 
     def time_from_image(self, megapixels):
-        kf.ColorHistogram.from_image(self.image)
+        kf.ColorHistogram.from_image(self.image, n_threads=N_THREADS)
 
-    def time_labels_of(self, megapixels):
-        self.histogram.labels_of(self.image, self.labels)
+    def track_ns_a_pixel(self, megapixels):
+        seconds = least_seconds(lambda: self.time_from_image(megapixels))
+        return seconds / self.image[..., 0].size * 1e9
+
+    track_ns_a_pixel.unit = "ns"
 
 
-class Iterations:
-    """A fixed number of iterations on the colours of a picture, on one thread."""
+class Cells(Timed):
+    """Sorting the colours into the cells that the iterations work on."""
 
-    params = ([16, 256], [8, 100])
-    param_names = ("n_clusters", "n_iterations")
+    def setup(self):
+        histogram = histogram_of(1)
+        # `+` makes a histogram whose cells aren't sorted yet, at any commit
+        self.histogram = histogram + histogram
+        require(lambda: self.histogram.cells)
+        self.histogram = histogram + histogram
 
-    def setup(self, n_clusters, n_iterations):
-        self.histogram = kf.ColorHistogram.from_image(photo(0.5))
-        places = np.linspace(0, len(self.histogram) - 1, n_clusters).astype(int)
-        self.init = self.histogram.colors[places] + 0.25
-        self.time_kmeans(n_clusters, 1)  # compiles
-
-    def time_kmeans(self, n_clusters, n_iterations):
-        kf.kmeans(self.histogram, n_clusters, init=self.init, max_iter=n_iterations, n_threads=1)
+    def time_cells(self):
+        assert self.histogram.cells

@@ -1,49 +1,80 @@
-"""A whole picture: from an array in memory to a palette and labels, and from file to file."""
+"""Whole calls of `quantize`, from an array in memory to a palette and labels, with the defaults of each commit."""
 
-import tempfile
-from pathlib import Path
+import numpy as np
 
 import kmeans_fast as kf
 
-from .common import photo
+from .common import FEW_PIXELS, N_THREADS, SEED, Timed, picture, require, warm_up
 
 
-class Quantize:
-    params = ([0.1, 1], [8, 64])
+def quantize(image, n_colors=None, **options):
+    return kf.quantize(image, n_colors, seed=SEED, n_threads=N_THREADS, **options)
+
+
+class Pictures(Timed):
+    params = ([0.1, 1], [8, 16, 64, 256])
     param_names = ("megapixels", "n_colors")
 
     def setup(self, megapixels, n_colors):
-        self.image = photo(megapixels)
-        kf.quantize(self.image[:40], n_colors)  # compiles
+        require(lambda: kf.quantize)
+        self.image = picture(megapixels)
+        warm_up(self.time_quantize, megapixels, n_colors)
 
     def time_quantize(self, megapixels, n_colors):
-        kf.quantize(self.image, n_colors, max_iter=20)
-
-    def track_psnr(self, megapixels, n_colors):
-        return kf.quantize(self.image, n_colors, max_iter=20).psnr
+        quantize(self.image, n_colors)
 
 
-class Compress:
-    def setup(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.destination = Path(self.folder.name) / "out.png"
-        kf.compress(kf.sample_path(), self.destination, 8)
+class LargePictures(Timed):
+    """With a limit that the defaults don't reach any more; the first commits went on to the fixed point."""
 
-    def teardown(self):
-        self.folder.cleanup()
+    params = ([6, 16], [16, 64])
+    param_names = ("megapixels", "n_colors")
+    setup = Pictures.setup
 
-    def time_sample(self):
-        kf.compress(kf.sample_path(), self.destination, 8)
-
-    def track_bytes(self):
-        kf.compress(kf.sample_path(), self.destination, 8)
-        return self.destination.stat().st_size
+    def time_quantize(self, megapixels, n_colors):
+        quantize(self.image, n_colors, max_iter=20)
 
 
-def timeraw_import():
-    return "import kmeans_fast"
+class Result:
+    """What a picture of 1 megapixel becomes."""
+
+    params = [8, 16, 64, 256]
+    param_names = ("n_colors",)
+    timeout = Timed.timeout
+
+    def setup(self, n_colors):
+        require(lambda: kf.quantize)
+        self.image = picture(1)
+
+    def track_psnr(self, n_colors):
+        return quantize(self.image, n_colors).psnr
+
+    def track_iterations(self, n_colors):
+        return quantize(self.image, n_colors).n_iter
+
+    track_psnr.unit = "dB"
 
 
-def timeraw_import_numpy():
-    """What the import can't be cheaper than."""
-    return "import numpy"
+class Ways(Timed):
+    """Other ways to call it."""
+
+    params = ["palette_only", "quality=32", "sort=luma", "transparent"]
+    param_names = ("way",)
+
+    def setup(self, way):
+        options = {
+            "palette_only": {"n_colors": 16, "palette_only": True},
+            "quality=32": {"quality": 32},
+            "sort=luma": {"n_colors": 16, "sort": "luma"},
+            "transparent": {"n_colors": 16},
+        }[way]
+        require(lambda: quantize(FEW_PIXELS, **options))
+        self.options = options
+        self.image = picture(0.1 if way == "transparent" else 1)
+        if way == "transparent":  # on the left
+            alpha = np.broadcast_to(np.linspace(0, 255, self.image.shape[1]).astype(np.uint8), self.image.shape[:2])
+            self.image = np.dstack([self.image, alpha])
+        warm_up(self.time_quantize, way)
+
+    def time_quantize(self, way):
+        quantize(self.image, **self.options)
