@@ -1,0 +1,173 @@
+"""Is this commit slower than an earlier one? ``python asv_benchmarks/gate.py [--base COMMIT] [--rounds N]``.
+
+Both commits run here and now, in a process each, turn by turn: what disturbs one disturbs the other. Of each side the
+least of all rounds counts, as nothing makes a computation faster than it is. A benchmark whose ratio is above the
+threshold is measured again, in more rounds, before it is called slower. Exit status: 0, or 1 if one is slower.
+
+The base is, unless it is given, the last commit before this one whose results are on the curve (in `results`), and the
+parent where there is none. So a slowdown that is meant passes once its results are recorded.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# A slowdown of 30 % must be caught, and noise must not be: in quiet times ratios lie within 3 % of 1, else within 8 %.
+THRESHOLD = 1.2
+ROUNDS = 15
+# Rounds for what seems slower, at most: times ROUNDS.
+PATIENCE = 4
+
+
+class Side:
+    """One commit's package in a process of its own, which runs a benchmark whenever it's told to."""
+
+    def __init__(self, tree, cache):
+        environment = os.environ | {"PYTHONPATH": str(tree), "NUMBA_CACHE_DIR": str(cache), "OMP_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", __file__, "--worker", str(tree)],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.names = json.loads(self.answer())
+        self.least = dict.fromkeys(self.names, float("inf"))
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"the process of one side has ended, status {self.process.wait()}")
+        return line
+
+    def run(self, name):
+        self.process.stdin.write(name + "\n")
+        self.process.stdin.flush()
+        self.least[name] = min(self.least[name], float(self.answer()))
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def work(tree):
+    """Run a benchmark for each line on stdin, and answer with the seconds it took."""
+    import kmeans_fast
+
+    if not Path(kmeans_fast.__file__).is_relative_to(tree):
+        sys.exit(f"kmeans_fast was imported from {kmeans_fast.__file__}, not from {tree}")
+    benchmarks = make_benchmarks()
+    for run in benchmarks.values():
+        run()  # compiles
+    print(json.dumps(list(benchmarks)), flush=True)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        benchmarks[line.strip()]()
+        print(time.perf_counter() - start, flush=True)
+
+
+def make_benchmarks():
+    """Each stage on its own and whole calls, 5 to 60 ms each, in one thread but for the last."""
+    import numpy as np
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    from benchmarks.common import float_points, photo, spread
+
+    import kmeans_fast as kf
+
+    picture, points, wide = photo(0.3), float_points(200_000), float_points(50_000, 16)
+    histogram = kf.ColorHistogram.from_image(picture)
+    labels = np.zeros(len(histogram), np.uint8)
+    start = spread(picture, 64)
+    once = {"max_iter": 1, "n_threads": 1, "engine": "numba"}
+    return {
+        "count colours": lambda: kf.ColorHistogram.from_image(picture, n_threads=1),
+        "label pixels": lambda: histogram.labels_of(picture, labels, n_threads=1),
+        "k-means++ on colours, K=64": lambda: kf.kmeans(histogram, 64, **once),
+        "8 iterations on colours, K=64": lambda: kf.kmeans(histogram, 64, init=start, **once | {"max_iter": 8}),
+        "dense pass, 3 features, K=16": lambda: kf.kmeans(points, 16, init=spread(points, 16), **once),
+        "dense pass, 3 features, K=256": lambda: kf.kmeans(points[:50_000], 256, init=spread(points, 256), **once),
+        "dense pass, 16 features, K=16": lambda: kf.kmeans(wide, 16, init=spread(wide, 16), **once),
+        "quantize, K=16": lambda: kf.quantize(picture, 16, n_threads=1),
+        "quantize, K=256": lambda: kf.quantize(picture, 256, n_threads=1),
+        "quantize, K=64, two threads": lambda: kf.quantize(picture, 64, n_threads=2),
+    }
+
+
+def measure(new, old, rounds):
+    """Run all benchmarks on both sides in turn; then those that seem slower for longer."""
+    names = [name for name in new.names if name in old.names]
+    suspects = names
+    for attempt in range(PATIENCE):
+        for turn in range(rounds):
+            for name in suspects:
+                for side in (new, old) if turn % 2 else (old, new):
+                    side.run(name)
+        suspects = [name for name in names if ratio(new, old, name) > THRESHOLD]
+        if not suspects:
+            break
+        if attempt + 1 < PATIENCE:
+            print(f"once more: {', '.join(suspects)}", flush=True)
+    return names, suspects
+
+
+def ratio(new, old, name):
+    return new.least[name] / old.least[name]
+
+
+def table(new, old, names, base):
+    lines = [f"{'ms, the least of all rounds':<34}{base[:9]:>10}{'now':>10}{'ratio':>8}"]
+    for name in names:
+        mark = "  SLOWER" if ratio(new, old, name) > THRESHOLD else ""
+        before, now = old.least[name] * 1e3, new.least[name] * 1e3
+        lines.append(f"{name:<34}{before:>10.2f}{now:>10.2f}{ratio(new, old, name):>8.2f}{mark}")
+    return "\n".join(lines)
+
+
+def git(*arguments):
+    return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def find_base(results=None):
+    """Return the last commit before HEAD that has results, or else its parent."""
+    results = Path(__file__).parent / "results" if results is None else results
+    recorded = {path.name.split("-")[0] for path in results.glob("*/*-*.json")}
+    before = git("log", "--format=%H", "--first-parent", "--skip=1").split()
+    if not before:
+        sys.exit("there is no commit before this one to compare with")
+    return next((commit for commit in before if commit[:8] in recorded), before[0])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--base", help="the commit to compare with")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each side (default: %(default)s)")
+    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        return work(options.worker)
+    base = git("rev-parse", options.base or find_base()).strip()
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder, "base")
+        git("worktree", "add", "--detach", str(tree), base)
+        try:
+            new, old = Side(ROOT, Path(folder, "new cache")), Side(tree, Path(folder, "old cache"))
+            names, slower = measure(new, old, options.rounds)
+            new.close()
+            old.close()
+        finally:
+            git("worktree", "remove", "--force", str(tree))
+    print(table(new, old, names, base))
+    if slower:
+        print(f"slower than {base[:9]} by more than {THRESHOLD - 1:.0%}: {', '.join(slower)}")
+    return 1 if slower else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The gate against slowdowns: what it compares with, and what it calls slower. Nothing is timed here."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+GATE = Path(__file__).parents[1] / "asv_benchmarks" / "gate.py"
+
+
+@pytest.fixture
+def gate():
+    spec = importlib.util.spec_from_file_location("gate", GATE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Replayed:
+    """A side whose times are made up: for each benchmark those of its runs, the last one for ever."""
+
+    def __init__(self, times):
+        self.times = {name: list(values) for name, values in times.items()}
+        self.names = list(times)
+        self.least = dict.fromkeys(times, float("inf"))
+        self.runs = dict.fromkeys(times, 0)
+
+    def close(self):
+        pass
+
+    def run(self, name):
+        self.runs[name] += 1
+        values = self.times[name]
+        self.least[name] = min(self.least[name], values.pop(0) if len(values) > 1 else values[0])
+
+
+def test_a_slowdown_is_found_and_named(gate, capsys):
+    new, old = Replayed({"a": [1.0], "b": [1.3]}), Replayed({"a": [1.0], "b": [1.0]})
+    names, slower = gate.measure(new, old, 3)
+    assert (names, slower) == (["a", "b"], ["b"])
+    lines = gate.table(new, old, names, "0123456789abcdef").splitlines()
+    assert [line.endswith("SLOWER") for line in lines] == [False, False, True]
+    assert lines[0].split() == ["ms,", "the", "least", "of", "all", "rounds", "012345678", "now", "ratio"]
+    assert lines[2].split() == ["b", "1000.00", "1300.00", "1.30", "SLOWER"]
+    assert "once more: b" in capsys.readouterr().out
+
+
+def test_what_was_only_noise_is_measured_again(gate):
+    """The first four runs of the new side were disturbed, all of them."""
+    new, old = Replayed({"a": [9.0] * 4 + [1.0], "b": [1.0]}), Replayed({"a": [1.0], "b": [1.0]})
+    assert gate.measure(new, old, 3)[1] == []
+    assert new.runs["a"] > new.runs["b"] == 3
+
+
+def test_a_little_slower_passes(gate):
+    assert gate.measure(Replayed({"a": [1.15]}), Replayed({"a": [1.0]}), 2)[1] == []
+
+
+def test_only_what_both_know_is_compared(gate):
+    new, old = Replayed({"a": [1.0], "only now": [9.0]}), Replayed({"a": [1.0], "no more": [1.0]})
+    assert gate.measure(new, old, 1) == (["a"], [])
+
+
+def test_the_base_is_the_last_commit_with_results_or_else_the_parent(gate, monkeypatch, tmp_path):
+    commits = [letter * 40 for letter in "dcba"]
+    monkeypatch.setattr(gate, "git", lambda *_: "\n".join(commits))
+    assert gate.find_base(tmp_path) == "d" * 40
+    (tmp_path / "machine").mkdir()
+    for commit in ("a" * 8, "c" * 8):
+        (tmp_path / "machine" / f"{commit}-existing.json").touch()
+    assert gate.find_base(tmp_path) == "c" * 40
+
+
+def test_a_slow_package_does_not_pass(gate, monkeypatch, capsys):
+    """All of it, with made-up sides: a table is printed, and the status says no."""
+    sides = iter([Replayed({"a": [1.5]}), Replayed({"a": [1.0]})])
+    monkeypatch.setattr(gate, "Side", lambda *_: next(sides))
+    monkeypatch.setattr(gate, "git", lambda *_: "f" * 40 + "\n")
+    monkeypatch.setattr(sys, "argv", ["gate.py", "--rounds", "2"])
+    assert gate.main() == 1
+    assert "slower than fffffffff by more than 20%: a" in capsys.readouterr().out
