@@ -1,7 +1,6 @@
 """Files written whole or not at all."""
 
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 def replace_file(path: Path, data: bytes) -> None:
     """Give `path`, or the file that it is a link to, the content `data`, or leave it as it is and raise OSError."""
     target = follow_link(path)
-    temporary = target.with_name(f".kmeans-fast-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".kmeans-fast-{os.urandom(8).hex()}.tmp")
     try:
         with _removed_on_failure(temporary):
             with temporary.open("xb") as file:

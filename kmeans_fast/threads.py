@@ -5,15 +5,19 @@ regions these can be entered from several threads at once and after a fork, need
 behind.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kmeans_fast.points import chunk_bounds
 from kmeans_fast.processors import available_threads
 from kmeans_fast.validation import integer
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Task = TypeVar("Task")
 
@@ -82,6 +86,10 @@ def workers(n_threads: int) -> Iterator[Workers]:
     if n_threads == 1:
         yield Workers(1, None)
         return
+    from concurrent.futures import (
+        ThreadPoolExecutor,
+    )  # a tenth of the package's import, which one thread can do without
+
     with ThreadPoolExecutor(n_threads - 1, thread_name_prefix="kmeans_fast") as pool:
         yield Workers(n_threads, pool)
 
