@@ -86,9 +86,7 @@ def workers(n_threads: int) -> Iterator[Workers]:
     if n_threads == 1:
         yield Workers(1, None)
         return
-    from concurrent.futures import (
-        ThreadPoolExecutor,
-    )  # a tenth of the package's import, which one thread can do without
+    from concurrent.futures import ThreadPoolExecutor  # would make the package's import a tenth longer
 
     with ThreadPoolExecutor(n_threads - 1, thread_name_prefix="kmeans_fast") as pool:
         yield Workers(n_threads, pool)
