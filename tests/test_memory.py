@@ -26,7 +26,7 @@ dtype, n_clusters, init, algorithm, engine = sys.argv[1], int(sys.argv[2]), *sys
 # noise of many colours, so that nothing is finished early
 image = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3)).astype(dtype)
 init = image.reshape(-1, 3)[:n_clusters] if init == "given" else init
-options = dict(init=init, max_iter=3, algorithm=algorithm, engine=engine, n_threads=2)
+options = dict(init=init, max_iter=1, algorithm=algorithm, engine=engine, n_threads=2)
 kf.kmeans(image[:200], n_clusters, **options)
 clear_peak()
 before = peak()
