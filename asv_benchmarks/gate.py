@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# A slowdown of 30 % must be caught, and noise must not be: in quiet times ratios lie within 3 % of 1, else within 8 %.
+# A slowdown of 30 % must be caught. Of a commit against itself most ratios are within 5 % of 1, but see the README.
 THRESHOLD = 1.2
 ROUNDS = 15
 # Rounds for what seems slower, at most: times ROUNDS.
