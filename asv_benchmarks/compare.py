@@ -658,22 +658,32 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--picture", type=Path, help="instead of the made one")
     parser.add_argument("--megapixels", type=positive, default=1.0, help="of the made picture")
+    record = measured_or_recorded(parser, "compare.json", answer, measure, write)
+    if record is not None:
+        print(markdown(record), end="")
+
+
+def measured_or_recorded(parser, name, answer, measure, write):
+    """Return what was measured, or is recorded, as the command line asks; None in a child, which only answers.
+
+    ``measure(options)`` makes a record, which is kept in the file `name`, and ``write(record)`` what follows from it.
+    """
     parser.add_argument("--repeat", type=int, choices=range(1, 100), default=3, metavar="N")
-    parser.add_argument("--record", action="store_true", help="write the result, its tables and its figure")
+    parser.add_argument("--record", action="store_true", help="write the result, and the figure and tables of it")
     parser.add_argument("--from-record", action="store_true", help="measure nothing, show what is recorded")
     parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child is not None:
         print(json.dumps(answer(options.child)))
-        return
-    path = RECORDED / "compare.json"
+        return None
+    path = RECORDED / name
     record = json.loads(path.read_text("utf-8")) if options.from_record else measure(options)
     if options.record:
         RECORDED.mkdir(exist_ok=True)
         path.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     if options.record or options.from_record:
         write(record)
-    print(markdown(record), end="")
+    return record
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ again. The figure needs the extra ``plot``.
 """
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -23,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from benchmarks.common import photo
-from compare import RECORDED, THREADS, UNKEPT, first_centroids, in_a_child, peak_beyond, pin, save
+from compare import RECORDED, THREADS, UNKEPT, first_centroids, in_a_child, measured_or_recorded, peak_beyond, pin, save
 from dense_pass import ITERATIONS, least_times
 from quality import cpu_name
 
@@ -232,22 +231,15 @@ def draw_legend(axes, record):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, choices=range(1, 100), default=3, metavar="N")
-    parser.add_argument("--record", action="store_true", help="write the result and its figure")
-    parser.add_argument("--from-record", action="store_true", help="measure nothing, draw what is recorded")
-    parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.child is not None:
-        print(json.dumps(answer(options.child)))
-        return
-    path = RECORDED / "scaling.json"
-    record = json.loads(path.read_text("utf-8")) if options.from_record else measure(options.repeat)
-    if options.record:
-        RECORDED.mkdir(exist_ok=True)
-        path.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
-    if options.record or options.from_record:
-        draw(record, RECORDED / "scaling.png")
-    print("\n".join(report(record)))
+    record = measured_or_recorded(
+        parser,
+        "scaling.json",
+        answer,
+        lambda options: measure(options.repeat),
+        lambda record: draw(record, RECORDED / "scaling.png"),
+    )
+    if record is not None:
+        print("\n".join(report(record)))
 
 
 if __name__ == "__main__":

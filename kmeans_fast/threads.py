@@ -95,7 +95,6 @@ def workers(n_threads: int) -> Iterator[Workers]:
 @contextmanager
 def lent_workers(n_threads: int | None, n_points: int) -> Iterator[Workers]:
     """Lend as many workers as were asked for, or are there, but no more than there are chunks."""
-    most = len(chunk_bounds(n_points))
     wanted = available_threads() if n_threads is None else integer("n_threads", n_threads, 1)
-    with workers(min(wanted, most)) as lent:
+    with workers(min(wanted, len(chunk_bounds(n_points)))) as lent:
         yield lent
