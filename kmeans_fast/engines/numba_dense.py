@@ -22,6 +22,7 @@ from kmeans_fast.engines.numba_jit import kernel, part
 BLOCK = 512
 # The same for the loop over any number of features, where each point holds 8 bytes a feature.
 WIDE_BLOCK = 128
+CACHE_LINE = 64  # bytes
 MAX_FILTERED_FEATURES = 4
 # Points times centroids up to which the filter isn't used: its gain is microseconds, but compiling it takes seconds.
 PLAIN_WORK = 2**16
@@ -54,9 +55,16 @@ def assign_and_sum(points: Any, weights: Any, centroids: Any, labels: Any, sums:
 
 
 def _wide_work_space(n_features: int) -> Any:
-    """Rows of a block of points, and space for its distances, best distances and labels."""
-    rows = np.zeros((n_features, WIDE_BLOCK))
-    return rows, np.empty(WIDE_BLOCK), np.empty(WIDE_BLOCK), np.empty(WIDE_BLOCK, np.int64)
+    """Rows of a block of points, and space for its distances, best distances and labels.
+
+    All start on cache lines. NumPy's own arrays start on any 16 bytes, mostly so that each vector of 64 bytes lies on
+    two lines: as chance had it, a process was up to 1.8 times as slow.
+    """
+    n_bytes = (n_features + 3) * WIDE_BLOCK * 8
+    space = np.zeros(n_bytes + CACHE_LINE, np.uint8)
+    first = -space.ctypes.data % CACHE_LINE
+    rows = space[first : first + n_bytes].view(np.float64).reshape(-1, WIDE_BLOCK)
+    return rows[:n_features], rows[n_features], rows[n_features + 1], rows[n_features + 2].view(np.int64)
 
 
 @kernel()
