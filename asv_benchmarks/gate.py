@@ -97,14 +97,15 @@ def make_benchmarks():
 
     import kmeans_fast as kf
 
-    picture, points, wide = photo(0.3), float_points(200_000), float_points(50_000, 16)
+    picture, large, points, wide = photo(0.3), photo(2), float_points(200_000), float_points(50_000, 16)
     histogram = kf.ColorHistogram.from_image(picture)
-    labels = np.zeros(len(histogram), np.uint8)
+    large_histogram = kf.ColorHistogram.from_image(large)
+    labels = np.zeros(len(large_histogram), np.uint8)
     start = spread(picture, 64)
     few = {"max_iter": 8, "n_threads": 1, "engine": "numba"}
     return {
-        "count colours": lambda: kf.ColorHistogram.from_image(picture, n_threads=1),
-        "label pixels": lambda: histogram.labels_of(picture, labels, n_threads=1),
+        "count colours": lambda: kf.ColorHistogram.from_image(large, n_threads=1),
+        "label pixels": lambda: large_histogram.labels_of(large, labels, n_threads=1),
         "k-means++ on colours, K=64": lambda: kf.kmeans(histogram, 64, **few | {"max_iter": 1}),
         "8 iterations on colours, K=64": lambda: kf.kmeans(histogram, 64, init=start, **few),
         "dense pass, 3 features, K=16": lambda: kf.kmeans(points, 16, init=spread(points, 16), **few),
