@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# See README.md for what a slowdown of 30 % and what no change at all look like.
-THRESHOLD = 1.2
+# A kernel that takes 30 % longer shows as 1.17 to 1.3, and a commit beside itself as 0.95 to 1.04: see README.md.
+THRESHOLD = 1.15
 # Pairs of processes, and how often each runs a benchmark.
 PROCESSES = 4
 ROUNDS = 5
@@ -97,7 +97,7 @@ def make_benchmarks():
 
     import kmeans_fast as kf
 
-    picture, large, points, wide = photo(0.3), photo(2), float_points(200_000), float_points(50_000, 16)
+    picture, large, points, wide = photo(0.3), photo(4), float_points(200_000), float_points(50_000, 16)
     histogram = kf.ColorHistogram.from_image(picture)
     large_histogram = kf.ColorHistogram.from_image(large)
     labels = np.zeros(len(large_histogram), np.uint8)
@@ -106,7 +106,7 @@ def make_benchmarks():
     return {
         "count colours": lambda: kf.ColorHistogram.from_image(large, n_threads=1),
         "label pixels": lambda: large_histogram.labels_of(large, labels, n_threads=1),
-        "k-means++ on colours, K=64": lambda: kf.kmeans(histogram, 64, **few | {"max_iter": 1}),
+        "k-means++ on colours, K=256": lambda: kf.kmeans(histogram, 256, **few | {"max_iter": 1}),
         "8 iterations on colours, K=64": lambda: kf.kmeans(histogram, 64, init=start, **few),
         "dense pass, 3 features, K=16": lambda: kf.kmeans(points, 16, init=spread(points, 16), **few),
         "dense pass, 3 features, K=256": lambda: kf.kmeans(points[:20_000], 256, init=spread(points, 256), **few),
