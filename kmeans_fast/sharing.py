@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from kmeans_fast.cells import Cells
 from kmeans_fast.threads import Workers
 
-# Parts that a shared pass is cut into; the more, the more evenly it is shared.
-N_PARTS = 16
+# Parts that a shared pass is cut into for each worker: enough that one who is held up leaves some to the others, but
+# few, as each costs 15 µs, which is a fifth of an iteration if there are 16.
+PARTS_EACH = 2
+# Colours of a part at most, so that an interrupt is heard soon.
+PART_COLORS = 2**19
 
 
 class SharedPasses:
@@ -30,7 +33,8 @@ class SharedPasses:
 
     def __init__(self, structure: Cells, workers: Workers, n_many: int) -> None:
         self._whole = [(0, len(structure.regions.starts) - 1)]
-        self._parts = _even_parts(structure)
+        n_parts = 1 if workers.n_threads == 1 else PARTS_EACH * workers.n_threads
+        self._parts = _even_parts(structure, max(n_parts, -(-len(structure.counts) // PART_COLORS)))
         self._workers = workers
         self._n_many = n_many
         self._n_looked = len(structure.counts)
@@ -53,9 +57,9 @@ class SharedPasses:
         return totals
 
 
-def _even_parts(structure: Cells) -> list[tuple[int, int]]:
-    """Cut the regions into parts of about as many colours each."""
+def _even_parts(structure: Cells, n_parts: int) -> list[tuple[int, int]]:
+    """Cut the regions into at most so many parts, of about as many colours each."""
     first_colors = structure.cells.starts[structure.regions.starts]
-    edges = np.searchsorted(first_colors, np.linspace(0, first_colors[-1], N_PARTS + 1))
+    edges = np.searchsorted(first_colors, np.linspace(0, first_colors[-1], n_parts + 1))
     distinct = np.unique(edges).tolist()
     return list(itertools.pairwise(distinct))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kmeans_fast as kf
-from kmeans_fast import cells, engines
+from kmeans_fast import cells, engines, filtering, sharing
 from kmeans_fast.filtering import HistogramAlgorithm
 from kmeans_fast.threads import workers
 
@@ -17,10 +17,10 @@ def colors_of(image):
     return kf.ColorHistogram.from_image(image)
 
 
-def assert_each_step_is_plain(histogram, steps, engine):
+def assert_each_step_is_plain(histogram, steps, engine, n_threads=1):
     """Go from one set of centroids to the next, and compare labels and sums with the textbook's each time."""
     colors, counts = histogram.colors, histogram.counts
-    with workers(1) as lent:
+    with workers(n_threads) as lent:
         algorithm = HistogramAlgorithm(histogram, len(steps[0]), engines.load(engine), lent)
         for centroids in steps:
             sums = algorithm.assign_and_sum(centroids)
@@ -55,6 +55,31 @@ def test_every_number_of_channels(engine, n_channels):
     histogram = colors_of(locked(image))
     init = histogram.colors[:: max(1, len(histogram) // 20)]
     assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, 15), engine)
+
+
+@pytest.mark.parametrize("part_colors", [300, 10**9])
+def test_passes_shared_by_threads(small_cat, engine, part_colors, monkeypatch):
+    monkeypatch.setattr(filtering, "SHARED_COLORS", 50)
+    monkeypatch.setattr(sharing, "PART_COLORS", part_colors)
+    histogram = colors_of(small_cat)
+    steps = lloyd_steps(histogram, histogram.colors[::100], 12)
+    assert_each_step_is_plain(histogram, steps, engine, n_threads=3)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize("part_colors", [300, 10**9])
+def test_a_shared_pass_visits_each_region_once(small_cat, n_threads, part_colors, monkeypatch):
+    monkeypatch.setattr(sharing, "PART_COLORS", part_colors)
+    structure = colors_of(small_cat).cells
+    parts = []
+    with workers(n_threads) as lent:
+        passes = sharing.SharedPasses(structure, lent, 0)
+        passes.run(lambda first, last, _: parts.append((first, last)) or 1, (1,))
+    parts.sort()
+    n_regions = len(structure.regions.starts) - 1
+    assert [first for first, _ in parts] + [n_regions] == [0] + [last for _, last in parts]
+    n_expected = max(1 if n_threads == 1 else sharing.PARTS_EACH * n_threads, -(-len(structure.counts) // part_colors))
+    assert n_expected / 2 < len(parts) <= n_expected  # a region is in one part
 
 
 def test_centroids_on_the_borders_of_cells_and_half_way_between_colours(engine):
