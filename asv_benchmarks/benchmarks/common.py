@@ -20,13 +20,13 @@ FEW_PIXELS = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
 
 
 class Timed:
-    """How often asv calls what it times: in each of 4 processes twice, then until 200 times or a second.
+    """How often asv calls what it times: in each of 3 processes twice, then until 200 times or a second.
 
     A sample is one call, as `setup` comes between two calls anyway. The result is the samples' median.
     """
 
     number = 1
-    rounds = 4
+    rounds = 3
     repeat = (2, 200, 1.0)
     min_run_count = 1
     warmup_time = 0  # `warm_up` does that
