@@ -425,6 +425,17 @@ def describe(picture, image):
     return {"name": name, "width": width, "height": height, "colors": colors}
 
 
+def circumstances():
+    """Return when and on what a record is made."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "cpu": cpu_name(),
+        "processors": os.cpu_count(),
+        "threads": THREADS,
+        "python": platform.python_version(),
+    }
+
+
 def measure(options):
     """Return the record of a new run: all that compare.json holds."""
     picture = None if options.picture is None else str(options.picture.resolve())
@@ -436,11 +447,7 @@ def measure(options):
             request = {**source, "task": row["task"], "tool": row["tool"], "n_clusters": row["n_clusters"]}
             row["bytes"] = in_a_child("compare.py", request, UNKEPT)
     return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "cpu": cpu_name(),
-        "processors": os.cpu_count(),
-        "threads": THREADS,
-        "python": platform.python_version(),
+        **circumstances(),
         "system": platform.platform(),
         "versions": versions(),
         "picture": describe(picture, read(picture, options.megapixels)),

@@ -11,10 +11,7 @@ again. The figure needs the extra ``plot``.
 """
 
 import argparse
-import os
-import platform
 import sys
-from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 
@@ -22,9 +19,19 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from benchmarks.common import photo
-from compare import RECORDED, THREADS, UNKEPT, first_centroids, in_a_child, measured_or_recorded, peak_beyond, pin, save
+from compare import (
+    RECORDED,
+    THREADS,
+    UNKEPT,
+    circumstances,
+    first_centroids,
+    in_a_child,
+    measured_or_recorded,
+    peak_beyond,
+    pin,
+    save,
+)
 from dense_pass import ITERATIONS, least_times
-from quality import cpu_name
 
 import kmeans_fast as kf
 
@@ -120,11 +127,7 @@ def measure(repeat):
     for panel in panels:
         panel["slopes"] = {name: slope(points) for name, points in panel["lines"].items()}
     return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "cpu": cpu_name(),
-        "processors": os.cpu_count(),
-        "threads": THREADS,
-        "python": platform.python_version(),
+        **circumstances(),
         "kmeans_fast": kf.__version__,
         "iterations": ITERATIONS,
         "repeat": repeat,
