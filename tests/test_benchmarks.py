@@ -218,14 +218,6 @@ def run_asv(folder, *arguments):
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
-def measure_a_little(folder):
-    """Make results of one stage, kept as if they were of the last two commits."""
-    command = ["git", "-C", str(ROOT), "rev-list", "--first-parent", "--max-count=2", "HEAD"]
-    commits = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    for commit in commits:
-        run_asv(folder, "run", "--python=same", "--quick", f"--set-commit-hash={commit}")
-
-
 @pytest.fixture(scope="module")
 def page(tmp_path_factory, scripts):
     """The folder of the page that asv makes of what has been recorded, with the scripts beside it."""
@@ -233,24 +225,15 @@ def page(tmp_path_factory, scripts):
         pytest.skip("asv isn't installed")
     folder = tmp_path_factory.mktemp("asv")
     config = json.loads((FOLDER / "asv.conf.json").read_text(encoding="utf-8"))
-    benchmarks, recorded = FOLDER / config["benchmark_dir"], FOLDER / config["results_dir"]
-    is_recorded = len([*recorded.glob("*/????????-*.json")]) > 1  # a line needs two
-    if not is_recorded:
-        benchmarks = folder / "benchmarks"
-        benchmarks.mkdir()
-        for name in ("__init__", "common", "labels"):
-            shutil.copy(FOLDER / config["benchmark_dir"] / f"{name}.py", benchmarks)
     config |= {
         "repo": str(ROOT),
-        "benchmark_dir": str(benchmarks),
-        "results_dir": str(recorded if is_recorded else folder / "results"),
+        "benchmark_dir": str(FOLDER / config["benchmark_dir"]),
+        "results_dir": str(FOLDER / config["results_dir"]),
         "html_dir": str(folder / "html"),
         "env_dir": str(folder / "env"),
     }
     (folder / "asv.conf.json").write_text(json.dumps(config))
     run_asv(folder, "machine", "--yes")
-    if not is_recorded:
-        measure_a_little(folder)
     run_asv(folder, "publish")
     load_from_here(folder / "html", scripts)
     return folder / "html"
