@@ -134,7 +134,7 @@ def kmeans(
         ``KMEANS_FAST_NUM_THREADS``.
     callback : callable, optional
         Called as ``callback(iteration, centroids, new_centroids, shift)`` after each iteration, the first being 1. If
-        it returns True the run ends there. See `kmeans_fast.print_progress`.
+        it returns anything true the run ends there. See `kmeans_fast.print_progress`.
     relaxation : float
         How far beyond the average of its members a centroid is moved [4]_, from 1, which is Lloyd's algorithm, to below
         2. About 1.9 reaches the same inertia in about half as many iterations; the last one always is Lloyd's.

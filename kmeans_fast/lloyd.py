@@ -107,23 +107,39 @@ def lloyd(
     before = centroids
     while not is_last:
         sums = algorithm.assign_and_sum(centroids)
-        averages = _average(algorithm, centroids, sums)
+        averages, is_empty = _average(algorithm, centroids, sums)
         shift = float(_squared_moves(centroids, averages).max())
         shifts.append(shift)
         if callback is not None:
-            stopped = callback(len(shifts), _locked(centroids), _locked(averages), shift) is True
+            stopped = bool(callback(len(shifts), _locked(centroids), _locked(averages), shift))
         converged = shift <= tol
         is_last = converged or stopped or len(shifts) == max_iter
         is_settled = converged and step == LLOYD
         if step != LLOYD and not is_last:
-            moved = centroids + step.relaxation * (averages - centroids) + step.momentum * (centroids - before)
-            before, centroids = centroids, moved
+            before, centroids = _move(step, before, centroids, averages, is_empty)
         elif not is_settled:
             centroids = averages
     if not is_settled:
         algorithm.assign(centroids)
     centroids, measure = _fill_empty(algorithm, centroids)
     return Run(centroids, measure, len(shifts), converged, np.array(shifts))
+
+
+def _move(
+    step: Step,
+    before: NDArray[np.float64],
+    centroids: NDArray[np.float64],
+    averages: NDArray[np.float64],
+    is_empty: NDArray[np.bool_],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where centroids come from and where they go in a longer step than Lloyd's.
+
+    One that was moved onto a point stays there: it has no direction to go on in.
+    """
+    moved = centroids + step.relaxation * (averages - centroids) + step.momentum * (centroids - before)
+    come_from = centroids.copy()
+    come_from[is_empty] = moved[is_empty] = averages[is_empty]
+    return come_from, moved
 
 
 def settled(algorithm: Algorithm, centroids: NDArray[np.float64]) -> Run:
@@ -141,10 +157,12 @@ def partition(algorithm: Algorithm, centroids: NDArray[np.float64]) -> tuple[NDA
 def _fill_empty(algorithm: Algorithm, centroids: NDArray[np.float64]) -> tuple[NDArray[np.float64], Measure]:
     """Move centroids without points until there are none.
 
-    A centroid that was moved onto a point keeps that point, so this ends after at most K rounds.
+    A centroid that was moved onto a point keeps that point, so K rounds are enough.
     """
     measure = algorithm.measure(centroids)
-    while not measure.totals.all():
+    for _ in range(len(centroids)):
+        if measure.totals.all():
+            break
         moved = centroids.copy()
         _move_empty(algorithm, centroids, moved, measure.totals == 0)
         if np.array_equal(moved, centroids):
@@ -155,14 +173,16 @@ def _fill_empty(algorithm: Algorithm, centroids: NDArray[np.float64]) -> tuple[N
     return centroids, measure
 
 
-def _average(algorithm: Algorithm, centroids: NDArray[np.float64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of each cluster; a cluster that has none gets a point instead."""
+def _average(
+    algorithm: Algorithm, centroids: NDArray[np.float64], sums: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the mean of each cluster, or a point for one that has none, and which those are."""
     totals = sums[:, -1:]
     new_centroids = np.divide(sums[:, :-1], totals, out=centroids.copy(), where=totals > 0)
     empty = totals[:, 0] == 0
     if empty.any():
         _move_empty(algorithm, centroids, new_centroids, empty)
-    return new_centroids
+    return new_centroids, empty
 
 
 def _move_empty(
