@@ -3,7 +3,15 @@
 from kmeans_fast.clustering import KMeansResult, assign, kmeans
 from kmeans_fast.data import sample_path
 from kmeans_fast.histogram import ColorHistogram
-from kmeans_fast.imaging import CompressionReport, QuantizedImage, QuantizedPalette, compress, quantize, read_image
+from kmeans_fast.imaging import (
+    CompressionReport,
+    QuantizedImage,
+    QuantizedPalette,
+    compress,
+    palette,
+    quantize,
+    read_image,
+)
 from kmeans_fast.progress import print_progress
 from kmeans_fast.warming import warmup
 
@@ -18,6 +26,7 @@ __all__ = [
     "assign",
     "compress",
     "kmeans",
+    "palette",
     "print_progress",
     "quantize",
     "read_image",

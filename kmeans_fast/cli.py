@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from kmeans_fast import __version__
 from kmeans_fast.imaging.files import COMPRESS_LEVEL
-from kmeans_fast.imaging.quantization import DEFAULT_COLORS, INITS, MAX_ITER, TOL
+from kmeans_fast.imaging.quantization import INITS, MAX_ITER, TOL
 from kmeans_fast.imaging.sorting import ORDERS
+from kmeans_fast.options import DEFAULT_CLUSTERS as DEFAULT_COLORS
 
 if TYPE_CHECKING:
     from kmeans_fast.imaging import QuantizedPalette
@@ -127,7 +128,7 @@ def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
         "-k", "--colors", type=_positive, metavar="K", help=f"number of colours (default: {DEFAULT_COLORS})"
     )
     how_many.add_argument(
-        "-q", "--quality", type=_tolerance, metavar="DB", help="the fewest colours, up to 256, that reach this PSNR"
+        "-q", "--quality", type=_tolerance, metavar="DB", help="so few colours, up to 256, that reach this PSNR"
     )
     add("--sort", choices=ORDERS, help="order of the palette (default: luma for a picture, count for a palette)")
     add("-v", "--verbose", action="store_true", help="print each iteration")
@@ -197,11 +198,11 @@ def _compress(options: argparse.Namespace) -> None:
 
 def _palette(options: argparse.Namespace) -> None:
     """Print the K colours of a picture: hex, share and number of pixels."""
-    from kmeans_fast.imaging import quantize, read_image
+    from kmeans_fast.imaging import palette, read_image
 
     with _pixels_allowed(options.max_pixels):
         pixels = read_image(options.source, max_pixels=options.max_pixels)
-    _print_palette(quantize(pixels, options.colors, palette_only=True, **_clustering_options(options)), sys.stdout)
+    _print_palette(palette(pixels, options.colors, **_clustering_options(options)), sys.stdout)
 
 
 @contextmanager

@@ -1,63 +1,40 @@
-"""`kmeans` and `assign`: check the options, choose the algorithm and the engine, run, and wrap up the result."""
+"""`kmeans` and `assign`: what they promise, and one call each."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmeans_fast import engines, inputs, lloyd, validation
+from kmeans_fast import arrays, session, validation
+from kmeans_fast.arrays import Selection
 from kmeans_fast.dense import DenseAlgorithm
-from kmeans_fast.draws import Draws
-from kmeans_fast.engines import Engine
 from kmeans_fast.histogram import ColorHistogram
-from kmeans_fast.inputs import Input
-from kmeans_fast.lloyd import LLOYD, Algorithm, Callback, Step
+from kmeans_fast.lloyd import LLOYD, Callback
+from kmeans_fast.machine import machine_for
+from kmeans_fast.options import COLORS_NEEDED, Options, checked_options
 from kmeans_fast.points import Points
-from kmeans_fast.threads import lent_workers
-
-ALGORITHMS = ("auto", "dense", "histogram")
-INITS = ("k-means++", "random", "variance", "cubes")
 
 
-@dataclass(frozen=True)
-class Partition:
-    """Points divided among centroids.
-
-    Attributes
-    ----------
-    centroids : ndarray of float64, shape (K, D)
-        All distinct, each with at least one point.
-    labels : ndarray, shape ``points.shape[:-1]``
-        The index of each point's nearest centroid, ties to the lowest; of the smallest unsigned dtype that holds K−1.
-    counts : ndarray of int64, shape (K,)
-        The number of points of each centroid.
-    inertia : float
-        Sum of (weight times) squared distance to the centroid over all points, in squared units of the points.
-    """
-
-    centroids: NDArray[np.float64]
-    labels: NDArray[Any]
-    counts: NDArray[np.int64]
-    inertia: float
-
-
-@dataclass(frozen=True)
-class KMeansResult(Partition):
+@dataclass(frozen=True, eq=False)
+class KMeansResult:
     """What `kmeans` found. The labels always are the assignment to the centroids.
 
+    Results are equal if all that they hold is.
+
     Attributes
     ----------
     centroids : ndarray of float64, shape (K, D)
         All distinct, each with at least one point.
-    labels : ndarray, shape ``points.shape[:-1]``
+    labels : ndarray, the shape of the points without their axis of features
         The index of each point's nearest centroid, ties to the lowest; of the smallest unsigned dtype that holds K−1.
+        Differences of unsigned integers wrap around: convert them first, as in ``np.diff(labels.astype(int))``. A
+        masked array if the points had a mask.
     counts : ndarray of int64, shape (K,)
-        The number of points of each centroid.
+        The number of points of each centroid; points that are left out count nowhere.
     inertia : float
-        Sum of (weight times) squared distance to the centroid over all points, in squared units of the points.
+        Sum of (weight times) squared distance to the centroid over all points, in squared units of the points. It is
+        added up in another order by each algorithm, so that its last digits may differ.
     n_iter : int
         Iterations made; 0 if there were no more distinct points than clusters.
     converged : bool
@@ -70,22 +47,36 @@ class KMeansResult(Partition):
         The engine that ran it.
     """
 
+    centroids: NDArray[np.float64]
+    labels: NDArray[Any]
+    counts: NDArray[np.int64]
+    inertia: float
     n_iter: int
     converged: bool
     shifts: NDArray[np.float64]
     algorithm: str
     engine: str
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, KMeansResult):
+            return NotImplemented
+        return all(np.array_equal(getattr(self, part.name), getattr(other, part.name)) for part in fields(self))
+
+    def __hash__(self) -> int:
+        return hash((self.centroids.tobytes(), self.counts.tobytes(), self.n_iter))
+
 
 def kmeans(
     points: ArrayLike | ColorHistogram,
-    n_clusters: int = 8,
+    n_clusters: int | None = None,
     *,
     init: str | ArrayLike = "k-means++",
     n_init: int = 1,
     max_iter: int = 300,
     tol: float = 0.0,
     sample_weight: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    channel_axis: int | None = -1,
     seed: int = 0,
     algorithm: str = "auto",
     engine: str = "auto",
@@ -96,20 +87,30 @@ def kmeans(
 ) -> KMeansResult:
     """Divide points into K clusters with Lloyd's algorithm: exactly, and with the same bytes every time.
 
-    For integer points the result is bit for bit that of the textbook loop in float64, for any engine and any number of
-    threads. For float points the points are summed in chunks, the same ones for any engine and number of threads.
+    For integer points centroids and labels are bit for bit those of the textbook loop in float64, for any engine and
+    any number of threads, as long as no sum of a cluster's values leaves the integers that a float64 holds, which end
+    at 2⁵³. For float points the points are summed in chunks, the same ones for any engine and number of threads.
 
     Parameters
     ----------
     points : array_like, shape (..., D), or ColorHistogram
-        Real numbers with the features on the last axis, such as an image (H, W, 3) of any dtype; read in place. A
-        `ColorHistogram` stands for all its pixels; labels then belong to its colours.
-    n_clusters : int
-        K, from 1 to the number of points.
+        Real numbers with the features on the last axis, such as an image (H, W, 3) of any dtype; read in place. In a
+        masked array, points of which a feature is masked are left out. A `ColorHistogram` stands for all its pixels;
+        labels then belong to its colours.
+    n_clusters : int, optional
+        K, from 1 to the number of points. By default as many as rows of `init`, or 8.
     init : {"k-means++", "random", "variance", "cubes"} or array_like, shape (K, D)
-        The first centroids: greedy k-means++ [2]_; K points drawn without replacement; these; or, for 8-bit points,
-        the means of K boxes that their colours are split into where it lowers the error most [5]_; or the best that
-        such a split and eight times k-means++ lead to when not colours but cubes of colours are clustered.
+        The first centroids:
+
+        - ``"k-means++"``: greedy k-means++ [2]_.
+        - ``"random"``: K points drawn without replacement.
+        - ``"variance"``, for 8-bit points: the means of K boxes that their colours are split into where it lowers the
+          error most [5]_.
+        - ``"cubes"``, for 8-bit points: the best that such a split and eight times k-means++ lead to when not colours
+          but cubes of colours are clustered.
+        - an array: these. Where there are no more distinct points than clusters, rows keep their order.
+
+        Draws are by weight.
     n_init : int
         Number of runs from different first centroids; the one with the least inertia is kept. Must be 1 if `init` is
         ``"variance"`` or an array.
@@ -119,7 +120,15 @@ def kmeans(
         Stop when no centroid's squared move is above this, in squared units of the points; 0 stops at the fixed point.
         An epsilon on the distance is its square here.
     sample_weight : array_like, shape (N,) or ``points.shape[:-1]``, optional
-        How much each point counts, not negative. A point of weight 0 gets a label but pulls no centroid.
+        How much each point counts, not negative, 1e20 at most in all. A point of weight 0 gets a label but pulls no
+        centroid; if it is NaN or infinite, it gets the label 0 and is not counted. Equal weights change nothing but
+        the inertia.
+    mask : array_like of bool, shape (N,) or ``points.shape[:-1]``, optional
+        True for each point that is to be clustered, as in scikit-image; a mask of NumPy's masked arrays is the reverse.
+        Points that are left out may be NaN. The result is that of the other points alone, of which a copy is made.
+    channel_axis : int or None
+        Where the features are: −1 for (H, W, 3) or (N, D), 0 for a raster of bands (D, H, W), None for points of one
+        feature without an axis for it, such as a grey image (H, W).
     seed : int
         Not negative. The same seed gives the same draws on every machine.
     algorithm : {"auto", "dense", "histogram"}
@@ -146,17 +155,22 @@ def kmeans(
     Returns
     -------
     KMeansResult
-        If there are no more distinct points than clusters, exactly those points in lexicographic order, with inertia 0.
-        Otherwise K distinct centroids: one that loses all its points moves to the point farthest from its own centroid.
+        If there are no more distinct points than clusters, exactly those points, with inertia 0: in lexicographic
+        order, or if `init` is an array each in the place of a row that it is near to. Otherwise K distinct centroids:
+        one that loses all its points moves to the point farthest from its own centroid.
 
     Raises
     ------
     ValueError
         If an argument is outside what is allowed, or points or weights are empty, infinite or NaN.
     TypeError
-        If points or an argument are of a wrong type.
+        If points or an argument are of a wrong type, or `init` or `sample_weight` is a masked array.
     ImportError
         If ``engine="numba"`` and Numba isn't installed.
+
+    Notes
+    -----
+    Points whose squared distance is below what float64 can hold, that is points closer than 1e-162, count as one.
 
     References
     ----------
@@ -185,40 +199,90 @@ def kmeans(
     >>> result.inertia
     26.0
     """
-    plan = _check(
-        points,
+    options = checked_options(
         n_clusters,
         init=init,
         n_init=n_init,
         max_iter=max_iter,
         tol=tol,
-        sample_weight=sample_weight,
-        seed=seed,
-        algorithm=algorithm,
-        engine=engine,
-        n_threads=n_threads,
-        callback=callback,
         relaxation=relaxation,
         momentum=momentum,
+        seed=seed,
+        algorithm=algorithm,
+        callback=callback,
+        engine=engine,
+        n_threads=n_threads,
     )
-    with plan.data() as data:
-        passes, run = plan.run(data)
-        labels = data.labels(passes)
+    if isinstance(points, ColorHistogram):
+        _refuse_for_histogram(options, sample_weight=sample_weight, mask=mask, channel_axis=channel_axis)
+        return _kmeans_of_colors(points, options)
+    selection = arrays.select("points", points, mask, channel_axis)
+    return _kmeans_of_points(selection, validation.weights(sample_weight, selection), options)
+
+
+def _kmeans_of_colors(histogram: ColorHistogram, options: Options) -> KMeansResult:
+    options.check_points(histogram.n_pixels, histogram.n_channels, has_colors=True)
+    n_colors = len(histogram)
+    with machine_for(options.engine, options.n_threads, n_colors, options.work(n_colors)) as machine:
+        data = session.ColorData(histogram, None, False, machine)
+        return _result(data, options, machine.engine.name, Selection(Points(histogram.colors), (n_colors,)))
+
+
+def _kmeans_of_points(selection: Selection, weights: NDArray[np.float64], options: Options) -> KMeansResult:
+    selection, weights = validation.without_hidden(selection, weights)
+    points = selection.points
+    scale = 1.0
+    if weights.size and weights.min() == weights.max():
+        scale, weights = float(weights[0]), session.NO_WEIGHTS
+    has_colors = session.has_colors(points, weights)
+    options.check_points(points.size, points.n_features, has_colors)
+    if options.algorithm == "histogram" and not has_colors:
+        weighted = " and sample_weight" if weights.size else ""
+        raise ValueError(
+            f"algorithm='histogram' needs {COLORS_NEEDED}, got "
+            f"{points.array.dtype} with {points.n_features} features{weighted}"
+        )
+    points.check_values()
+    with machine_for(options.engine, options.n_threads, points.size, options.work(points.size)) as machine:
+        data = session.data_of(points, weights, options, machine)
+        return _result(data, options, machine.engine.name, selection, scale)
+
+
+def _result(
+    data: session.Data, options: Options, engine: str, selection: Selection, scale: float = 1.0
+) -> KMeansResult:
+    algorithm, run = session.fit(data, options)
     return KMeansResult(
         centroids=run.centroids,
-        labels=labels,
+        labels=selection.labels(data.labels(algorithm)),
         counts=run.measure.counts,
-        inertia=run.measure.inertia,
+        inertia=run.measure.inertia * scale,
         n_iter=run.n_iter,
         converged=run.converged,
         shifts=run.shifts,
-        algorithm=passes.name,
-        engine=plan.engine.name,
+        algorithm=algorithm.name,
+        engine=engine,
     )
 
 
+def _refuse_for_histogram(options: Options, *, sample_weight: object, mask: object, channel_axis: int | None) -> None:
+    """Raise a ValueError for what can't be asked of a histogram."""
+    if sample_weight is not None:
+        raise ValueError("sample_weight must be None for a ColorHistogram, whose counts are the weights")
+    if mask is not None or channel_axis != -1:
+        raise ValueError("mask and channel_axis are for arrays; ColorHistogram.from_image takes them too")
+    if options.algorithm == "dense":
+        raise ValueError("algorithm must be 'auto' or 'histogram' for a ColorHistogram, got 'dense'")
+
+
 def assign(
-    points: ArrayLike, centroids: ArrayLike, *, engine: str = "auto", n_threads: int | None = None
+    points: ArrayLike,
+    centroids: ArrayLike,
+    *,
+    mask: ArrayLike | None = None,
+    channel_axis: int | None = -1,
+    engine: str = "auto",
+    n_threads: int | None = None,
 ) -> NDArray[Any]:
     """Label each point with the index of its nearest centroid, ties to the lowest index.
 
@@ -228,6 +292,10 @@ def assign(
         Real numbers with the features on the last axis.
     centroids : array_like, shape (K, D)
         Such as those of a `KMeansResult`.
+    mask : array_like of bool, optional
+        True for each point that is to be labelled; as for `kmeans`.
+    channel_axis : int or None
+        Where the features are; as for `kmeans`.
     engine : {"auto", "numba", "numpy"}
         Which implementation; the bytes are the same.
     n_threads : int, optional
@@ -236,8 +304,8 @@ def assign(
 
     Returns
     -------
-    ndarray, shape ``points.shape[:-1]``
-        Of the smallest unsigned dtype that holds K−1.
+    ndarray, the shape of the points without their axis of features
+        Of the smallest unsigned dtype that holds K−1; a masked array if the points had a mask.
 
     Raises
     ------
@@ -254,217 +322,11 @@ def assign(
     >>> kf.assign([[0, 0], [9, 9], [5, 5]], [[0, 0], [10, 10]])
     array([0, 1, 0], dtype=uint8)
     """
-    source = Points(points)
+    selection = arrays.select("points", points, mask, channel_axis)
+    source = selection.points
     checked = validation.centroids("centroids", centroids, source.n_features)
-    chosen = engines.load(engines.choose(engine, source.size * len(checked)))
     source.check_values()
-    with lent_workers(n_threads, source.size) as lent:
-        dense = DenseAlgorithm(source, inputs.NO_WEIGHTS, len(checked), chosen, lent)
+    with machine_for(engine, n_threads, source.size, source.size * len(checked)) as machine:
+        dense = DenseAlgorithm(source, session.NO_WEIGHTS, len(checked), *machine)
         dense.assign(checked)
-    return dense.labels.reshape(source.shape)
-
-
-def partition(
-    points: ArrayLike | ColorHistogram, centroids: ArrayLike, *, engine: str = "auto", n_threads: int | None = None
-) -> Partition:
-    """Do as `assign`, but as long as a centroid is left without points, move it to the point farthest from its own.
-
-    For centroids that were rounded, or made elsewhere: all that come back are used and distinct, unless there are fewer
-    distinct points than centroids; those that are not needed are then left out. Parameters and errors as in `assign`;
-    a `ColorHistogram` is accepted too, and its colours are labelled.
-    """
-    given = points if isinstance(points, ColorHistogram) else None
-    source = Points(points.colors if isinstance(points, ColorHistogram) else points)
-    checked = validation.centroids("centroids", centroids, source.n_features)
-    chosen = engines.load(engines.choose(engine, source.size * len(checked)))
-    source.check_values()
-    with lent_workers(n_threads, source.size) as lent:
-        data = inputs.choose(source, given, inputs.NO_WEIGHTS, "auto", False, chosen, lent)
-        return _partition(data, data.algorithm(len(checked)), checked)
-
-
-def kmeans_and_partition(
-    points: ColorHistogram,
-    n_clusters: int,
-    change: Callable[[NDArray[np.float64]], NDArray[Any]],
-    **options: Any,
-) -> tuple[lloyd.Run, Partition]:
-    """Do as `kmeans`, then as `partition` to what `change` makes of each of the centroids.
-
-    What has been found out about the colours serves both.
-    """
-    plan = _check(points, n_clusters, **options)
-    with plan.data() as data:
-        passes, run = plan.run(data)
-        return run, _partition(data, passes, change(run.centroids).astype(np.float64))
-
-
-def _partition(data: Input, passes: Algorithm, centroids: NDArray[np.float64]) -> Partition:
-    final, measure = lloyd.partition(passes, centroids)
-    used = measure.counts > 0
-    if not used.all():
-        final = final[used]
-        passes = data.algorithm(len(final))
-        final, measure = lloyd.partition(passes, final)
-    return Partition(final, data.labels(passes), measure.counts, measure.inertia)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What `kmeans` was asked for, checked."""
-
-    source: Points
-    given: ColorHistogram | None
-    weights: NDArray[np.float64]
-    n_clusters: int
-    init: str | NDArray[np.float64]
-    n_init: int
-    max_iter: int
-    tol: float
-    draws: Draws
-    algorithm: str
-    engine: Engine
-    n_threads: int | None
-    callback: Callback | None
-    step: Step
-
-    @contextmanager
-    def data(self) -> Iterator[Input]:
-        """Lend the input, with the workers that it needs."""
-        with lent_workers(self.n_threads, self.source.size) as lent:
-            is_drawn = isinstance(self.init, str)
-            yield inputs.choose(self.source, self.given, self.weights, self.algorithm, is_drawn, self.engine, lent)
-
-    def run(self, data: Input) -> tuple[Algorithm, lloyd.Run]:
-        """Return the best run, and the algorithm with its labels."""
-        distinct = data.distinct(self.n_clusters)
-        if distinct is not None:
-            passes = data.algorithm(len(distinct))
-            return passes, lloyd.settled(passes, distinct)
-        passes = data.algorithm(self.n_clusters)
-        starts = _starts(self.init, data, self.n_clusters, self.draws)
-        stop = (self.max_iter, self.tol, self.callback, self.step)
-        return passes, _best_run(passes, starts, self.n_init, *stop)
-
-
-def _check(
-    points: ArrayLike | ColorHistogram,
-    n_clusters: int,
-    *,
-    init: str | ArrayLike,
-    n_init: int,
-    max_iter: int,
-    tol: float,
-    seed: int,
-    engine: str,
-    n_threads: int | None,
-    callback: Callback | None,
-    relaxation: float,
-    momentum: float,
-    sample_weight: ArrayLike | None = None,
-    algorithm: str = "auto",
-) -> _Plan:
-    """Check what `kmeans` was given."""
-    given = points if isinstance(points, ColorHistogram) else None
-    source = Points(points.colors if isinstance(points, ColorHistogram) else points)
-    n_clusters = validation.cluster_count(n_clusters, given.n_pixels if given is not None else source.size)
-    n_init = validation.integer("n_init", n_init, 1)
-    max_iter = validation.integer("max_iter", max_iter, 1)
-    tol = validation.number("tol", tol)
-    step = _check_step(relaxation, momentum)
-    draws = Draws(validation.integer("seed", seed, 0))
-    weights = validation.weights(sample_weight, source.shape)
-    checked_init = _check_init(init, n_init, n_clusters, source.n_features)
-    validation.choice("algorithm", algorithm, ALGORITHMS)
-    _check_algorithm(algorithm, source, weights, given)
-    validation.function("callback", callback)
-    chosen = engines.load(engines.choose(engine, source.size * n_clusters * n_init))
-    source.check_values()
-    return _Plan(
-        source=source,
-        given=given,
-        weights=weights,
-        n_clusters=n_clusters,
-        init=checked_init,
-        n_init=n_init,
-        max_iter=max_iter,
-        tol=tol,
-        draws=draws,
-        algorithm=algorithm,
-        engine=chosen,
-        n_threads=n_threads,
-        callback=callback,
-        step=step,
-    )
-
-
-def _check_algorithm(
-    algorithm: str, points: Points, weights: NDArray[np.float64], given: ColorHistogram | None
-) -> None:
-    if given is not None and weights.size:
-        raise ValueError("sample_weight must be None for a ColorHistogram, whose counts are the weights")
-    if given is not None and algorithm == "dense":
-        raise ValueError("algorithm must be 'auto' or 'histogram' for a ColorHistogram, got 'dense'")
-    if algorithm == "histogram" and not inputs.has_colors(points, weights):
-        raise ValueError(
-            "algorithm='histogram' needs 8-bit points with 1 to 4 features and no sample_weight, got "
-            f"{points.array.dtype} with {points.n_features} features{' and sample_weight' if weights.size else ''}"
-        )
-
-
-def _check_init(init: str | ArrayLike, n_init: int, n_clusters: int, n_features: int) -> str | NDArray[np.float64]:
-    if isinstance(init, str):
-        validation.choice("init", init, INITS)
-    is_fixed = not isinstance(init, str) or init == "variance"
-    if is_fixed and n_init != 1:
-        given = "init='variance'" if isinstance(init, str) else "an array as init"
-        raise ValueError(f"n_init must be 1 with {given}, as every run would be the same, got {n_init}")
-    if isinstance(init, str):
-        return init
-    return validation.centroids("init", init, n_features, n_clusters)
-
-
-def _check_step(relaxation: float, momentum: float) -> Step:
-    step = Step(validation.number("relaxation", relaxation), validation.number("momentum", momentum))
-    if not 1 <= step.relaxation < 2:
-        raise ValueError(f"relaxation must be at least 1 and below 2, got {relaxation}")
-    if not 0 <= step.momentum < 1:
-        raise ValueError(f"momentum must be at least 0 and below 1, got {momentum}")
-    return step
-
-
-def _starts(
-    init: str | NDArray[np.float64], data: Input, n_clusters: int, draws: Draws
-) -> Iterator[NDArray[np.float64]]:
-    """Yield the first centroids of one run after the other, all from one stream of draws."""
-    while True:
-        if not isinstance(init, str):
-            yield init
-        elif init == "random":
-            yield data.random(n_clusters, draws)
-        elif init == "variance":
-            yield data.split(n_clusters)
-        elif init == "cubes":
-            yield data.best_on_cubes(n_clusters, draws)
-        else:
-            yield data.k_means_plus_plus(n_clusters, draws)
-
-
-def _best_run(
-    passes: Algorithm,
-    starts: Iterator[NDArray[np.float64]],
-    n_init: int,
-    max_iter: int,
-    tol: float,
-    callback: Callback | None,
-    step: Step,
-) -> lloyd.Run:
-    """Run `n_init` times and return the run of least inertia, the first of equals, with its labels in place."""
-    best = last = lloyd.lloyd(passes, next(starts), max_iter, tol, callback, step)
-    for _ in range(n_init - 1):
-        last = lloyd.lloyd(passes, next(starts), max_iter, tol, callback, step)
-        if last.measure.inertia < best.measure.inertia:
-            best = last
-    if best is not last:
-        passes.assign(best.centroids)
-    return best
+    return selection.labels(dense.labels)

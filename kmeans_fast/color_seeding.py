@@ -16,11 +16,10 @@ from kmeans_fast import lloyd, seeding
 from kmeans_fast.cells import nothing_closest, run_starts
 from kmeans_fast.dense import DenseAlgorithm
 from kmeans_fast.draws import Draws
-from kmeans_fast.engines import Engine
 from kmeans_fast.histogram import ColorHistogram
+from kmeans_fast.machine import Machine
 from kmeans_fast.points import Points
 from kmeans_fast.sharing import SharedPasses
-from kmeans_fast.threads import Workers
 
 # Up to so many pixels the sums of squared distances stay below 2⁵³, up to which float64 holds every integer.
 MOST_PIXELS = 2**53 // (4 * 255**2)
@@ -38,14 +37,28 @@ TOL = 0.05
 SHARED_COLORS = 100_000
 
 
+def random_pixels(
+    histogram: ColorHistogram,
+    n_clusters: int,
+    draws: Draws,
+    machine: Machine,  # noqa: ARG001 - as all starts are called
+) -> NDArray[np.float64]:
+    """Draw K of a histogram's pixels, taken in the order of their colours, without replacement."""
+    places = np.array(draws.sample(histogram.n_pixels, n_clusters))
+    return histogram.colors[np.searchsorted(np.cumsum(histogram.counts), places, side="right")].astype(np.float64)
+
+
 def k_means_plus_plus(
-    histogram: ColorHistogram, n_clusters: int, draws: Draws, engine: Engine, workers: Workers
+    histogram: ColorHistogram, n_clusters: int, draws: Draws, machine: Machine
 ) -> NDArray[np.float64]:
     """Choose K colours by greedy k-means++, each counting as often as it occurs; see `seeding.k_means_plus_plus`."""
-    kernels = engine.color_seeding
+    if histogram.n_pixels > MOST_PIXELS:
+        counts = histogram.counts.astype(np.float64)
+        return seeding.k_means_plus_plus(Points(histogram.colors), counts, n_clusters, draws, machine)
+    kernels = machine.engine.color_seeding
     cells = histogram.cells
     state = nothing_closest(cells)
-    passes = SharedPasses(cells, workers, SHARED_COLORS)
+    passes = SharedPasses(cells, machine.workers, SHARED_COLORS)
     n_candidates = seeding.candidate_count(n_clusters)
     first = seeding.first_place(len(histogram), histogram.counts.astype(np.float64), draws)
     chosen = [cells.colors[first].astype(np.int32)]
@@ -66,23 +79,26 @@ def k_means_plus_plus(
         chosen.append(candidates[int(gains.argmax())])
 
 
-def split_by_variance(histogram: ColorHistogram, n_clusters: int, engine: Engine) -> NDArray[np.float64]:
+def split_by_variance(
+    histogram: ColorHistogram,
+    n_clusters: int,
+    draws: Draws,  # noqa: ARG001 - as all starts are called
+    machine: Machine,
+) -> NDArray[np.float64]:
     """Return the means of K boxes that the colours are split into.
 
     Boxes are made of cubes of colours, as large as leaves enough of them.
     """
     coordinates, moments = _cubes(histogram, ITEMS_PER_SPLIT * n_clusters)
-    return _means(engine.color_seeding.split(coordinates, moments, n_clusters))
+    return _means(machine.engine.color_seeding.split(coordinates, moments, n_clusters))
 
 
-def best_on_cubes(
-    histogram: ColorHistogram, n_clusters: int, draws: Draws, engine: Engine, workers: Workers
-) -> NDArray[np.float64]:
+def best_on_cubes(histogram: ColorHistogram, n_clusters: int, draws: Draws, machine: Machine) -> NDArray[np.float64]:
     """Return the best centroids that a split and some runs of k-means++ lead to on the mean colours of cubes."""
     coordinates, moments = _cubes(histogram, ITEMS_PER_CLUSTER * n_clusters)
     colors, counts = np.rint(_means(moments)).astype(np.uint8), moments[:, 0]
-    algorithm = DenseAlgorithm(Points(colors), counts.astype(np.float64), n_clusters, engine, workers)
-    starts = [_means(engine.color_seeding.split(coordinates, moments, n_clusters))]
+    algorithm = DenseAlgorithm(Points(colors), counts.astype(np.float64), n_clusters, *machine)
+    starts = [_means(machine.engine.color_seeding.split(coordinates, moments, n_clusters))]
     starts += [k_means_plus_plus_of_few(colors, counts, n_clusters, draws) for _ in range(N_DRAWS)]
     runs = [lloyd.lloyd(algorithm, start, MAX_ITER, TOL, None, lloyd.LONG) for start in starts]
     return min(runs, key=lambda run: run.measure.inertia).centroids

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kmeans_fast.color_codes import encode
 from kmeans_fast.engines import RUN_BITS, Histogram
 from kmeans_fast.points import Points
-from kmeans_fast.threads import Workers, workers
+from kmeans_fast.threads import Workers
 
 # Pixels in a task: many tasks a picture, each of them long against what handing it to a thread costs.
 CHUNK_SIZE = 2**17
@@ -50,8 +50,8 @@ class Counts(NamedTuple):
     counts: NDArray[np.int64]
 
 
-def count_colors(pixels: Points, kernels: Histogram, n_threads: int) -> Counts:
-    """Count the colours of 8-bit pixels of 1 to 4 channels, on at most `n_threads` threads."""
+def count_colors(pixels: Points, kernels: Histogram, workers: Workers) -> Counts:
+    """Count the colours of 8-bit pixels of 1 to 4 channels."""
     in_tables = pixels.n_features <= TABLE_CHANNELS and pixels.size > CHUNK_SIZE
     if in_tables:
         most_threads = min(MAX_TABLES, max(1, pixels.size // PIXELS_PER_TABLE))
@@ -60,14 +60,14 @@ def count_colors(pixels: Points, kernels: Histogram, n_threads: int) -> Counts:
         most_threads = -(-pixels.size // CHUNK_SIZE)
         stretch = SORTED_PIXELS
     total = Counts(np.empty(0, np.uint32), np.empty(0, np.int64))
-    with workers(min(n_threads, most_threads)) as lent:
-        for start in range(0, pixels.size, stretch):
-            stop = min(start + stretch, pixels.size)
-            if in_tables:
-                new = _count_in_tables(pixels, start, stop, kernels, lent)
-            else:
-                new = _count_by_sorting(pixels, start, stop, lent)
-            total = merge([total, new])
+    lent = workers.at_most(most_threads)
+    for start in range(0, pixels.size, stretch):
+        stop = min(start + stretch, pixels.size)
+        if in_tables:
+            new = _count_in_tables(pixels, start, stop, kernels, lent)
+        else:
+            new = _count_by_sorting(pixels, start, stop, lent)
+        total = merge([total, new])
     return total
 
 

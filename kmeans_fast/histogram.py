@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmeans_fast import engines, validation
+from kmeans_fast import engines
+from kmeans_fast.arrays import Selection, select
 from kmeans_fast.atomic import replace_file
 from kmeans_fast.cells import Cells, build
 from kmeans_fast.color_codes import MAX_CHANNELS, decode
 from kmeans_fast.counting import TABLE_CHANNELS, Counts, count_colors, merge
+from kmeans_fast.machine import Machine, machine_for
 from kmeans_fast.points import Points, chunk_bounds
-from kmeans_fast.processors import available_threads
-from kmeans_fast.threads import lent_workers
 
 # Sums of 8-bit values over more pixels than this would leave the integers that a float64 holds.
 MOST_PIXELS = 2**45
@@ -82,14 +82,25 @@ class ColorHistogram:
         return self._cells
 
     @classmethod
-    def from_image(cls, image: ArrayLike, *, engine: str = "auto", n_threads: int | None = None) -> ColorHistogram:
+    def from_image(
+        cls,
+        image: ArrayLike,
+        *,
+        mask: ArrayLike | None = None,
+        channel_axis: int | None = -1,
+        engine: str = "auto",
+        n_threads: int | None = None,
+    ) -> ColorHistogram:
         """Count the colours of an image.
 
         Parameters
         ----------
         image : array_like of uint8, shape (..., C)
-            1 to 4 channels on the last axis, any strides, read in place. A grey image (H, W) is passed as
-            ``image[..., np.newaxis]``.
+            1 to 4 channels on the last axis, any strides, read in place. Pixels that are masked are not counted.
+        mask : array_like of bool, shape ``image.shape[:-1]``, optional
+            True for each pixel that is to be counted.
+        channel_axis : int or None
+            Where the channels are; None for a grey image (H, W).
         engine : {"auto", "numba", "numpy"}
             Which implementation; the result is the same.
         n_threads : int, optional
@@ -104,34 +115,45 @@ class ColorHistogram:
         TypeError
             If the image isn't uint8.
         ValueError
-            If it has no pixels, fewer than two axes, other than 1 to 4 channels, or more than 2⁴⁵ pixels.
+            If it has no pixels, other than 1 to 4 channels, or more than 2⁴⁵ pixels.
 
         Notes
         -----
         Beyond the result of 12 + C bytes a colour it takes at most 64 MB for each thread used, 192 MB in all, and a few
         megabytes of work space. With four channels it takes less than 100 MB and 24 bytes a colour.
         """
-        points = _checked_image(image)
-        kernels = engines.load(engine).histogram
-        most = available_threads() if n_threads is None else validation.integer("n_threads", n_threads, 1)
-        return cls(points.n_features, *count_colors(points, kernels, most))
+        pixels = _checked_image(image, mask, channel_axis).points
+        with machine_for(engine, n_threads, pixels.size, pixels.size) as machine:
+            return count(pixels, machine)
 
-    def update(self, image: ArrayLike, *, engine: str = "auto", n_threads: int | None = None) -> None:
+    def update(
+        self,
+        image: ArrayLike,
+        *,
+        mask: ArrayLike | None = None,
+        channel_axis: int | None = -1,
+        engine: str = "auto",
+        n_threads: int | None = None,
+    ) -> None:
         """Count the colours of a further image, or tile, in addition.
 
         Parameters and errors as for `from_image`; and a ValueError if the image has other channels than the histogram,
         or if there were more than 2⁴⁵ pixels in all.
         """
-        points = _checked_image(image)
-        _check_sum(self.n_channels, points.n_features, self.n_pixels + points.size)
-        more = ColorHistogram.from_image(image, engine=engine, n_threads=n_threads)
-        self._set(self.n_channels, *_merged(self, more))
+        pixels = _checked_image(image, mask, channel_axis).points
+        _check_sum(self.n_channels, pixels.n_features, self.n_pixels + pixels.size)
+        with machine_for(engine, n_threads, pixels.size, pixels.size) as machine:
+            self._set(self.n_channels, *_merged(self, count(pixels, machine)))
 
     def __add__(self, other: object) -> ColorHistogram:
         if not isinstance(other, ColorHistogram):
             return NotImplemented
         _check_sum(self.n_channels, other.n_channels, self.n_pixels + other.n_pixels)
         return ColorHistogram(self.n_channels, *_merged(self, other))
+
+    def __radd__(self, other: object) -> ColorHistogram:
+        """Let ``sum(histograms)`` begin with its 0."""
+        return self if isinstance(other, int) and other == 0 else NotImplemented
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ColorHistogram):
@@ -160,7 +182,14 @@ class ColorHistogram:
         return int(self.counts.sum())
 
     def labels_of(
-        self, image: ArrayLike, color_labels: NDArray[Any], *, engine: str = "auto", n_threads: int | None = None
+        self,
+        image: ArrayLike,
+        color_labels: NDArray[Any],
+        *,
+        mask: ArrayLike | None = None,
+        channel_axis: int | None = -1,
+        engine: str = "auto",
+        n_threads: int | None = None,
     ) -> NDArray[Any]:
         """Give each pixel of an image the label of its colour.
 
@@ -171,13 +200,13 @@ class ColorHistogram:
             any label.
         color_labels : array_like, shape (N,)
             A label for each of `colors`, such as the labels that `kmeans` gives for a histogram.
-        engine, n_threads
+        mask, channel_axis, engine, n_threads
             As for `from_image`.
 
         Returns
         -------
-        ndarray, shape ``image.shape[:-1]``
-            Of the dtype of `color_labels`.
+        ndarray, the shape of the image without its axis of channels
+            Of the dtype of `color_labels`; a masked array if the image has a mask.
 
         Raises
         ------
@@ -194,29 +223,15 @@ class ColorHistogram:
         >>> kf.ColorHistogram.from_image(image).labels_of(image, np.array([10, 20], np.uint8))
         array([[20, 10, 20]], dtype=uint8)
         """
-        points = _checked_image(image)
+        selection = _checked_image(image, mask, channel_axis)
+        points = selection.points
         if points.n_features != self.n_channels:
             raise ValueError(f"image must have {self.n_channels} channels as the histogram, got {points.n_features}")
         by_color = np.ascontiguousarray(color_labels)
         if by_color.shape != self.counts.shape:
             raise ValueError(f"color_labels must have shape {self.counts.shape}, got {by_color.shape}")
-        find = self._finder(by_color, engines.load(engine).histogram)
-        labels = np.empty(points.size, by_color.dtype)
-        with lent_workers(n_threads, points.size) as lent:
-            lent.for_each(lambda bounds: find(points.chunk(*bounds), labels[slice(*bounds)]), chunk_bounds(points.size))
-        return labels.reshape(points.shape)
-
-    def _finder(
-        self, by_color: NDArray[Any], kernels: engines.Histogram
-    ) -> Callable[[NDArray[Any], NDArray[Any]], None]:
-        """Return a function of pixels (n, C) and labels (n,) that writes the labels."""
-        if self.n_channels <= TABLE_CHANNELS:
-            table = np.zeros(2 ** (8 * self.n_channels), by_color.dtype)
-            table[self.codes] = by_color
-            return lambda pixels, labels: kernels.look_up(pixels, table, labels)
-        first_codes = np.arange(2**PART_BITS, dtype=np.uint32) << np.uint32(8 * self.n_channels - PART_BITS)
-        starts = np.append(np.searchsorted(self.codes, first_codes), len(self)).astype(np.int64)
-        return lambda pixels, labels: kernels.search(pixels, self.codes, starts, by_color, labels)
+        with machine_for(engine, n_threads, points.size, points.size) as machine:
+            return selection.labels(label_pixels(self, points, by_color, machine))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the histogram to a file in NumPy's npz format; all of it or nothing.
@@ -272,6 +287,37 @@ class ColorHistogram:
         return cls(int(arrays["n_channels"]), codes, counts)
 
 
+def count(pixels: Points, machine: Machine) -> ColorHistogram:
+    """Count the colours of 8-bit pixels of 1 to 4 channels."""
+    return ColorHistogram(pixels.n_features, *count_colors(pixels, machine.engine.histogram, machine.workers))
+
+
+def label_pixels(
+    histogram: ColorHistogram, pixels: Points, color_labels: NDArray[Any], machine: Machine
+) -> NDArray[Any]:
+    """Return the label of each pixel's colour, flat."""
+    find = _finder(histogram, color_labels, machine.engine.histogram)
+    labels = np.empty(pixels.size, color_labels.dtype)
+    machine.workers.for_each(
+        lambda bounds: find(pixels.chunk(*bounds), labels[slice(*bounds)]), chunk_bounds(pixels.size)
+    )
+    return labels
+
+
+def _finder(
+    histogram: ColorHistogram, color_labels: NDArray[Any], kernels: engines.Histogram
+) -> Callable[[NDArray[Any], NDArray[Any]], None]:
+    """Return a function of pixels (n, C) and labels (n,) that writes the labels."""
+    n_channels, codes = histogram.n_channels, histogram.codes
+    if n_channels <= TABLE_CHANNELS:
+        table = np.zeros(2 ** (8 * n_channels), color_labels.dtype)
+        table[codes] = color_labels
+        return lambda pixels, labels: kernels.look_up(pixels, table, labels)
+    first_codes = np.arange(2**PART_BITS, dtype=np.uint32) << np.uint32(8 * n_channels - PART_BITS)
+    starts = np.append(np.searchsorted(codes, first_codes), len(codes)).astype(np.int64)
+    return lambda pixels, labels: kernels.search(pixels, codes, starts, color_labels, labels)
+
+
 def _read_arrays(data: bytes) -> dict[str, NDArray[Any]]:
     """Return the arrays in the content of a file."""
     if not data.startswith(b"PK"):
@@ -297,9 +343,9 @@ def _check_arrays(n_channels: NDArray[Any], codes: NDArray[Any], counts: NDArray
     _check_size(counts.sum(dtype=np.float64))  # int64 might overflow
 
 
-def _checked_image(image: ArrayLike) -> Points:
-    points = Points(image, "image")
-    shape = points.array.shape
+def _checked_image(image: ArrayLike, mask: ArrayLike | None, channel_axis: int | None) -> Selection:
+    selection = select("image", image, mask, channel_axis)
+    points = selection.points
     if points.array.dtype != np.uint8:
         raise TypeError(
             f"a histogram is of 8-bit colours: image must be uint8, got {points.array.dtype}; scale it to 0 to 255, "
@@ -307,11 +353,11 @@ def _checked_image(image: ArrayLike) -> Points:
         )
     if points.n_features > MAX_CHANNELS:
         raise ValueError(
-            f"image must have 1 to {MAX_CHANNELS} channels on its last axis, got shape {shape}; "
-            "for a grey image use image[..., np.newaxis]"
+            f"image must have 1 to {MAX_CHANNELS} channels, got {points.n_features}; channel_axis says where they are, "
+            "and is None for a grey image"
         )
     _check_size(points.size)
-    return points
+    return selection
 
 
 def _check_size(n_pixels: float) -> None:

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmeans_fast import validation
+from kmeans_fast import arrays, validation
+from kmeans_fast.clustering import KMeansResult
+from kmeans_fast.imaging import QuantizedImage, QuantizedPalette
 
 try:
     from matplotlib import patheffects, ticker
@@ -125,13 +127,15 @@ def plot_clusters(
     return _figure_of(space)
 
 
-def plot_palette(palette: ArrayLike, counts: ArrayLike | None = None, *, ax: Axes | None = None) -> Figure:
+def plot_palette(
+    palette: ArrayLike | QuantizedPalette, counts: ArrayLike | None = None, *, ax: Axes | None = None
+) -> Figure:
     r"""Draw the colours of a palette side by side, each as wide as its share, with its hex code.
 
     Parameters
     ----------
-    palette : array of shape (K, 3), (K, 1) if grey, or (K, 4) with alpha
-        uint8, uint16, or numbers from 0 to 1 or from 0 to 255, as in :func:`plot_clusters`.
+    palette : array of shape (K, 3), (K, 1) if grey, or (K, 4) with alpha; or what `quantize` or `palette` returned
+        uint8, uint16, or numbers from 0 to 1 or from 0 to 255, as in :func:`plot_clusters`. A result brings its counts.
     counts : array of shape (K,), optional
         Number of pixels of each colour. Without counts all are equally wide.
     ax : matplotlib Axes, optional
@@ -156,6 +160,9 @@ def plot_palette(palette: ArrayLike, counts: ArrayLike | None = None, *, ax: Axe
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['#ff6347\n75.0 %', '#4682b4\n25.0 %']
     """
+    if isinstance(palette, QuantizedPalette):
+        counts = palette.counts if counts is None else counts
+        palette = palette.palette
     palette = _checked_palette(palette)
     top = _color_top("palette", palette)
     palette = np.broadcast_to(palette, (len(palette), max(3, palette.shape[1])))
@@ -172,12 +179,12 @@ def plot_palette(palette: ArrayLike, counts: ArrayLike | None = None, *, ax: Axe
     return _figure_of(ax)
 
 
-def plot_convergence(shifts: ArrayLike, tol: float = 0.0, *, ax: Axes | None = None) -> Figure:
+def plot_convergence(shifts: ArrayLike | KMeansResult, tol: float = 0.0, *, ax: Axes | None = None) -> Figure:
     """Draw the shift of each iteration on a logarithmic scale.
 
     Parameters
     ----------
-    shifts : array of shape (n_iter,)
+    shifts : array of shape (n_iter,), or KMeansResult
         Largest squared move of a centroid in each iteration, as in ``KMeansResult.shifts``. A zero, which has no place
         on a logarithmic scale, is drawn as a hollow point on the lower edge, where the scale reads 0. Where there was
         no iteration, as with fewer colours than clusters, the picture says so.
@@ -205,13 +212,17 @@ def plot_convergence(shifts: ArrayLike, tol: float = 0.0, *, ax: Axes | None = N
     >>> figure.axes[0].get_yscale()
     'log'
     """
+    if isinstance(shifts, KMeansResult):
+        shifts = shifts.shifts
     shifts, tol = _checked_shifts(shifts), validation.number("tol", tol)
     ax = _new_axes(6.4, 3.8) if ax is None else _checked_axes(ax)
     _draw_shifts(ax, shifts, tol)
     return _figure_of(ax)
 
 
-def plot_comparison(before: ArrayLike, after: ArrayLike, *, axes: Sequence[Axes] | None = None) -> Figure:
+def plot_comparison(
+    before: ArrayLike | QuantizedImage, after: ArrayLike | QuantizedImage, *, axes: Sequence[Axes] | None = None
+) -> Figure:
     """Draw an image before and after, and how far each pixel has moved in colour.
 
     The difference is the Euclidean distance between the two colours of a pixel, counted in 8-bit levels (0 to 255 in
@@ -221,8 +232,8 @@ def plot_comparison(before: ArrayLike, after: ArrayLike, *, axes: Sequence[Axes]
     Parameters
     ----------
     before, after : array of shape (H, W, 3), (H, W) or (H, W, 1) if grey, or (H, W, 4) with alpha
-        The two images: uint8, uint16, or numbers from 0 to 1 or from 0 to 255, as in :func:`plot_clusters`. One may
-        have alpha and the other none.
+        The two images, or what `quantize` returned: uint8, uint16, or numbers from 0 to 1 or from 0 to 255, as in
+        :func:`plot_clusters`. One may have alpha and the other none.
     axes : sequence of three matplotlib Axes, optional
         Where to draw before, after and difference. By default side by side in a new figure.
 
@@ -444,7 +455,7 @@ def _color_top(name: str, values: NDArray[Any]) -> float:
 
 
 def _checked_numbers(name: str, values: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(values)
+    array = arrays.unmasked_numbers(name, values)
     if array.dtype.kind not in "uif":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     return array
@@ -467,8 +478,8 @@ def _checked_shifts(values: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
-def _checked_image(name: str, values: ArrayLike) -> NDArray[Any]:
-    array = _checked_numbers(name, values)
+def _checked_image(name: str, values: ArrayLike | QuantizedImage) -> NDArray[Any]:
+    array = _checked_numbers(name, values.to_array() if isinstance(values, QuantizedImage) else values)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)) or array.size == 0:
         raise ValueError(f"{name} must be an image (H, W), (H, W, 3) or (H, W, 4) with pixels, got shape {array.shape}")
     return array[..., 0] if array.shape[2:] == (1,) else array

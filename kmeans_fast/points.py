@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 KERNEL_DTYPES: set[np.dtype[Any]] = {np.dtype(t) for t in (np.uint8, np.uint16, np.int16, np.float32, np.float64)}
 # Other dtypes are widened, without loss, to one of those.
@@ -35,8 +35,8 @@ class Points:
 
     Parameters
     ----------
-    array : array_like, shape (..., D)
-        Real numbers; at least two axes.
+    array : ndarray, shape (..., D)
+        Real numbers; at least two axes. Anything that users bring is for `kmeans_fast.arrays.select`.
     name : str
         What error messages call the array.
 
@@ -45,20 +45,15 @@ class Points:
     TypeError
         If the dtype isn't one of real numbers up to 64 bits.
     ValueError
-        If there are fewer than two axes, no points or no features.
+        If there are no points or no features.
     """
 
-    def __init__(self, array: ArrayLike, name: str = "points") -> None:
-        self.array = np.asarray(array)
+    def __init__(self, array: NDArray[Any], name: str = "points") -> None:
+        self.array = array
         self.name = name
         native: np.dtype[Any] = self.array.dtype.newbyteorder("=")
         if native not in KERNEL_DTYPES and native not in WIDENED_DTYPES:
             raise TypeError(f"{name} must be real numbers of up to 64 bits, got dtype {self.array.dtype}")
-        if self.array.ndim < 2:
-            raise ValueError(
-                f"{name} must have at least 2 axes, with the features on the last one, got shape {self.array.shape}; "
-                "for points of one feature use points[:, np.newaxis]"
-            )
         self.dtype = WIDENED_DTYPES.get(native, native)
         self.shape = self.array.shape[:-1]
         self.size = math.prod(self.shape)
@@ -78,13 +73,7 @@ class Points:
 
     def chunk(self, start: int, stop: int) -> NDArray[Any]:
         """Return points `start` to `stop` as a read-only C-contiguous (stop − start, D) array of `self.dtype`."""
-        if self._flat is not None:
-            part = self._flat[start:stop]
-        else:
-            stride = self.size // self.shape[0]
-            first = start // stride
-            slices = self.array[first : -(-stop // stride)]
-            part = slices.reshape(-1, self.n_features)[start - first * stride : stop - first * stride]
+        part = self._flat[start:stop] if self._flat is not None else _rows(self.array, start, stop)
         chunk: NDArray[Any] = np.require(part, self.dtype, ["C", "ALIGNED"]).view()
         chunk.setflags(write=False)
         return chunk
@@ -93,9 +82,14 @@ class Points:
         """Return the points at these places in the flattened order, as (n, D) float64."""
         return self.array[np.unravel_index(indices, self.shape)].astype(np.float64)
 
+    @property
+    def may_be_infinite(self) -> bool:
+        """Whether the dtype has values that a computation can't take."""
+        return self.dtype.kind == "f"
+
     def check_values(self) -> None:
         """Raise a ValueError for NaN, infinity, or numbers whose squares float64 can't hold."""
-        if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+        if not self.may_be_infinite:
             return
         limit = LARGEST_FLOAT if self.array.dtype.kind == "f" else LARGEST_INTEGER
         for start, stop in chunk_bounds(self.size):
@@ -103,9 +97,26 @@ class Points:
             # min and max pass a NaN on
             low, high = float(chunk.min()), float(chunk.max())
             if not (np.isfinite(low) and np.isfinite(high)):
-                raise ValueError(f"{self.name} must be finite, got NaN or infinity among points {start} to {stop - 1}")
+                way_out = "; mask= leaves points out" if self.name == "points" else ""
+                raise ValueError(
+                    f"{self.name} must be finite, got NaN or infinity among points {start} to {stop - 1}{way_out}"
+                )
             if max(-low, high) > limit:
                 raise ValueError(f"{self.name} must be at most {limit:g} in magnitude, got {max(-low, high):g}")
+
+
+def _rows(array: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
+    """Return rows `start` to `stop` of an array (..., D) taken as (N, D), copying few others."""
+    if array.ndim == 2:
+        return array[start:stop]
+    stride = math.prod(array.shape[1:-1])
+    first, last = start // stride, (stop - 1) // stride
+    if first == last:
+        return _rows(array[first], start - first * stride, stop - first * stride)
+    if stride > stop - start:
+        border = last * stride
+        return np.concatenate([_rows(array, start, border), _rows(array, border, stop)])
+    return array[first : last + 1].reshape(-1, array.shape[-1])[start - first * stride : stop - first * stride]
 
 
 def chunk_bounds(n_points: int, n_clusters: int = 1) -> list[tuple[int, int]]:

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines import Engine
-from kmeans_fast.histogram import ColorHistogram
+from kmeans_fast.machine import Machine
 from kmeans_fast.points import Points, chunk_bounds
-from kmeans_fast.threads import Workers
 
 
 def distinct_points(
@@ -32,18 +31,24 @@ def distinct_points(
     return np.unique(distinct[:n_distinct], axis=0)
 
 
-def random_points(points: Points, weights: NDArray[np.float64], n_clusters: int, draws: Draws) -> NDArray[np.float64]:
-    """Draw K points of positive weight, without replacement."""
-    if weights.size:
-        positive = np.flatnonzero(weights)
-        return points.take(positive[draws.sample(positive.size, n_clusters)])
-    return points.take(np.array(draws.sample(points.size, n_clusters)))
-
-
-def random_pixels(histogram: ColorHistogram, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
-    """Draw K of a histogram's pixels, taken in the order of their colours, without replacement."""
-    places = np.array(draws.sample(histogram.n_pixels, n_clusters))
-    return histogram.colors[np.searchsorted(np.cumsum(histogram.counts), places, side="right")].astype(np.float64)
+def random_points(
+    points: Points,
+    weights: NDArray[np.float64],
+    n_clusters: int,
+    draws: Draws,
+    machine: Machine,  # noqa: ARG001 - as all starts are called
+) -> NDArray[np.float64]:
+    """Draw K points of positive weight without replacement, each time in proportion to their weights."""
+    if not weights.size:
+        return points.take(np.array(draws.sample(points.size, n_clusters)))
+    left = weights.copy()
+    places: list[int] = []
+    while len(places) < n_clusters:
+        # A draw of one that has been drawn already counts for nothing, as if that one had not been there.
+        drawn = weighted_places(left, n_clusters - len(places), draws)
+        places += dict.fromkeys(drawn)
+        left[places] = 0
+    return points.take(np.array(places))
 
 
 def k_means_plus_plus(
@@ -51,8 +56,7 @@ def k_means_plus_plus(
     weights: NDArray[np.float64],
     n_clusters: int,
     draws: Draws,
-    engine: Engine,
-    lent: Workers,
+    machine: Machine,
 ) -> NDArray[np.float64]:
     """Choose K points by greedy k-means++.
 
@@ -60,7 +64,7 @@ def k_means_plus_plus(
     squared distance to the nearest centroid so far; best is the one that leaves the least sum of those. Takes 8 bytes
     a point.
     """
-    state = _Closest(points, weights, engine, lent)
+    state = _Closest(points, weights, machine)
     n_candidates = candidate_count(n_clusters)
     chosen = [points.take(np.array([first_place(points.size, weights, draws)]))[0]]
     state.lower(chosen[0])
@@ -80,20 +84,27 @@ def first_place(n_points: int, weights: NDArray[np.float64], draws: Draws) -> in
     """Draw a point in proportion to its weight."""
     if not weights.size:
         return draws.below(n_points)
-    cumulative = np.add.accumulate(weights)
-    place = int(np.searchsorted(cumulative, draws.uniform() * cumulative[-1], side="right"))
-    # rounding can put the draw at the very end, past the last point of positive weight
-    return min(place, int(np.flatnonzero(weights)[-1]))
+    return weighted_places(weights, 1, draws)[0]
+
+
+def weighted_places(weights: NDArray[np.float64], size: int, draws: Draws) -> list[int]:
+    """Draw places in proportion to their weights, with replacement."""
+    ends = np.add.accumulate(weights)
+    targets = np.array([draws.uniform() for _ in range(size)]) * ends[-1]
+    # rounding can put a draw at the very end, past the last point of positive weight
+    last = int(np.flatnonzero(weights)[-1])
+    places: list[int] = np.minimum(np.searchsorted(ends, targets, side="right"), last).tolist()
+    return places
 
 
 class _Closest:
     """The squared distance of each point to the closest centroid so far, and the sum of weight times that by chunk."""
 
-    def __init__(self, points: Points, weights: NDArray[np.float64], engine: Engine, lent: Workers) -> None:
+    def __init__(self, points: Points, weights: NDArray[np.float64], machine: Machine) -> None:
         self._points = points
         self._weights = weights
-        self._kernels = engine.seeding
-        self._workers = lent
+        self._kernels = machine.engine.seeding
+        self._workers = machine.workers
         self._chunks = list(enumerate(chunk_bounds(points.size)))
         self._closest = np.full(points.size, np.inf)
         self._potentials = np.zeros(len(self._chunks))

@@ -34,6 +34,10 @@ class Workers:
         """Whether an exception, such as Ctrl-C, has ended the work that a task is part of."""
         self._pool = pool
 
+    def at_most(self, n_threads: int) -> Workers:
+        """Return these workers, or as many of them."""
+        return Workers(min(n_threads, self.n_threads), self._pool)
+
     def for_each(self, function: Callable[[Task], Any], tasks: Sequence[Task]) -> None:
         """Call `function` once for each task, in any order; the first exception stops the rest and is raised."""
         queue = _Queue(tasks)

@@ -87,9 +87,8 @@ class Work:
 
 
 def quantize(image, n_colors, **options):
-    result = kf.quantize(image, n_colors, **options)
-    labels = [] if options.get("palette_only") else [result.labels]
-    return [result.palette, result.counts, np.array([result.mse, result.n_iter]), *labels]
+    palette, result = kf.palette(image, n_colors, **options), kf.quantize(image, n_colors, **options)
+    return [palette.palette, result.palette, result.counts, np.array([result.mse, result.n_iter]), result.labels]
 
 
 def compress(image, n_colors, **options):
@@ -191,7 +190,7 @@ def maybe_transparent(rng, image):
 
 
 def draw_quantize_options(rng, name, options):
-    options = options | {"sort": draw_sort(rng), "palette_only": bool(rng.random() < 0.2)}
+    options = options | {"sort": draw_sort(rng)}
     if rng.random() < 0.3:
         options |= {"init": str(rng.choice(["k-means++", "random"])), "n_init": int(rng.integers(1, 3))}
     return options

@@ -344,7 +344,7 @@ def test_missing_engine_and_lack_of_memory(run, picture, monkeypatch):
         def quantize(*arguments, error=error, **options):
             raise error
 
-        monkeypatch.setattr("kmeans_fast.imaging.quantize", quantize)
+        monkeypatch.setattr("kmeans_fast.imaging.palette", quantize)
         assert run("palette", picture) == (1, "", f"kmeans-fast: error: {message}\n")
 
 
@@ -352,7 +352,7 @@ def test_a_bug_is_not_hidden(run, picture, monkeypatch):
     def quantize(*arguments, **options):
         raise AssertionError("a bug")
 
-    monkeypatch.setattr("kmeans_fast.imaging.quantize", quantize)
+    monkeypatch.setattr("kmeans_fast.imaging.palette", quantize)
     with pytest.raises(AssertionError, match="a bug"):
         run("palette", picture)
 

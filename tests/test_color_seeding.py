@@ -10,6 +10,7 @@ from conftest import locked
 import kmeans_fast as kf
 from kmeans_fast import color_seeding, engines, seeding
 from kmeans_fast.draws import Draws
+from kmeans_fast.machine import Machine, machine_for
 from kmeans_fast.points import Points
 from kmeans_fast.threads import workers
 
@@ -17,13 +18,14 @@ from kmeans_fast.threads import workers
 def plain_k_means_plus_plus(histogram, n_clusters, seed):
     """What `seeding` does with any points."""
     colors, weights = Points(histogram.colors), histogram.counts.astype(np.float64)
-    with workers(1) as lent:
-        return seeding.k_means_plus_plus(colors, weights, n_clusters, Draws(seed), engines.load("numpy"), lent)
+    with machine_for("numpy", 1, 1, 1) as machine:
+        return seeding.k_means_plus_plus(colors, weights, n_clusters, Draws(seed), machine)
 
 
 def assert_same_choices(histogram, n_clusters, engine, n_threads=1, seed=0):
     with workers(n_threads) as lent:
-        chosen = color_seeding.k_means_plus_plus(histogram, n_clusters, Draws(seed), engines.load(engine), lent)
+        machine = Machine(engines.load(engine), lent)
+        chosen = color_seeding.k_means_plus_plus(histogram, n_clusters, Draws(seed), machine)
     assert np.array_equal(chosen, plain_k_means_plus_plus(histogram, n_clusters, seed))
 
 
@@ -92,8 +94,8 @@ def test_the_start_is_the_same_on_every_engine_and_thread(small_cat, init, n_clu
 @pytest.mark.parametrize("n_clusters", [1, 2, 30, 256])
 def test_few_colours_are_drawn_as_many_are(small_cat, engine, n_clusters):
     histogram = kf.ColorHistogram.from_image(small_cat[::2])
-    with workers(1) as lent:
-        expected = color_seeding.k_means_plus_plus(histogram, n_clusters, Draws(3), engines.load(engine), lent)
+    with machine_for(engine, 1, 1, 1) as machine:
+        expected = color_seeding.k_means_plus_plus(histogram, n_clusters, Draws(3), machine)
     few = color_seeding.k_means_plus_plus_of_few(histogram.colors, histogram.counts, n_clusters, Draws(3))
     assert np.array_equal(few, expected)
 

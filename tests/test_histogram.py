@@ -321,8 +321,12 @@ def test_missing_arrays_and_files(tmp_path):
         (np.zeros((4, 4, 3), np.uint16), TypeError, "image must be uint8, got uint16"),
         (np.zeros((4, 4, 3), bool), TypeError, "image must be uint8, got bool"),
         ([[1, 2, 3]], TypeError, "image must be uint8, got int64"),
-        (np.zeros((30, 40), np.uint8), ValueError, "got shape (30, 40); for a grey image use image[..., np.newaxis]"),
-        (np.zeros((4, 4, 5), np.uint8), ValueError, "1 to 4 channels on its last axis, got shape (4, 4, 5)"),
+        (
+            np.zeros((30, 40), np.uint8),
+            ValueError,
+            "1 to 4 channels, got 40; channel_axis says where they are, and is None",
+        ),
+        (np.zeros((4, 4, 5), np.uint8), ValueError, "1 to 4 channels, got 5"),
         (np.zeros((0, 4, 3), np.uint8), ValueError, "image must not be empty, got shape (0, 4, 3)"),
         (np.zeros(4, np.uint8), ValueError, "image must have at least 2 axes"),
     ],
@@ -442,3 +446,10 @@ def test_an_update_is_seen_by_the_next_run(small_cat):
     histogram.update(small_cat[20:])
     fresh = kf.ColorHistogram.from_image(small_cat)
     assert np.array_equal(kf.kmeans(histogram, 4).centroids, kf.kmeans(fresh, 4).centroids)
+
+
+def test_sum_of_histograms(cat):
+    tiles = [cat[:100], cat[100:120], cat[120:]]
+    assert sum(kf.ColorHistogram.from_image(tile) for tile in tiles) == kf.ColorHistogram.from_image(cat)
+    with pytest.raises(TypeError):
+        1 + kf.ColorHistogram.from_image(cat)

@@ -1,4 +1,4 @@
-"""`kmeans`, `assign` and `partition` against the textbook loop of reference.py, bit for bit."""
+"""`kmeans`, `assign` and `settle` against the textbook loop of reference.py, bit for bit."""
 
 import itertools
 
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import kmeans_fast as kf
-from kmeans_fast import engines
-from kmeans_fast.clustering import partition
-from kmeans_fast.points import CHUNK_SIZE
+from kmeans_fast import engines, session
+from kmeans_fast.machine import machine_for
+from kmeans_fast.points import CHUNK_SIZE, Points
 
 DTYPES = [np.uint16, np.int16, np.float32, np.float64]
 ANSWERS = {}
@@ -168,7 +168,53 @@ def test_sizes_on_and_off_the_blocks(engine, n_points):
     if n_points > n_clusters:
         assert_is_textbook(result, points, init, 3)
     else:
-        assert_same_bytes(result.centroids, np.unique(points, axis=0))
+        assert_same_bytes(result.centroids, init)
+
+
+@pytest.mark.parametrize("weight", [1, 0.25, 3])
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_equal_weights_change_nothing_but_the_inertia(small_cat, engine, dtype, init, weight):
+    points = as_dtype(small_cat, dtype) if dtype != np.uint8 else small_cat
+    plain = kf.kmeans(points, 5, init=init, max_iter=4, engine=engine)
+    weights = np.full(points.shape[:-1], weight)
+    weighted = kf.kmeans(points, 5, init=init, max_iter=4, engine=engine, sample_weight=weights)
+    assert_same_bytes(weighted.centroids, plain.centroids)
+    assert_same_bytes(weighted.labels, plain.labels)
+    assert weighted.inertia == weight * plain.inertia
+
+
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+def test_draws_are_by_weight(init):
+    """Of 2,000 seeds' first draws: points of weight 1, 2, 0 and 7 come up as often, within five standard deviations."""
+    weights = np.array([1, 2, 0, 7])
+    points = np.array([[0], [100], [300], [1000]])
+    seen = []
+    options = {"init": init, "sample_weight": weights, "max_iter": 1, "engine": "numpy"}
+    for seed in range(2000):
+        kf.kmeans(points, 1, seed=seed, callback=lambda *step: seen.append(step[1][0, 0]), **options)
+    firsts = np.array([seen.count(value) for value in points[:, 0]])
+    expected = 2000 * weights / 10
+    assert firsts[2] == 0
+    assert (abs(firsts - expected) <= 5 * np.sqrt(expected)).all()
+
+
+def test_random_draws_by_weight_are_without_replacement():
+    """Even where one point has nearly all of the weight, and others next to none."""
+    points = np.arange(40).reshape(20, 2)
+    weights = 10.0 ** -np.arange(20)
+    seen = []
+    kf.kmeans(points, 19, init="random", sample_weight=weights, max_iter=1, callback=lambda *step: seen.append(step[1]))
+    assert len(np.unique(seen[0], axis=0)) == 19
+
+
+def test_points_too_close_for_the_squares_of_their_distances():
+    """They count as one: no centroid is without points."""
+    result = kf.kmeans([[0.0], [1e-170], [1.0]], 3)
+    assert result.centroids.tolist() == [[0.0], [1.0]]
+    assert result.counts.tolist() == [2, 1]
+    result = kf.kmeans([[0.0], [1e-170], [2e-170], [1.0]], 3, init=[[0.0], [1e-170], [2e-170]])
+    assert (result.counts > 0).all()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -313,7 +359,11 @@ def test_small_crowded_arrays(points, data):
         assert len(np.unique(results[0].centroids, axis=0)) == n_clusters
         assert (results[0].counts > 0).all()
     else:
-        assert_same_bytes(results[0].centroids, np.unique(points, axis=0).astype(np.float64))
+        assert_same_bytes(np.unique(results[0].centroids, axis=0), np.unique(points, axis=0).astype(np.float64))
+        _, first_rows = np.unique(init, axis=0, return_index=True)
+        known = init[np.sort(first_rows)]
+        order = [results[0].centroids.tolist().index(row) for row in known.tolist()]
+        assert order == sorted(order), "what init has keeps its order"
 
 
 @given(
@@ -330,20 +380,29 @@ def test_drawn_float_arrays(points, n_clusters):
         assert_is_textbook(result, points, init, 6)
 
 
-def test_partition_fills_unused_and_equal_centroids(small_cat, engine):
+def settled(points, centroids, engine):
+    """What `settle` makes of centroids, with its labels."""
+    points, centroids = Points(np.asarray(points)), np.asarray(centroids, np.float64)
+    with machine_for(engine, 1, points.size, points.size) as machine:
+        data = session.PointData(points, session.NO_WEIGHTS, machine)
+        partition = session.settle(data, data.algorithm(len(centroids)), centroids)
+        return partition, data.labels(partition.algorithm)
+
+
+def test_unused_and_equal_centroids_are_filled(small_cat, engine):
     init = np.array([[0.0, 0, 0], [120, 110, 90], [120, 110, 90], [-500, 0, 0]])
-    result = partition(small_cat, init, engine=engine)
     flat = small_cat.reshape(-1, 3)
-    centroids, labels = reference.fill_empty(flat, None, init, reference.assign(flat, init))
-    assert_same_bytes(result.centroids, centroids)
-    assert np.array_equal(result.labels.reshape(-1), labels)
-    assert (result.counts > 0).all()
+    partition, labels = settled(flat, init, engine)
+    centroids, expected = reference.fill_empty(flat, None, init, reference.assign(flat, init))
+    assert_same_bytes(partition.centroids, centroids)
+    assert np.array_equal(labels, expected)
+    assert (partition.measure.counts > 0).all()
 
 
-def test_partition_leaves_out_what_too_few_points_cannot_fill(engine):
-    result = partition([[3], [3], [5]], [[9], [4], [0], [4]], engine=engine)
-    assert sorted(result.centroids.ravel()) == [3, 5]
-    assert result.inertia == 0
+def test_what_too_few_points_cannot_fill_is_left_out(engine):
+    partition, _ = settled([[3], [3], [5]], [[9], [4], [0], [4]], engine)
+    assert sorted(partition.centroids.ravel()) == [3, 5]
+    assert partition.measure.inertia == 0
 
 
 def test_callback_sees_each_iteration_and_can_stop(small_cat, engine):

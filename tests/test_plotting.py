@@ -423,3 +423,17 @@ def test_drawn_from_a_callback():
     assert [iteration for iteration, _ in drawn] == list(range(1, result.n_iter + 1))
     for (_, before), (_, after) in itertools.pairwise(drawn):
         np.testing.assert_array_equal(places(scatters(before)[1]), places(scatters(after)[2]))
+
+
+def test_results_are_drawn_as_their_arrays_are(cat):
+    image = cat[::10, ::10]
+    quantized = kf.quantize(image, 5)
+    of_result, of_arrays = plotting.plot_palette(quantized), plotting.plot_palette(quantized.palette, quantized.counts)
+    texts = [[text.get_text() for text in figure.axes[0].texts] for figure in (of_result, of_arrays)]
+    assert texts[0] == texts[1]
+    comparison = plotting.plot_comparison(image, quantized)
+    assert comparison.axes[2].get_title() == plotting.plot_comparison(image, quantized.to_array()).axes[2].get_title()
+    result = kf.kmeans(image, 5)
+    assert plotting.plot_convergence(result).axes[0].lines[0].get_ydata().tolist() == (
+        plotting.plot_convergence(result.shifts).axes[0].lines[0].get_ydata().tolist()
+    )

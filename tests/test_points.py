@@ -1,6 +1,7 @@
 """Reading points in chunks: past 2³¹ elements, without copying what needn't be copied."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -58,3 +59,27 @@ def test_chunks_of_what_cannot_be_flattened(start, length):
     points = Points(array)
     stop = min(start + length, points.size)
     assert np.array_equal(points.chunk(start, stop), array.reshape(-1, 3)[start:stop])
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda array: array[:, ::-1, ::2],
+        lambda array: array[:, ::2, ::-1],
+        lambda array: np.moveaxis(array, 1, 2)[..., ::2, :, :],
+        lambda array: array.reshape(1, 1, *array.shape[1:])[..., ::3, :],
+    ],
+)
+def test_a_chunk_copies_little_beside_itself(view):
+    array = view(np.arange(400 * 300 * 3, dtype=np.uint32).reshape(1, 400, 300, 3))
+    points, expected = Points(array), array.reshape(-1, 3)
+    tracemalloc.start()
+    try:
+        for start in (0, 150, 30_000, points.size - 200):
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            chunk = points.chunk(start, start + 200)
+            assert tracemalloc.get_traced_memory()[1] - before < 60 * chunk[0].nbytes * 200
+            assert np.array_equal(chunk, expected[start : start + 200])
+    finally:
+        tracemalloc.stop()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from kmeans_fast import engines
 from kmeans_fast.imaging import files
-from kmeans_fast.imaging.metrics import count_colors
-from kmeans_fast.imaging.quantization import MAX_ITER, TOL, choose_engine, quantize
-from kmeans_fast.lloyd import LONG, Callback
+from kmeans_fast.imaging.quantization import (
+    apply_palette,
+    checked_image,
+    checked_request,
+    count_colors,
+    find_palette,
+    machine_for_picture,
+)
+from kmeans_fast.options import Asked
 
 
 @dataclass(frozen=True)
@@ -92,18 +96,9 @@ def compress(
     *,
     quality: float | None = None,
     sort: str = "luma",
-    init: str | ArrayLike = "auto",
-    n_init: int = 1,
-    max_iter: int = MAX_ITER,
-    tol: float = TOL,
-    relaxation: float = LONG.relaxation,
-    momentum: float = LONG.momentum,
-    seed: int = 0,
-    engine: str = "auto",
-    n_threads: int | None = None,
-    callback: Callback | None = None,
     compress_level: int = files.COMPRESS_LEVEL,
     max_pixels: int | None = None,
+    **options: Unpack[Asked],
 ) -> CompressionReport:
     """Read a picture, reduce it to `n_colors` colours and write it as an indexed PNG.
 
@@ -151,35 +146,22 @@ def compress(
     >>> report.width, report.height, report.colors_before, report.colors_after
     (451, 300, 32584, 8)
     """
+    request = checked_request(n_colors, quality, sort, options)
     files.check_source(source)
     files.check_destination(destination, source)
     files.check_compress_level(compress_level)
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
         picture = files.read_picture(source, max_pixels=max_pixels)
-    height, width = picture.pixels.shape[:2]
-    engine = choose_engine(engine, picture.pixels, n_colors, quality)
-    with _timed(seconds, "start"):
-        engines.load(engine)
-    with _timed(seconds, "count"):
-        colors_before = count_colors(picture.pixels, engine=engine, n_threads=n_threads)
-    with _timed(seconds, "cluster"):
-        quantized = quantize(
-            picture.pixels,
-            n_colors,
-            quality=quality,
-            sort=sort,
-            init=init,
-            n_init=n_init,
-            max_iter=max_iter,
-            tol=tol,
-            relaxation=relaxation,
-            momentum=momentum,
-            seed=seed,
-            engine=engine,
-            n_threads=n_threads,
-            callback=callback,
-        )
+    pixels = checked_image(picture.pixels)
+    height, width = pixels.shape[:2]
+    with ExitStack() as stack:
+        with _timed(seconds, "start"):
+            machine = stack.enter_context(machine_for_picture(pixels, request))
+        with _timed(seconds, "count"):
+            colors = count_colors(pixels, machine)
+        with _timed(seconds, "cluster"):
+            quantized = apply_palette(pixels, colors, find_palette(colors, request))
     with _timed(seconds, "write"):
         bytes_after = quantized.save(destination, compress_level=compress_level, icc_profile=picture.icc_profile)
     return CompressionReport(
@@ -189,7 +171,7 @@ def compress(
         height=height,
         bytes_before=picture.n_bytes,
         bytes_after=bytes_after,
-        colors_before=colors_before,
+        colors_before=colors.n_distinct,
         colors_after=quantized.n_colors,
         mse=quantized.mse,
         psnr=quantized.psnr,

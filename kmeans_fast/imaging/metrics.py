@@ -1,4 +1,4 @@
-"""How far a quantized image is from its source, and how many colours a picture has.
+"""How far a quantized image is from its source.
 
 One definition for the whole project: **mse is the mean squared distance of a pixel**, that is, the squared differences
 are summed over the channels and averaged over the pixels. `psnr` divides by the number of channels, as is usual.
@@ -7,11 +7,6 @@ are summed over the channels and averaged over the pixels. `psnr` divides by the
 from __future__ import annotations
 
 import math
-
-import numpy as np
-from numpy.typing import NDArray
-
-from kmeans_fast.histogram import ColorHistogram
 
 
 def psnr(mse: float, n_channels: int) -> float:
@@ -32,25 +27,3 @@ def psnr(mse: float, n_channels: int) -> float:
     inf
     """
     return math.inf if mse == 0 else 10 * math.log10(255**2 * n_channels / mse)
-
-
-def count_colors(image: NDArray[np.uint8], *, engine: str = "auto", n_threads: int | None = None) -> int:
-    """Count the distinct colours of a uint8 image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
-
-    All fully transparent pixels count as one colour. Parameters and memory as for `ColorHistogram.from_image`; for RGBA
-    4 bytes a visible pixel more.
-
-    Examples
-    --------
-    >>> count_colors(np.array([[[255, 0, 0], [0, 0, 255], [255, 0, 0]]], np.uint8))
-    2
-    """
-    pixels = image[..., np.newaxis] if image.ndim == 2 else image
-    n_hidden = 0
-    if pixels.shape[2] == 4:
-        visible = pixels[..., 3] > 0
-        n_hidden = int(not visible.all())
-        pixels = pixels[visible]
-    if pixels.size == 0:
-        return n_hidden
-    return n_hidden + len(ColorHistogram.from_image(pixels, engine=engine, n_threads=n_threads))

@@ -1,87 +1,60 @@
-"""An image in K colours: `quantize`.
+"""An image in K colours: `quantize`, and `palette` for the colours alone.
 
-The way: pixels to points (`coding`), k-means (`kmeans_fast.clustering`), centroids rounded to 8 bits, and only then the
-last assignment, so that every pixel gets the entry that is nearest to it in the palette as stored.
+The road: the image's colours are counted; `find_palette` clusters them in a space (see `spaces`), rounds the centroids,
+and only then assigns the colours, so that each has the entry that is nearest to it in the palette as stored;
+`apply_palette` gives every pixel the label of its colour.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, Unpack, overload
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from kmeans_fast import clustering, engines, validation
-from kmeans_fast.clustering import Partition, kmeans, kmeans_and_partition, partition
-from kmeans_fast.histogram import ColorHistogram
-from kmeans_fast.imaging.coding import Coding, coding_of
+from kmeans_fast import arrays, session, validation
+from kmeans_fast.histogram import ColorHistogram, count, label_pixels
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.quantized import QuantizedImage, QuantizedPalette
 from kmeans_fast.imaging.sorting import ORDERS, order_of
+from kmeans_fast.imaging.spaces import OPAQUE, TRANSLUCENT, Space
 from kmeans_fast.lloyd import LONG, Callback
+from kmeans_fast.machine import Machine, machine_for
+from kmeans_fast.options import STARTS, Asked, Options, checked_options
+from kmeans_fast.points import Points
+from kmeans_fast.session import ColorData, Data, PointData
 
-INITS = ("auto", *clustering.INITS)
-DEFAULT_COLORS = 8
-# With these, all of 64 cases (8 pictures, K from 2 to 256) were within 0.4 % of the error of the fixed point.
+INITS = ("auto", *STARTS)
+# Where `quantize` differs from `kmeans`. With these, all of 64 cases (8 pictures, K from 2 to 256) were within 0.4 % of
+# the error of the fixed point.
 MAX_ITER = 18
 TOL = 0.05
+DEFAULTS: Asked = {
+    "init": "auto",
+    "max_iter": MAX_ITER,
+    "tol": TOL,
+    "relaxation": LONG.relaxation,
+    "momentum": LONG.momentum,
+}
 MOST_ON_CUBES = 16
 # What `quality` may use: as many as an indexed PNG holds.
 MOST_COLORS = 256
-
-
-class _Options(TypedDict, total=False):
-    """What `quantize` takes by name, but for `palette_only`."""
-
-    quality: float | None
-    sort: str
-    init: str | ArrayLike
-    n_init: int
-    max_iter: int
-    tol: float
-    relaxation: float
-    momentum: float
-    seed: int
-    engine: str
-    n_threads: int | None
-    callback: Callback | None
-
-
-@overload
-def quantize(
-    image: NDArray[np.uint8],
-    n_colors: int | None = ...,
-    *,
-    palette_only: Literal[False] = ...,
-    **options: Unpack[_Options],
-) -> QuantizedImage: ...
-
-
-@overload
-def quantize(
-    image: NDArray[np.uint8], n_colors: int | None = ..., *, palette_only: Literal[True], **options: Unpack[_Options]
-) -> QuantizedPalette: ...
+# How many numbers of colours a search for a quality tries.
+N_TRIES = 8
 
 
 def quantize(
-    image: NDArray[np.uint8],
+    image: Any,
     n_colors: int | None = None,
     *,
     quality: float | None = None,
     sort: str = "none",
-    palette_only: bool = False,
-    init: str | ArrayLike = "auto",
-    n_init: int = 1,
-    max_iter: int = MAX_ITER,
-    tol: float = TOL,
-    relaxation: float = LONG.relaxation,
-    momentum: float = LONG.momentum,
-    seed: int = 0,
-    engine: str = "auto",
-    n_threads: int | None = None,
-    callback: Callback | None = None,
-) -> QuantizedImage | QuantizedPalette:
+    **options: Unpack[Asked],
+) -> QuantizedImage:
     """Reduce an image to `n_colors` colours by k-means on all its pixels.
 
     The centroids are rounded to 8 bits before the last assignment. So every pixel gets its nearest palette entry, the
@@ -89,22 +62,22 @@ def quantize(
 
     Parameters
     ----------
-    image : numpy.ndarray
-        uint8 of shape (H, W) or (H, W, 1) grey, (H, W, 3) RGB, or (H, W, 4) RGBA with straight alpha. Not changed.
+    image : array_like of uint8
+        Of shape (H, W) or (H, W, 1) grey, (H, W, 3) RGB, or (H, W, 4) RGBA with straight alpha: an array, or what
+        ``np.asarray`` makes one of, such as Pillow's images of modes L, RGB and RGBA. Not changed.
     n_colors : int, optional
         The number of colours, at least 1; 8 by default. A picture that has no more than these keeps them exactly.
     quality : float, optional
-        Instead of `n_colors`: the least `psnr` in dB. The fewest colours that reach it are searched, up to 256. If
-        even those don't, they are the result, and its `quality_met` is False.
+        Instead of `n_colors`: the least `psnr` in dB. Searches for few colours that reach it, up to 256, by bisection:
+        as the error mostly, but not always, falls with each further colour, a few less may reach it too. If even
+        256 don't, they are the result, and its `quality_met` is False.
     sort : {"none", "count", "luma", "hue"}
         Order of the palette: as it comes, with an entry that is fully transparent first; most frequent first; dark to
         light; or by hue, after the greys.
-    palette_only : bool
-        Return only the palette, without labels.
     init : {"auto", "variance", "cubes", "k-means++", "random"} or array_like, shape (K, C)
         As for `kmeans_fast.kmeans`. ``"auto"`` is ``"cubes"`` for up to 16 colours and ``"variance"`` for more, or
         ``"k-means++"`` for a picture with transparency and for several runs. An array has one row of 8-bit values for
-        each colour; it is not possible for a picture with transparency.
+        each colour, whose number it also is; it is not possible for a picture with transparency.
     max_iter, tol, relaxation, momentum
         As for `kmeans_fast.kmeans`. The defaults stop within 0.5 % of the error of the fixed point, mostly, in a
         fraction of its time; ``max_iter=10**6, tol=0, relaxation=1, momentum=0`` goes all the way.
@@ -113,13 +86,14 @@ def quantize(
 
     Returns
     -------
-    QuantizedImage or QuantizedPalette
-        Palette, counts and error, and the labels if they are wanted.
+    QuantizedImage
+        Palette, counts, error and labels.
 
     Raises
     ------
     TypeError
-        If `image` is no array or not uint8, or `n_colors` is no integer.
+        If `image` is no array or not uint8, has a mask or is a picture in a mode of Pillow's that isn't L, RGB or
+        RGBA, or `n_colors` is no integer.
     ValueError
         If `image` has another shape or no pixels, if `n_colors` is below 1, or 1 for a picture that is transparent in
         one place and visible in another, or given together with `quality`; and whatever `kmeans_fast.kmeans` says of
@@ -138,133 +112,264 @@ def quantize(
     >>> result = kf.quantize(image, 8)
     >>> result.palette.shape, result.labels.shape, result.n_colors
     ((8, 3), (300, 451), 8)
-    >>> kf.quantize(image, quality=30, sort="count", palette_only=True)
-    <QuantizedPalette: 13 colors, mse 189.08, psnr 30.14 dB>
+    >>> kf.quantize(image, quality=30)
+    <QuantizedImage: 451×300 pixels, 13 colors, mse 189.08, psnr 30.14 dB>
     """
-    _check_image(image)
+    request = checked_request(n_colors, quality, sort, options)
+    pixels = checked_image(image)
+    with machine_for_picture(pixels, request) as machine:
+        colors = count_colors(pixels, machine)
+        return apply_palette(pixels, colors, find_palette(colors, request))
+
+
+def palette(
+    image: Any,
+    n_colors: int | None = None,
+    *,
+    quality: float | None = None,
+    sort: str = "none",
+    **options: Unpack[Asked],
+) -> QuantizedPalette:
+    """Return the palette that `quantize` finds, without labels.
+
+    Parameters, errors and result as for `quantize`.
+
+    Returns
+    -------
+    QuantizedPalette
+        Palette, counts and error.
+
+    Examples
+    --------
+    >>> import kmeans_fast as kf
+    >>> kf.palette(kf.read_image(kf.sample_path()), 3, sort="count").hex_colors
+    ['#926b4e', '#b19180', '#633e25']
+    """
+    request = checked_request(n_colors, quality, sort, options)
+    pixels = checked_image(image)
+    with machine_for_picture(pixels, request) as machine:
+        return QuantizedPalette(**find_palette(count_colors(pixels, machine), request).described)
+
+
+class Request(NamedTuple):
+    """What `quantize` was asked for, checked."""
+
+    options: Options
+    """Of which `init` may be "auto", and `tol` is in 8-bit steps."""
+    quality: float | None
+    sort: str
+
+
+def checked_request(n_colors: int | None, quality: float | None, sort: str, asked: Asked) -> Request:
+    """Check what `quantize` was asked for, before any work."""
     if n_colors is not None and quality is not None:
         raise ValueError(f"n_colors and quality can't both be given, got {n_colors!r} and {quality!r}")
-    n_colors = DEFAULT_COLORS if n_colors is None else validation.integer("n_colors", n_colors, 1)
-    quality = None if quality is None else validation.number("quality", quality)
-    validation.choice("sort", sort, ORDERS)
-    n_init = validation.integer("n_init", n_init, 1)
-    if isinstance(init, str):
-        validation.choice("init", init, INITS)
-    tol = validation.number("tol", tol)
-    validation.function("callback", callback)
-    coding = coding_of(image)
-    if n_colors == len(coding.reserved) and quality is None:
-        raise ValueError("n_colors must be at least 2 for a picture that is transparent in one place only, got 1")
-    if not isinstance(init, str) and (coding.scale != 1 or quality is not None):
-        why = "with quality" if coding.scale == 1 else "for a picture with transparency"
-        raise ValueError(f"init must be the name of a method {why}, got an array")
-
-    pixels = _Pixels(coding, choose_engine(engine, image, n_colors, quality), n_threads)
-    options: dict[str, Any] = {
-        "init": init,
-        "n_init": n_init,
-        "max_iter": max_iter,
-        "tol": tol * coding.scale**2,
-        "relaxation": relaxation,
-        "momentum": momentum,
-        "seed": seed,
-        "callback": _in_8_bit_steps(callback, coding.scale),
-    }
-    found = pixels.cluster(n_colors, **options) if quality is None else _fewest(pixels, quality, options)
-    order = order_of(found.palette, found.final.counts, sort)
-    described: dict[str, Any] = {
-        "palette": _without_idle_alpha(found.palette[order]),
-        "counts": found.final.counts[order],
-        "mse": found.mse,
-        "psnr": found.psnr,
-        "n_iter": found.n_iter,
-        "converged": found.converged,
-        "quality_met": quality is None or found.psnr >= quality,
-    }
-    if palette_only:
-        return QuantizedPalette(**described)
-    ranks = np.argsort(order).astype(found.final.labels.dtype)
-    return QuantizedImage(**described, labels=pixels.labels(ranks[found.final.labels]))
-
-
-def choose_engine(name: str, image: NDArray[np.uint8], n_colors: int | None, quality: float | None) -> str:
-    """Choose an engine for a whole picture: a search for a quality tries some eight numbers of colours."""
-    n_clusters = n_colors if isinstance(n_colors, int) else DEFAULT_COLORS  # not checked yet by every caller
-    return engines.choose(name, image.shape[0] * image.shape[1] * n_clusters * (8 if quality else 1))
+    unknown = asked.keys() - Asked.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
+    known: Asked = {**DEFAULTS, **asked}
+    options = checked_options(n_colors, name="n_colors", inits=INITS, **known)
+    if quality is not None and not isinstance(options.init, str):
+        raise ValueError("init must be the name of a method with quality, got an array")
+    return Request(
+        options,
+        None if quality is None else validation.number("quality", quality),
+        validation.choice("sort", sort, ORDERS),
+    )
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Where one number of colours led."""
+class Colors:
+    """The colours of a picture, counted, and the space they are clustered in.
 
-    palette: NDArray[np.uint8]
-    final: Partition
-    """The assignment to that palette."""
+    Attributes
+    ----------
+    histogram : ColorHistogram
+        Distinct colours with their counts.
+    space : Space
+        Where they are compared.
+    machine : Machine
+        What it runs on.
+    """
+
+    histogram: ColorHistogram
+    space: Space
+    machine: Machine
+
+    @property
+    def reserved(self) -> NDArray[np.uint8]:
+        """Palette entries that are given, (0 or 1, C): one for what is transparent beside what is visible."""
+        hidden = self._hidden
+        return np.zeros((int(hidden.any() and not hidden.all()), self.histogram.n_channels), np.uint8)
+
+    @property
+    def _hidden(self) -> NDArray[np.bool_]:
+        if self.space is OPAQUE:
+            return np.zeros(len(self.histogram), np.bool_)
+        is_hidden: NDArray[np.bool_] = self.histogram.colors[:, 3] == 0
+        return is_hidden
+
+    @property
+    def n_distinct(self) -> int:
+        """Distinct colours; all that are fully transparent count as one."""
+        hidden = self._hidden
+        return int(len(hidden) - hidden.sum() + hidden.any())
+
+    def data(self, only_visible: bool) -> Data:
+        """Return the colours as points to be clustered; of a mixture, only those that are visible if so wanted."""
+        if self.space is OPAQUE:
+            return ColorData(self.histogram, None, False, self.machine)
+        chosen = ~self._hidden if only_visible and len(self.reserved) else np.ones(len(self.histogram), np.bool_)
+        points = Points(self.space.embed(self.histogram.colors[chosen]))
+        return PointData(points, self.histogram.counts[chosen].astype(np.float64), self.machine)
+
+
+@contextmanager
+def machine_for_picture(pixels: NDArray[np.uint8], request: Request) -> Iterator[Machine]:
+    """Lend an engine and workers for all that a picture needs, if this can be asked of it."""
+    _check_picture(pixels, request)
+    options = request.options
+    n_pixels = pixels.shape[0] * pixels.shape[1]
+    work = options.work(n_pixels) * (1 if request.quality is None else N_TRIES)
+    with machine_for(options.engine, options.n_threads, n_pixels, work) as machine:
+        yield machine
+
+
+def _check_picture(pixels: NDArray[np.uint8], request: Request) -> None:
+    options = request.options
+    space = _space_of(pixels)
+    if not isinstance(options.init, str):
+        if space is TRANSLUCENT:
+            raise ValueError("init must be the name of a method for a picture with transparency, got an array")
+        options.check_features(_channels(pixels, space).shape[2])
+    if space is TRANSLUCENT and options.n_clusters == 1 and request.quality is None:
+        is_hidden = pixels[..., 3] == 0
+        if is_hidden.any() and not is_hidden.all():
+            raise ValueError("n_colors must be at least 2 for a picture that is transparent in one place only, got 1")
+
+
+def _space_of(pixels: NDArray[np.uint8]) -> Space:
+    return TRANSLUCENT if pixels.shape[2] == 4 and (pixels[..., 3] < 255).any() else OPAQUE
+
+
+def _channels(pixels: NDArray[np.uint8], space: Space) -> NDArray[np.uint8]:
+    """Leave out an alpha channel that says nothing."""
+    return pixels[..., :3] if space is OPAQUE else pixels
+
+
+def count_colors(pixels: NDArray[np.uint8], machine: Machine) -> Colors:
+    """Count the colours of an image (H, W, C), and choose their space."""
+    space = _space_of(pixels)
+    return Colors(count(Points(_channels(pixels, space)), machine), space, machine)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A palette, and what was learnt about the colours on the way to it."""
+
+    entries: NDArray[np.uint8]
+    """The palette (K, C)."""
+    counts: NDArray[np.int64]
+    """How many pixels each entry has."""
+    color_labels: NDArray[Any]
+    """The entry of each colour of the histogram."""
     mse: float
+    n_dimensions: int
     n_iter: int
     converged: bool
+    quality_met: bool = True
 
     @property
     def psnr(self) -> float:
-        return psnr(self.mse, _without_idle_alpha(self.palette).shape[1])
+        """Of the same channels as `mse`."""
+        return psnr(self.mse, self.n_dimensions)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The fields of a `QuantizedPalette`."""
+        return {
+            "palette": _without_idle_alpha(self.entries),
+            "counts": self.counts,
+            "mse": self.mse,
+            "psnr": self.psnr,
+            "n_iter": self.n_iter,
+            "converged": self.converged,
+            "quality_met": self.quality_met,
+        }
 
 
-class _Pixels:
-    """A picture's pixels, clustered as often as is asked; opaque ones are counted by colour once, for all of that."""
-
-    def __init__(self, coding: Coding, engine: str, n_threads: int | None) -> None:
-        self.coding = coding
-        self._where: dict[str, Any] = {"engine": engine, "n_threads": n_threads}
-        self._histogram = ColorHistogram.from_image(coding.points, **self._where) if coding.scale == 1 else None
-
-    def cluster(self, n_colors: int, *, init: Any, n_init: int, **options: Any) -> _Found:
-        """Find a palette: k-means, centroids rounded, and the assignment to what they became."""
-        coding, histogram = self.coding, self._histogram
-        n_clusters = n_colors - len(coding.reserved)
-        if isinstance(init, str):
-            n_clusters = min(n_clusters, coding.clustered[..., 0].size)
-            if init == "auto":
-                init = _best_init(coding, n_init, n_clusters)
-        options |= {"init": init, "n_init": n_init, **self._where}
-        if histogram is not None:
-            run, final = kmeans_and_partition(histogram, n_clusters, self._rounded, **options)
-            n_iter, converged = run.n_iter, run.converged
-        else:
-            result = kmeans(coding.clustered, n_clusters, **options)
-            final = partition(coding.points, self._rounded(result.centroids), **self._where)
-            n_iter, converged = result.n_iter, result.converged
-        # exact: a centroid that had to be moved sits on a pixel
-        palette = coding.to_palette(final.centroids)
-        return _Found(palette, final, final.inertia / coding.scale**2 / coding.points[..., 0].size, n_iter, converged)
-
-    def _rounded(self, centroids: NDArray[np.float64]) -> NDArray[Any]:
-        """Return what the palette can hold of centroids, after its entries that aren't found by clustering."""
-        coding = self.coding
-        return coding.to_points(np.vstack([coding.reserved, coding.to_palette(centroids)]))
-
-    def labels(self, labels: NDArray[Any]) -> NDArray[Any]:
-        """Return labels of the pixels for those of a partition."""
-        if self._histogram is None:
-            return labels
-        return self._histogram.labels_of(self.coding.points, labels, **self._where)
+def find_palette(colors: Colors, request: Request) -> Found:
+    """Find the palette for counted colours: with so many entries, or so few that reach a quality; in order."""
+    if request.quality is None:
+        found = _with_n_colors(colors, request.options)
+    else:
+        found = _few_enough(colors, request.options, request.quality)
+        found = replace(found, quality_met=found.psnr >= request.quality)
+    order = order_of(found.entries, found.counts, request.sort)
+    ranks = np.argsort(order).astype(found.color_labels.dtype)
+    return replace(
+        found, entries=found.entries[order], counts=found.counts[order], color_labels=ranks[found.color_labels]
+    )
 
 
-def _best_init(coding: Coding, n_init: int, n_clusters: int) -> str:
-    """Choose a method: with few colours a bad start is rarely mended, and a good one costs little."""
-    if coding.scale != 1 or n_init > 1:
-        return "k-means++"
-    return "cubes" if n_clusters <= MOST_ON_CUBES else "variance"
+def apply_palette(pixels: NDArray[np.uint8], colors: Colors, found: Found) -> QuantizedImage:
+    """Give each pixel the label of its colour's entry."""
+    points = Points(_channels(pixels, colors.space))
+    labels = label_pixels(colors.histogram, points, found.color_labels, colors.machine)
+    return QuantizedImage(**found.described, labels=labels.reshape(points.shape))
 
 
-def _fewest(pixels: _Pixels, quality: float, options: dict[str, Any]) -> _Found:
-    """Find the fewest colours that reach a quality, by bisection; the most there may be if none do."""
-    best = pixels.cluster(MOST_COLORS, **options)
+def _with_n_colors(colors: Colors, options: Options) -> Found:
+    """Find a palette of so many entries: k-means, centroids rounded, and the assignment to what they became."""
+    space, reserved = colors.space, colors.reserved
+    visible = colors.data(only_visible=True)
+    n_clusters = options.n_clusters
+    if isinstance(options.init, str):  # more would only take memory
+        n_clusters = min(n_clusters, colors.n_distinct) - len(reserved)
+    algorithm, run = session.fit(visible, _in_space(options, space, n_clusters))
+    rounded = space.embed(np.vstack([reserved, space.restore(run.centroids)])).astype(np.float64)
+    everything = visible
+    if len(reserved):
+        everything = colors.data(only_visible=False)
+        algorithm = everything.algorithm(len(rounded))
+    final = session.settle(everything, algorithm, rounded)
+    return Found(
+        # exact: a centroid that had to be moved sits on a colour
+        entries=space.restore(final.centroids),
+        counts=final.measure.totals.astype(np.int64),
+        color_labels=everything.labels(final.algorithm),
+        mse=final.measure.inertia / space.unit**2 / colors.histogram.n_pixels,
+        n_dimensions=rounded.shape[1],
+        n_iter=run.n_iter,
+        converged=run.converged,
+    )
+
+
+def _in_space(options: Options, space: Space, n_clusters: int) -> Options:
+    """Return options for so many clusters of points of this space."""
+    init = options.init
+    if isinstance(init, str) and init == "auto":
+        # With few colours a bad start is rarely mended, and a good one costs little.
+        named = "cubes" if n_clusters <= MOST_ON_CUBES else "variance"
+        init = named if space is OPAQUE and options.n_init == 1 else "k-means++"
+    return replace(
+        options,
+        n_clusters=n_clusters,
+        init=init,
+        tol=options.tol * space.unit**2,
+        callback=_in_8_bit_steps(options.callback, space.unit),
+    )
+
+
+def _few_enough(colors: Colors, options: Options, quality: float) -> Found:
+    """Find a number of colours that reaches a quality where one less doesn't; the most there may be if none do."""
+    best = _with_n_colors(colors, replace(options, n_clusters=MOST_COLORS))
     if best.psnr < quality:
         return best
-    least, most = len(pixels.coding.reserved) + 1, min(MOST_COLORS, len(best.palette))
+    least, most = len(colors.reserved) + 1, len(best.entries)
     while least < most:
         middle = (least + most) // 2
-        found = pixels.cluster(middle, **options)
+        found = _with_n_colors(colors, replace(options, n_clusters=middle))
         if found.psnr >= quality:
             best, most = found, middle
         else:
@@ -277,15 +382,25 @@ def _without_idle_alpha(palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return palette[:, :3] if palette.shape[1] == 4 and (palette[:, 3] == 255).all() else palette
 
 
-def _check_image(image: object) -> None:
-    if not isinstance(image, np.ndarray):
-        raise TypeError(f"image must be a NumPy array, got {type(image).__name__}; read_image makes one from a file")
-    if image.dtype != np.uint8:
-        raise TypeError(f"image must be uint8, got {image.dtype}; {_how_to_convert(image.dtype)}")
-    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
-        raise ValueError(f"image must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got {image.shape}")
-    if image.size == 0:
-        raise ValueError(f"image must have pixels, got shape {image.shape}")
+def checked_image(image: Any) -> NDArray[np.uint8]:
+    """Return a picture as an array (H, W, C) of its own memory."""
+    if isinstance(image, str | bytes | os.PathLike):
+        raise TypeError(
+            f"image must be an array or a picture of Pillow's, got {type(image).__name__}; "
+            "read_image makes an array of a file"
+        )
+    if arrays.is_pillow_image(image) and image.mode not in ("L", "RGB", "RGBA"):
+        raise TypeError(
+            f"image must be of Pillow's modes L, RGB or RGBA, got {image.mode}; .convert('RGB') makes it so"
+        )
+    array = arrays.unmasked_numbers("image", image, "; fill it, or give it to kmeans, which leaves out what is masked")
+    if array.dtype != np.uint8:
+        raise TypeError(f"image must be uint8, got {array.dtype}; {_how_to_convert(array.dtype)}")
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise ValueError(f"image must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"image must have pixels, got shape {array.shape}")
+    return array[..., np.newaxis] if array.ndim == 2 else array
 
 
 def _how_to_convert(dtype: np.dtype[Any]) -> str:
@@ -298,8 +413,8 @@ def _how_to_convert(dtype: np.dtype[Any]) -> str:
     return "if its values reach from 0 to 255, image.astype(np.uint8) converts it"
 
 
-def _in_8_bit_steps(callback: Callback | None, scale: int) -> Callback | None:
+def _in_8_bit_steps(callback: Callback | None, unit: int) -> Callback | None:
     """Let `callback` see centroids and shift in 8-bit steps, whatever the length of a step in the points."""
-    if callback is None or scale == 1:
+    if callback is None or unit == 1:
         return callback
-    return lambda iteration, old, new, shift: callback(iteration, old / scale, new / scale, shift / scale**2)
+    return lambda iteration, old, new, shift: callback(iteration, old / unit, new / unit, shift / unit**2)

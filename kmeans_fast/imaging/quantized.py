@@ -49,7 +49,7 @@ class QuantizedPalette:
     >>> import numpy as np
     >>> import kmeans_fast as kf
     >>> image = np.array([[[250, 0, 0], [254, 0, 0], [0, 0, 200]]], np.uint8)
-    >>> kf.quantize(image, 2, palette_only=True)
+    >>> kf.palette(image, 2)
     <QuantizedPalette: 2 colors, mse 2.67, psnr 48.64 dB>
     """
 

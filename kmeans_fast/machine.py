@@ -1,0 +1,29 @@
+"""What a call runs on: an engine and workers, chosen once by each public function and handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from kmeans_fast import engines
+from kmeans_fast.engines import Engine
+from kmeans_fast.threads import Workers, lent_workers
+
+
+class Machine(NamedTuple):
+    """An engine, whose kernels run, and the workers who run them."""
+
+    engine: Engine
+    workers: Workers
+
+
+@contextmanager
+def machine_for(engine: str, n_threads: int | None, n_points: int, work: int) -> Iterator[Machine]:
+    """Lend an engine of this name, as it suits the work, and no more workers than there are chunks of points.
+
+    Work is in points times centroids that they are compared with.
+    """
+    chosen = engines.load(engines.choose(engine, work))
+    with lent_workers(n_threads, n_points) as workers:
+        yield Machine(chosen, workers)

@@ -1,0 +1,211 @@
+"""The middle of the road: `fit` finds centroids for points, `settle` gives each of given centroids at least one point.
+
+Both ask the same of points as they are (`PointData`) and of colours that stand for many pixels (`ColorData`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast import lloyd, seeding
+from kmeans_fast.dense import DenseAlgorithm
+from kmeans_fast.draws import Draws
+from kmeans_fast.filtering import HistogramAlgorithm
+from kmeans_fast.histogram import ColorHistogram, count, label_pixels
+from kmeans_fast.lloyd import Algorithm, Measure, Run
+from kmeans_fast.machine import Machine
+from kmeans_fast.options import STARTS, Options
+from kmeans_fast.points import Points
+
+NO_WEIGHTS = np.empty(0)
+
+
+class Data(Protocol):
+    """Points to be clustered."""
+
+    def distinct(self, limit: int) -> NDArray[np.float64] | None:
+        """Return the distinct points in lexicographic order, or None if there are more than `limit`."""
+
+    def start(self, name: str, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
+        """Find K first centroids."""
+
+    def algorithm(self, n_clusters: int) -> Algorithm:
+        """Return the algorithm for K clusters."""
+
+    def labels(self, algorithm: Algorithm) -> NDArray[Any]:
+        """Return the labels of the points, flat, that belong to those of the algorithm."""
+
+
+@dataclass(frozen=True)
+class PointData:
+    """Any points, with weights (N,) or none (0,)."""
+
+    points: Points
+    weights: NDArray[np.float64]
+    machine: Machine
+
+    def distinct(self, limit: int) -> NDArray[np.float64] | None:
+        """Return the distinct points of positive weight in lexicographic order, or None if there are more."""
+        return seeding.distinct_points(self.points, self.weights, limit, self.machine.engine)
+
+    def start(self, name: str, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
+        """Find K first centroids."""
+        of_points = STARTS[name].of_points
+        assert of_points is not None  # noqa: S101 - refused by Options.check_points
+        return of_points(self.points, self.weights, n_clusters, draws, self.machine)
+
+    def algorithm(self, n_clusters: int) -> Algorithm:
+        """Return the dense algorithm."""
+        return DenseAlgorithm(self.points, self.weights, n_clusters, *self.machine)
+
+    def labels(self, algorithm: Algorithm) -> NDArray[Any]:
+        """Return the algorithm's labels."""
+        return algorithm.labels
+
+
+@dataclass(frozen=True)
+class ColorData:
+    """8-bit pixels by their colours. Draws are made among the pixels in the order of their colours.
+
+    Attributes
+    ----------
+    histogram : ColorHistogram
+        The colours and their counts.
+    pixels : Points or None
+        The pixels, if labels are wanted for them and not for the colours.
+    is_dense : bool
+        Whether the algorithm is to look at each pixel nevertheless.
+    machine : Machine
+        What it runs on.
+    """
+
+    histogram: ColorHistogram
+    pixels: Points | None
+    is_dense: bool
+    machine: Machine
+
+    def distinct(self, limit: int) -> NDArray[np.float64] | None:
+        """Return the colours in lexicographic order, or None if there are more than `limit`."""
+        if len(self.histogram) > limit:
+            return None
+        return np.unique(self.histogram.colors, axis=0).astype(np.float64)
+
+    def start(self, name: str, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
+        """Find K first centroids."""
+        return STARTS[name].of_colors(self.histogram, n_clusters, draws, self.machine)
+
+    def algorithm(self, n_clusters: int) -> Algorithm:
+        """Return the histogram algorithm, or the dense one if that was asked for."""
+        if self.is_dense and self.pixels is not None:
+            return DenseAlgorithm(self.pixels, NO_WEIGHTS, n_clusters, *self.machine)
+        return HistogramAlgorithm(self.histogram, n_clusters, *self.machine)
+
+    def labels(self, algorithm: Algorithm) -> NDArray[Any]:
+        """Return labels of the pixels where there are some, and otherwise of the colours."""
+        if self.pixels is None or self.is_dense:
+            return algorithm.labels
+        return label_pixels(self.histogram, self.pixels, algorithm.labels, self.machine)
+
+
+def data_of(points: Points, weights: NDArray[np.float64], options: Options, machine: Machine) -> Data:
+    """Choose between points and colours.
+
+    8-bit points of 1 to 4 features without weights are clustered by colour. Even the dense algorithm takes its first
+    centroids from the colours, where they are drawn, so that they are the same.
+    """
+    is_dense = options.algorithm == "dense"
+    if has_colors(points, weights) and (isinstance(options.init, str) or not is_dense):
+        return ColorData(count(points, machine), points, is_dense, machine)
+    return PointData(points, weights, machine)
+
+
+def has_colors(points: Points, weights: NDArray[np.float64]) -> bool:
+    """Say whether a histogram can stand for the points."""
+    return points.array.dtype == np.uint8 and points.n_features <= 4 and not weights.size
+
+
+def fit(data: Data, options: Options) -> tuple[Algorithm, Run]:
+    """Return the best run, and the algorithm with its labels."""
+    distinct = data.distinct(options.n_clusters)
+    if distinct is None:
+        algorithm = data.algorithm(options.n_clusters)
+        run = _best_run(algorithm, _starts(data, options), options)
+    else:
+        centroids = distinct if isinstance(options.init, str) else _in_places_of(options.init, distinct)
+        algorithm = data.algorithm(len(centroids))
+        run = lloyd.settled(algorithm, centroids)
+    if run.measure.totals.all():
+        return algorithm, run
+    # points so close that the squares of their distances are 0 in float64
+    partition = settle(data, algorithm, run.centroids)
+    return partition.algorithm, replace(run, centroids=partition.centroids, measure=partition.measure)
+
+
+def _starts(data: Data, options: Options) -> Iterator[NDArray[np.float64]]:
+    """Yield the first centroids of one run after the other, all from one stream of draws."""
+    draws = Draws(options.seed)
+    while True:
+        yield data.start(options.init, options.n_clusters, draws) if isinstance(options.init, str) else options.init
+
+
+def _best_run(algorithm: Algorithm, starts: Iterator[NDArray[np.float64]], options: Options) -> Run:
+    """Run `n_init` times and return the run of least inertia, the first of equals, with its labels in place."""
+    stop = (options.max_iter, options.tol, options.callback, options.step)
+    best = last = lloyd.lloyd(algorithm, next(starts), *stop)
+    for _ in range(options.n_init - 1):
+        last = lloyd.lloyd(algorithm, next(starts), *stop)
+        if last.measure.inertia < best.measure.inertia:
+            best = last
+    if best is not last:
+        algorithm.assign(best.centroids)
+    return best
+
+
+def _in_places_of(init: NDArray[np.float64], distinct: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distinct points in the order of the rows of `init` that they are nearest to.
+
+    A row is for one point, the nearest of those that it is the nearest row to, and the others look for a row among
+    those that are left. So what stays alike from one picture to the next keeps its label.
+    """
+    rows = np.zeros(len(distinct), np.intp)
+    points, free = np.arange(len(distinct)), np.arange(len(init))
+    while points.size:
+        nearest = np.array([_squared_distances(init[free], point).argmin() for point in distinct[points]])
+        distances = [_squared_distances(init[row], distinct[i]) for row, i in zip(free[nearest], points, strict=True)]
+        order = np.lexsort((distances, nearest))
+        taken, firsts = np.unique(nearest[order], return_index=True)
+        rows[points[order[firsts]]] = free[taken]
+        points, free = np.delete(points, order[firsts]), np.delete(free, taken)
+    return distinct[np.argsort(rows)]
+
+
+def _squared_distances(centroids: NDArray[np.float64], point: NDArray[np.float64]) -> NDArray[np.float64]:
+    distances: NDArray[np.float64] = ((centroids - point) ** 2).sum(axis=-1)
+    return distances
+
+
+class Partition(NamedTuple):
+    """Points divided among centroids, all of them distinct and used; the labels are the algorithm's."""
+
+    algorithm: Algorithm
+    centroids: NDArray[np.float64]
+    measure: Measure
+
+
+def settle(data: Data, algorithm: Algorithm, centroids: NDArray[np.float64]) -> Partition:
+    """Assign points to centroids; as long as one is left without points, move it to the point farthest from its own.
+
+    Where there are fewer distinct points than centroids, those that are not needed are left out.
+    """
+    centroids, measure = lloyd.partition(algorithm, centroids)
+    used = measure.totals > 0
+    if not used.all():
+        centroids = centroids[used]
+        algorithm = data.algorithm(len(centroids))
+        centroids, measure = lloyd.partition(algorithm, centroids)
+    return Partition(algorithm, centroids, measure)
