@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import kmeans_fast as kf
 from kmeans_fast import processors
@@ -89,6 +91,100 @@ def test_a_system_without_control_groups(tmp_path):
     assert cpu_quota(tmp_path) is None
 
 
+# As proc(5) shows it, and others: an empty source, blanks in names, no optional field, several of them.
+OTHER_MOUNTS = [
+    "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue",
+    "37 35 0:40 / /run rw,nosuid - tmpfs  rw,size=1024k",
+    "38 35 0:41 /a\\040b /mnt/a\\040-\\040b rw shared:1 master:2 - fuse.x a\\040b rw",
+]
+DAMAGED = [
+    "",
+    " ",
+    "-",
+    " - ",
+    "41 31 0:38",
+    "41 31 0:38 / - cgroup2",
+    "- cgroup2 cgroup2 rw",
+    "no lines at all",
+    "\0",
+    ":",
+]
+
+
+@pytest.mark.parametrize("line", OTHER_MOUNTS + DAMAGED)
+def test_lines_of_others_and_damaged_ones_are_passed_over(tmp_path, line):
+    files = {"sys/fs/cgroup/app/cpu.max": "200000 100000"}
+    make_system(tmp_path, [line, "0::/app", line], [line, V2, line], files)
+    assert cpu_quota(tmp_path) == 2
+
+
+@pytest.mark.parametrize(
+    ("mount", "folder"),
+    [
+        (V2.replace("cgroup2 cgroup2", "cgroup2 "), "sys/fs/cgroup"),
+        (V2.replace("rw,nosuid", "rw,nosuid shared:4 master:2"), "sys/fs/cgroup"),
+        (V2.replace("/sys/fs/cgroup", r"/mnt/a\040b\134c"), "mnt/a b\\c"),
+    ],
+    ids=["empty source", "optional fields", "escaped"],
+)
+def test_mounts_of_groups_as_the_manual_has_them(tmp_path, mount, folder):
+    make_system(tmp_path, ["0::/app:x"], [mount], {f"{folder}/app:x/cpu.max": "200000 100000"})
+    assert cpu_quota(tmp_path) == 2
+
+
+PIECES = [
+    "0",
+    "41",
+    "0:38",
+    "/",
+    "/app",
+    "..",
+    "/sys/fs/cgroup",
+    "-",
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    ":",
+    "::",
+    ",",
+    "\\040",
+    "\\000",
+]
+PIECES += [
+    "cgroup",
+    "cgroup2",
+    "cpu",
+    "max",
+    "rw",
+    "-1",
+    "9" * 5000,
+    "100000",
+    "1e5",
+    "²",
+    "\0",
+    "é",
+    "\x85",
+    "\u2028",
+    "\udc80",
+]
+texts = st.lists(st.sampled_from([*PIECES, V1, V2, "0::/app\n", "1:cpu:/app\n"]) | st.text(max_size=5)).map("".join)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(groups=texts, mounts=texts, cpu_max=texts, cfs=texts)
+def test_no_file_of_the_systems_can_raise(tmp_path, groups, mounts, cpu_max, cfs):
+    """Nor hang, nor grant less than nothing."""
+    files = {"proc/self/cgroup": groups, "proc/self/mountinfo": mounts, "sys/fs/cgroup/cpu.max": cpu_max}
+    files |= {f"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_{name}_us": cfs for name in ("quota", "period")}
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    quota = cpu_quota.__wrapped__(tmp_path)
+    assert quota is None or 0 <= quota < 1e18
+
+
 @pytest.mark.parametrize(
     ("quota", "settings", "expected"),
     [
@@ -100,6 +196,7 @@ def test_a_system_without_control_groups(tmp_path):
         (None, {"NUMBA_NUM_THREADS": "2"}, 2),
         (None, {"OMP_NUM_THREADS": "4,2"}, 4),
         (None, {"OMP_NUM_THREADS": "many", "NUMBA_NUM_THREADS": "0"}, 64),
+        (None, {"OMP_NUM_THREADS": "9" * 5000}, 64),
         (2.0, {"KMEANS_FAST_NUM_THREADS": "5", "OMP_NUM_THREADS": "1"}, 5),
     ],
 )
