@@ -21,7 +21,7 @@ N_CLUSTERS = (2, 257)
 def warmup() -> None:
     """Compile all kernels for all kinds of points, and keep the code where there is a cache.
 
-    Takes about a minute the first time, on one core; does nothing where Numba is not installed. Made for the build of a
+    Takes about a minute the first time, on one core; does nothing where Numba can't be used. Made for the build of a
     container: ``kmeans-fast warmup`` in its last step lets every process start with compiled code.
 
     Notes
@@ -35,7 +35,7 @@ def warmup() -> None:
     >>> import kmeans_fast as kf
     >>> kf.warmup()  # doctest: +SKIP
     """
-    if not engines.numba_is_installed():
+    if engines.numba_obstacle():
         return
     for dtype in DTYPES:
         for n_clusters in N_CLUSTERS:

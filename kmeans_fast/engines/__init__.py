@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from importlib import import_module
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -195,53 +195,87 @@ def numba_is_installed() -> bool:
 
 
 def choose(name: str, work: int) -> str:
-    """Return which engine ``"auto"`` is for so many points times clusters; any other name is returned as it is.
+    """Return ``"numpy"`` if ``"auto"`` is asked for and so many points times clusters are few; else the name as it is.
 
     Importing Numba and loading compiled code takes half a second, and compiling it many times that. A process that has
     not done so yet is served by NumPy sooner if it needs less: it took 0.3 s for a work of a million.
     """
-    if name != "auto" or not numba_is_installed():
-        return name
-    return "numba" if "numba" in sys.modules or work > SMALL_WORK else "numpy"
+    return "numpy" if name == "auto" and work <= SMALL_WORK and "numba" not in sys.modules else name
 
 
 def load(name: str) -> Engine:
-    """Return the engine of this name; ``"auto"`` is Numba where it is installed, and NumPy elsewhere.
+    """Return the engine of this name; ``"auto"`` is Numba where it works, and NumPy elsewhere.
 
     Raises
     ------
     ValueError
         If there is no engine of that name.
     ImportError
-        If ``"numba"`` is asked for by name and isn't installed.
+        If ``"numba"`` is asked for by name and can't be had.
     """
     if name not in NAMES:
         raise ValueError(f"engine must be one of {', '.join(map(repr, NAMES))}, got {name!r}")
-    if name == "numba" and not numba_is_installed():
-        raise ImportError("engine='numba' needs the package numba, which isn't installed; engine='numpy' works without")
-    if name == "auto":
-        name = "numba" if numba_is_installed() else "numpy"
-    dense = import_module(f"kmeans_fast.engines.{name}_dense")
-    seeding = import_module(f"kmeans_fast.engines.{name}_seeding")
-    cells = import_module(f"kmeans_fast.engines.{name}_cells")
-    color_seeding = import_module(f"kmeans_fast.engines.{name}_color_seeding")
-    histogram = import_module(f"kmeans_fast.engines.{name}_histogram")
-    return Engine(name, dense, seeding, cells, color_seeding, histogram)
+    if name == "numpy":
+        return _numpy_engine()
+    found = _numba_engine_or_obstacle()
+    if isinstance(found, Engine):
+        return found
+    if name == "numba":
+        raise ImportError(f"engine='numba' can't be had, as {found}; engine='numpy' works without")
+    return _numpy_engine()
+
+
+def numba_obstacle() -> str:
+    """Return what keeps Numba from serving this process, worded to follow "as", or "" if nothing does; imports it."""
+    found = _numba_engine_or_obstacle()
+    return "" if isinstance(found, Engine) else found
+
+
+@cache
+def _numba_engine_or_obstacle() -> Engine | str:
+    """Import Numba and what it compiles, once in a process: an import that fails would do so slowly in each call."""
+    if not numba_is_installed():
+        return "numba isn't installed"
+    try:
+        from numba import config
+
+        if getattr(config, "DISABLE_JIT", False):  # then kernels stay Python functions, which take hours
+            return "NUMBA_DISABLE_JIT is set"
+        return _numba_engine()
+    except (
+        Exception
+    ) as error:  # ImportError for a NumPy that is too new for it; AttributeError and others if it's broken
+        return f"numba can't be imported ({type(error).__name__}: {error})"
+
+
+# The modules are imported by name, in plain statements, so that what bundles a program with its modules finds them.
+
+
+def _numba_engine() -> Engine:
+    from kmeans_fast.engines import numba_cells, numba_color_seeding, numba_dense, numba_histogram, numba_seeding
+
+    return Engine("numba", numba_dense, numba_seeding, numba_cells, numba_color_seeding, numba_histogram)
+
+
+def _numpy_engine() -> Engine:
+    from kmeans_fast.engines import numpy_cells, numpy_color_seeding, numpy_dense, numpy_histogram, numpy_seeding
+
+    return Engine("numpy", numpy_dense, numpy_seeding, numpy_cells, numpy_color_seeding, numpy_histogram)
 
 
 def describe() -> dict[str, str]:
-    """Return what would run here: the engine, its threading, its threads, and where machine code is kept."""
-    engine = load("auto")
+    """Return what would run here: the engine and why, its threading, its threads, and where machine code is kept."""
+    obstacle = numba_obstacle()
     return {
-        "engine": engine.name,
+        "engine": f"numpy, as {obstacle}" if obstacle else "numba",
         "threading": "Python threads around kernels that release the GIL",
         "threads": str(available_threads()),
-        "cache": describe_cache() if engine.name == "numba" else "none, nothing is compiled",
+        "cache": "none, nothing is compiled" if obstacle else describe_cache(),
     }
 
 
 def compiled_code() -> CacheState:
-    """Return what is kept of the kernels of the Numba engine, which must be installed."""
+    """Return what is kept of the kernels of the Numba engine, which must be at hand."""
     load("numba")
     from kmeans_fast.engines.numba_cache import cache_state  # import Numba, as load did
     from kmeans_fast.engines.numba_jit import KERNELS
