@@ -13,7 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _FAILED, _WRONG_USAGE, _INTERRUPTED, _BROKEN_PIPE = 1, 2, 130, 141
 _VERSIONED_PACKAGES = ("numpy", "numba", "imageio", "pillow")
+_MODULES = {"pillow": "PIL"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,9 +44,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         With status 2 after wrong usage, and 0 after ``--help`` or ``--version``.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal can't show
-    options = _parser().parse_args(arguments)
+    with _streams():
+        return _run(arguments)
+
+
+@contextmanager
+def _streams() -> Iterator[None]:
+    """Let there be a stdout and a stderr: pythonw and a bundled program without a console have None for each."""
+    with ExitStack() as stack:
+        for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
+            if stream is None:
+                nowhere = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+                stack.enter_context(redirect(nowhere))
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal can't show
+        yield
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    options = _parse(arguments)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -72,6 +89,19 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         _complain(f"{message} (see {self.prog} --help)")
         raise SystemExit(_WRONG_USAGE)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options, others = parser.parse_known_args(arguments)
+    if "source" in options and others and not any(other.startswith("-") for other in others):
+        options.parser.error(
+            f"one picture is taken at a time, got {1 + len(others)}: {options.source} and {' '.join(others)}; "
+            "run the command once for each" + ("; -o names the output" if "output" in options else "")
+        )
+    if others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    return options
 
 
 def _parser() -> _Parser:
@@ -102,7 +132,7 @@ def _parser() -> _Parser:
 
     palette = commands.add_parser("palette", help="print the K colours of a picture", description=_palette.__doc__)
     _add_clustering_options(palette)
-    palette.set_defaults(run=_palette, sort="count")
+    palette.set_defaults(run=_palette, parser=palette, sort="count")
 
     warm = commands.add_parser(
         "warmup", help="compile everything now, for the build of a container", description=_warmup.__doc__
@@ -116,7 +146,7 @@ def _parser() -> _Parser:
 
 def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("source", type=Path, metavar="PICTURE", help="any format that Pillow reads; of several pictures the first")
+    add("source", type=_file, metavar="PICTURE", help="any format that Pillow reads; of several pictures the first")
     add(
         "--max-pixels",
         type=_positive,
@@ -149,6 +179,14 @@ def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--threads", type=_positive, metavar="N", help="most threads (default: as many as the process may use)")
     add("--engine", choices=("auto", "numba", "numpy"), default="auto", help="the result is the same (default: auto)")
+
+
+def _file(text: str) -> Path:
+    if "://" in text and not Path(text).exists():
+        raise argparse.ArgumentTypeError(f"only files are read, no URLs: download it first, got {text!r}")
+    if not text:
+        raise argparse.ArgumentTypeError("must name a file, got ''")
+    return Path(text)
 
 
 def _positive(text: str) -> int:
@@ -185,8 +223,8 @@ def _compress(options: argparse.Namespace) -> None:
 
     source: Path = options.source
     aim = f"{options.quality:g}-db" if options.quality is not None else f"{options.colors or DEFAULT_COLORS}-colors"
+    files.check_source(source)  # a folder may have no name, such as "."
     output: Path = options.output or source.with_name(f"{source.stem}-{aim}.png")
-    files.check_source(source)
     try:
         files.check_destination(output, source)
     except ValueError as error:
@@ -273,8 +311,8 @@ def _warmup(_options: argparse.Namespace) -> None:
     from kmeans_fast import engines
     from kmeans_fast.warming import warmup
 
-    if not engines.numba_is_installed():
-        print("nothing to compile, as Numba is not installed")
+    if obstacle := engines.numba_obstacle():
+        print(f"nothing to compile, as {obstacle}")
         return
     if engines.compiled_code().folder is None:
         raise OSError("no folder for compiled code can be written to; NUMBA_CACHE_DIR can name one")
@@ -290,11 +328,12 @@ def _warmup(_options: argparse.Namespace) -> None:
 
 def _version(package: str) -> str:
     from importlib.metadata import PackageNotFoundError, version
+    from importlib.util import find_spec
 
     try:
         return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+    except PackageNotFoundError:  # a bundled program can have a package without what is known about it
+        return "unknown version" if find_spec(_MODULES.get(package, package)) else "not installed"
 
 
 def _in_words(error: Exception) -> str:

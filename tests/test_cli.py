@@ -195,7 +195,9 @@ def test_info(run):
 
 
 def test_info_says_what_is_not_installed(monkeypatch, run):
-    monkeypatch.setattr(cli, "_VERSIONED_PACKAGES", ("numpy", "a-package-that-nobody-has"))
+    """The module `json` stands for a package in a bundled program, which can be without its metadata."""
+    monkeypatch.setattr(cli, "_VERSIONED_PACKAGES", ("numpy", "json", "a-package-that-nobody-has"))
+    assert re.search(r"^json: *unknown version$", run("info")[1], re.MULTILINE)
     assert re.search(r"^a-package-that-nobody-has: *not installed$", run("info")[1], re.MULTILINE)
 
 
@@ -230,7 +232,19 @@ def test_version_and_help(run):
         (["palette", "a.jpg", "--max-iter", "1.5"], "must be an integer of at least 1, got '1.5'"),
         (["palette", "a.jpg", "--engine", "gpu"], "argument --engine: invalid choice: 'gpu'"),
         (["palette", "a.jpg", "--init", "best"], "argument --init: invalid choice: 'best'"),
-        (["palette", "a.jpg", "b.jpg"], "unrecognized arguments: b.jpg"),
+        (["palette", "a.jpg", "b.jpg"], "one picture is taken at a time, got 2: a.jpg and b.jpg; run the command once"),
+        (
+            ["compress", "a.jpg", "-k", "2", "b.jpg", "c.jpg"],
+            "at a time, got 3: a.jpg and b.jpg c.jpg; run the command",
+        ),
+        (["compress", "a.jpg", "b.png"], "once for each; -o names the output (see kmeans-fast compress --help)"),
+        (["compress", "a.jpg", "b.png", "--colour"], "unrecognized arguments: b.png --colour"),
+        (
+            ["compress", "https://a.b/c.png"],
+            "argument PICTURE: only files are read, no URLs: download it first, got 'ht",
+        ),
+        (["palette", "file:///c.png"], "argument PICTURE: only files are read, no URLs: download it first, got 'file:"),
+        (["palette", ""], "argument PICTURE: must name a file, got ''"),
         (["info", "a.jpg"], "unrecognized arguments: a.jpg"),
     ],
 )
@@ -281,6 +295,14 @@ def test_bad_sources(run, tmp_path, command, content, message):
     assert (status, out) == (1, "")
     assert re.fullmatch(message + "\n", err)
     assert list(tmp_path.iterdir()) == ([path] if content is not None else [])
+
+
+@pytest.mark.parametrize("command", ["compress", "palette"])
+@pytest.mark.parametrize("name", [".", "..", "/", "./."])
+def test_a_folder_without_a_name(run, command, name):
+    status, out, err = run(command, name)
+    assert (status, out) == (1, "")
+    assert err == f"kmeans-fast: error: {Path(name)}: this is a folder, not a picture\n"
 
 
 def test_bad_destinations(run, picture, tmp_path):
@@ -389,6 +411,26 @@ def test_no_traceback_from_a_process_of_its_own(tmp_path):
         "",
         f"kmeans-fast: error: {tmp_path / 'a.png'}: No such file or directory\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["palette", kf.sample_path()], 0),
+        (["palette", kf.sample_path(), "-v"], 0),
+        (["info"], 0),
+        (["palette", "nowhere.png"], 1),
+        (["--help"], 0),
+        (["--nonsense"], 2),
+    ],
+)
+def test_a_program_without_a_console(run, monkeypatch, arguments, status):
+    """Under pythonw, and in a bundled program, sys.stdout and sys.stderr are None."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        patch.setattr(sys, "stderr", None)
+        assert run(*arguments) == (status, "", "")
+        assert (sys.stdout, sys.stderr) == (None, None)
 
 
 def test_help_answers_without_the_heavy_imports():
