@@ -8,11 +8,14 @@ from PIL import Image
 import kmeans_fast as kf
 from kmeans_fast import engines
 
-# compiling takes a while, which says nothing about the example that happened to come first
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Compiling takes a while, which says nothing about the example that happened to come first. The same examples are drawn
+# each time, so that no run depends on luck; `pytest --hypothesis-profile=search` looks for others.
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("default", settings.get_profile("search"), derandomize=True)
 settings.load_profile("default")
 
 ENGINES = [name for name in ("numba", "numpy") if name != "numba" or engines.numba_is_installed()]
+needs_numba = pytest.mark.skipif("numba" not in ENGINES, reason="needs numba, which isn't installed")
 
 
 def locked(array):

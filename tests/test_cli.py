@@ -54,7 +54,7 @@ def start(*arguments, **options):
 
 
 def finish(process):
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
 
@@ -468,7 +468,7 @@ def test_interrupt_is_quiet_and_leaves_nothing(tmp_path):
 def test_a_reader_that_goes_away_is_no_error(picture):
     process = start("palette", picture, "--engine", "numpy", stdout=subprocess.PIPE)
     process.stdout.close()
-    process.wait(timeout=60)
+    process.wait(timeout=300)
     assert (process.returncode, process.stderr.read()) == (141, "")
     process.stderr.close()
 

@@ -7,12 +7,12 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 
 import pytest
+from conftest import needs_numba
 
 import kmeans_fast as kf
 from kmeans_fast import engines
 
 ROOT = Path(kf.__file__).parents[1]
-needs_numba = pytest.mark.skipif(not engines.numba_is_installed(), reason="needs numba, which isn't installed")
 
 
 @pytest.mark.parametrize(

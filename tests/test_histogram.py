@@ -5,9 +5,6 @@ import io
 import os
 import pickle
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -399,44 +396,6 @@ def test_colors_that_were_not_counted_get_a_label(engine):
         others = np.vstack([255 - colors, np.zeros_like(colors), np.full_like(colors, 255)])
         labels = result.labels_of(others, np.full(5, 7, np.uint8), engine=engine)
         assert set(labels.tolist()) <= {0, 7}
-
-
-# Runs in a process of its own, as in test_memory.py: the peak is set back after a first call, which compiles.
-MEASURE = """
-import sys
-import numpy as np
-import kmeans_fast as kf
-
-def peak():
-    for line in open("/proc/self/status"):
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
-
-engine, n_channels = sys.argv[1], int(sys.argv[2])
-# noise, nearly all of its pixels different; every other column, so that it can't be flattened in place
-image = np.random.default_rng(0).integers(0, 256, (1500, 4000, n_channels), np.uint8)[:, ::2]
-kf.ColorHistogram.from_image(image[:100], engine=engine)
-with open("/proc/self/clear_refs", "w") as file:
-    file.write("5")
-before = peak()
-result = kf.ColorHistogram.from_image(image, engine=engine, n_threads=2)
-print((peak() - before) / 1e6, len(result))
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak from Linux's /proc")
-@pytest.mark.parametrize(
-    ("n_channels", "work_space", "bytes_per_color"),
-    [(3, 140, 15), (4, 100, 16 + 24)],  # in MB two tables and some work space, or what sorting takes
-)
-def test_memory(engine, n_channels, work_space, bytes_per_color):
-    command = [sys.executable, "-c", MEASURE, engine, str(n_channels)]
-    # glibc would otherwise keep freed arrays, and serve new ones from them unseen
-    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
-    output = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.split()
-    measured, n_colors = float(output[0]), int(output[1])
-    assert n_colors > 2_500_000
-    assert 15 * n_colors / 1e6 <= measured < work_space + bytes_per_color * n_colors / 1e6
 
 
 def test_an_update_is_seen_by_the_next_run(small_cat):

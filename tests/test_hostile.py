@@ -491,7 +491,7 @@ def test_no_bomb_takes_the_memory_that_it_asks_for(tmp_path):
     for name, data in bombs.items():
         written(tmp_path, data, name)
     command = [sys.executable, "-c", READ_IN_LITTLE_MEMORY, str(tmp_path)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT, timeout=120).stdout
+    output = subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT, timeout=300).stdout
     assert "MemoryError" not in output
     assert len(output.splitlines()) == len(bombs) + 1
 
@@ -573,13 +573,14 @@ def test_no_format_is_asked_for_another_frame(tmp_path, monkeypatch):
 
 WRITE = """
 import sys, threading
+from pathlib import Path
 import numpy as np
 from kmeans_fast.imaging.files import write_indexed_png
-path, first = sys.argv[1], int(sys.argv[2])
+path, enough, first = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 
 def write(number):
     palette = np.full((1, 3), number, np.uint8)
-    for _ in range(20):
+    while not enough.exists():
         write_indexed_png(path, palette, np.zeros((10 + number, 300), np.uint8))
 
 threads = [threading.Thread(target=write, args=(first + number,)) for number in range(3)]
@@ -590,16 +591,20 @@ for thread in threads: thread.join()
 
 @pytest.mark.skipif(not POSIX, reason="on Windows a file that is open for reading cannot be replaced")
 def test_many_writers_of_one_file_leave_one_whole_picture(tmp_path):
-    """Nine threads in three processes, and two here; each picture's size and colour say whose it is."""
-    path = tmp_path / "a.png"
+    """Nine threads in three processes, and two here; each picture's size and colour say whose it is.
+
+    They write until a hundred pictures, of several of them, have been read.
+    """
+    (tmp_path / "pictures").mkdir()
+    path, enough = tmp_path / "pictures/a.png", tmp_path / "enough"
     write_indexed_png(path, np.full((1, 3), 99, np.uint8), np.zeros((109, 300), np.uint8))
-    command = [sys.executable, "-c", textwrap.dedent(WRITE), str(path)]
+    command = [sys.executable, "-c", textwrap.dedent(WRITE), str(path), str(enough)]
     processes = [subprocess.Popen([*command, str(first)], env=ENVIRONMENT) for first in (0, 10, 20)]
     errors = []
 
     def write(number):
         try:
-            for _ in range(20):
+            while not enough.exists():
                 write_indexed_png(path, np.full((1, 3), number, np.uint8), np.zeros((10 + number, 300), np.uint8))
         except Exception as error:  # a thread's exception would get lost
             errors.append(error)
@@ -607,17 +612,18 @@ def test_many_writers_of_one_file_leave_one_whole_picture(tmp_path):
     threads = [threading.Thread(target=write, args=(number,)) for number in (30, 31)]
     for thread in threads:
         thread.start()
-    seen = set()
+    seen = []
     while any(process.poll() is None for process in processes) or any(thread.is_alive() for thread in threads):
         image = read_image(path)
         number = int(image[0, 0, 0])
         assert image.shape == (10 + number, 300, 3)
         assert (image == number).all()
-        seen.add(number)
+        seen.append(number)
+        if len(seen) >= 100 and len(set(seen)) >= 4:
+            enough.touch()
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert errors == []
-    assert len(seen) > 1
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_writer_that_is_killed_leaves_the_old_picture(tmp_path):
@@ -632,7 +638,7 @@ def test_a_writer_that_is_killed_leaves_the_old_picture(tmp_path):
         write_indexed_png(sys.argv[1], np.zeros((1, 3), np.uint8), np.zeros((300, 300), np.uint8))
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(path)]
-    assert subprocess.run(command, env=ENVIRONMENT, timeout=60, check=False).returncode == 9
+    assert subprocess.run(command, env=ENVIRONMENT, timeout=300, check=False).returncode == 9
     assert path.read_bytes() == before
     assert {file.suffix for file in tmp_path.iterdir()} == {".png", ".tmp"}
 
@@ -641,9 +647,9 @@ def test_a_writer_that_is_killed_leaves_the_old_picture(tmp_path):
 
 
 def test_the_search_runs_and_finds_nothing(tmp_path):
-    command = [sys.executable, str(Path(__file__).with_name("fuzz_pictures.py")), "--mutants", "300", "--seed", "5"]
+    command = [sys.executable, str(Path(__file__).with_name("fuzz_pictures.py")), "--mutants", "120", "--seed", "5"]
     command += ["--keep", str(tmp_path / "found")]
     result = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "300 mutants in " in result.stdout
+    assert "120 mutants in " in result.stdout
     assert not (tmp_path / "found").exists()

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import reference
-from conftest import locked
+from conftest import locked, needs_numba
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -99,15 +99,15 @@ def test_every_dtype_gives_the_textbook_result(small_cat, engine, dtype, n_clust
     assert_is_textbook(result, points, init, 5)
 
 
-@pytest.mark.parametrize("n_clusters", [8, 300])
+@pytest.mark.parametrize("n_clusters", [8, 257])
 @pytest.mark.parametrize(
     ("dtype", "algorithm"),
     [(np.uint8, "histogram"), (np.uint8, "dense"), (np.float32, "dense"), (np.float64, "dense")],
 )
 def test_whole_picture_on_any_number_of_threads(cat, engine, dtype, algorithm, n_clusters):
     points = as_dtype(cat, dtype)
-    if n_clusters == 300:
-        points = points[:230]  # keeps the N×K oracle small, and still makes two chunks
+    if n_clusters == 257:
+        points = points[:150]  # keeps the N×K oracle small, and still makes two chunks
     assert points.size // 3 > CHUNK_SIZE
     init = spread_points(points.reshape(-1, 3), n_clusters)
     results = [kf.kmeans(points, n_clusters, init=init, max_iter=2, engine=engine, n_threads=n) for n in (1, 2, 3, 7)]
@@ -442,7 +442,7 @@ def test_tol_is_the_largest_squared_move(small_cat, engine):
     assert_is_textbook(result, small_cat, init, 300, tol=0.5)
 
 
-@pytest.mark.skipif(not engines.numba_is_installed(), reason="only the compiled engine has two ways")
+@needs_numba
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 def test_few_points_get_the_same_without_the_filter(small_cat, monkeypatch, dtype):
     points = as_dtype(small_cat, dtype) if dtype != np.uint8 else small_cat

@@ -16,12 +16,13 @@ import kmeans_fast as kf
 from data_limit import suffices
 
 dtype, n_clusters, init, algorithm, engine, limit = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
-# noise of many colours, so that nothing is finished early
-image = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3)).astype(dtype)
+# noise of many colours, so that nothing is finished early; fewer where all pixels meet many centroids
+rows = 500 if algorithm == "dense" and n_clusters > 16 else 1000
+image = np.random.default_rng(0).integers(0, 256, (rows, 1000, 3)).astype(dtype)
 init = image.reshape(-1, 3)[:n_clusters] if init == "given" else init
 options = dict(init=init, max_iter=1, algorithm=algorithm, engine=engine, n_threads=2)
 kf.kmeans(image[:200], n_clusters, **options)  # what is imported, compiled and started stays
-n_bytes = float(limit) * 1e6
+n_bytes = float(limit) * rows * 1000
 print(suffices(n_bytes, lambda: kf.kmeans(image, n_clusters, **options)))
 """
 
@@ -39,6 +40,30 @@ print(suffices(n_bytes, lambda: kf.kmeans(image, n_clusters, **options)))
 )
 def test_bytes_beyond_the_input(engine, dtype, n_clusters, init, algorithm, bytes_a_pixel):
     assert data_limit.run(CLUSTER, dtype, n_clusters, init, algorithm, engine, bytes_a_pixel) == "True"
+
+
+COUNT = """
+import sys
+import numpy as np
+import kmeans_fast as kf
+from data_limit import suffices
+
+engine, n_channels, work_space, bytes_per_color = sys.argv[1], *map(int, sys.argv[2:])
+# noise, nearly all of its pixels different; every other column, so that it can't be flattened in place
+image = np.random.default_rng(0).integers(0, 256, (1500, 4000, n_channels), np.uint8)[:, ::2]
+n_colors = len(kf.ColorHistogram.from_image(image, engine=engine, n_threads=2))
+assert n_colors > 2_500_000
+n_bytes = work_space * 1e6 + bytes_per_color * n_colors
+print(suffices(n_bytes, lambda: kf.ColorHistogram.from_image(image, engine=engine, n_threads=2)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("n_channels", "work_space", "bytes_per_color"),
+    [(3, 140, 15), (4, 100, 16 + 24)],  # in MB two tables and some work space, or what sorting takes
+)
+def test_bytes_of_counting(engine, n_channels, work_space, bytes_per_color):
+    assert data_limit.run(COUNT, engine, n_channels, work_space, bytes_per_color) == "True"
 
 
 def test_the_limit_is_one():

@@ -8,8 +8,8 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,18 +17,18 @@ import time
 import urllib.request
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
+from conftest import needs_numba
 
 import kmeans_fast as kf
-from kmeans_fast import engines
 
 ROOT = str(Path(kf.__file__).parents[1])
 N_CALLERS = 32
 # A cold cache makes the first of these tests compile, maybe on a busy machine; a process that hangs takes longer.
 TIMEOUT = 300
 
-needs_numba = pytest.mark.skipif(not engines.numba_is_installed(), reason="is about Numba, which isn't installed")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads in Linux's /proc")
 
@@ -80,12 +80,12 @@ def note(iteration, *_):
 
 expected = small_call("numpy")
 assert small_call(engine) == expected  # whatever has to be compiled is now
-if phase == "seeding":
-    print("begun", flush=True)
 try:
+    if phase == "seeding":
+        print("begun", flush=True)
     kf.kmeans(points, n_clusters, init=first, max_iter=10**6, callback=note, **options)
 except KeyboardInterrupt:
-    print(time.monotonic(), flush=True)
+    print("interrupted", flush=True)
 assert bool(iterations) == (phase != "seeding"), iterations
 assert threading.active_count() == 1, threading.enumerate()
 assert small_call(engine) == expected
@@ -94,20 +94,16 @@ assert small_call(engine) == expected
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 @pytest.mark.parametrize("phase", ["histogram", "dense", "seeding"])
-def test_an_interrupt_ends_a_long_call_soon_and_the_next_call_is_right(phase, engine, record_property):
-    """The limit of 5 s is for a busy machine: 0.0 to 0.3 s were measured."""
+def test_an_interrupt_ends_a_long_call_and_the_next_call_is_right(phase, engine):
+    """It took 0.0 to 0.3 s; the call by itself would take hours."""
     command = [sys.executable, "-c", INTERRUPTED, phase, engine]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment(), **pipes) as child:
         assert child.stdout.readline() == "begun\n", child.stderr.read()
         time.sleep(0.3)
-        sent = time.monotonic()
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=TIMEOUT)
-    assert (child.returncode, err) == (0, "")
-    seconds = float(out) - sent
-    record_property("seconds", round(seconds, 3))
-    assert 0 <= seconds < 5
+    assert (child.returncode, out, err) == (0, "interrupted\n", "")
 
 
 # ----------------------------------------------------------------------------------------------------- other behaviour
@@ -359,7 +355,6 @@ def test_a_process_pool_executor_works_after_the_parent_has(cat):
 @forks
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_joblib_works_after_the_parent_has(cat, backend):
-    joblib = pytest.importorskip("joblib", reason="joblib is no dependency, and isn't installed")
     expected = quantize_in_child(cat)
     calls = (joblib.delayed(quantize_in_child)(cat) for _ in range(4))
     assert joblib.Parallel(n_jobs=2, backend=backend)(calls) == [expected] * 4
@@ -405,16 +400,19 @@ CALL_AFTER_A_FORK = """
 expected = work()
 child = os.fork()
 if child == 0:
-    signal.alarm(60)  # ends it if it hangs
+    signal.alarm(200)  # ends it if it hangs
     os._exit(0 if work() == expected else 1)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0)
 """
 
 
 def run_on_layer(layer, script):
-    out = run_child(ON_A_LAYER + script, layer, N_CALLERS, NUMBA_THREADING_LAYER=layer, PYTHONWARNINGS="ignore")
+    # The package tbb puts its library where only programs of the whole environment look.
+    libraries = os.pathsep.join([str(Path(sys.prefix) / "lib"), os.environ.get("LD_LIBRARY_PATH", "")])
+    settings = {"NUMBA_THREADING_LAYER": layer, "PYTHONWARNINGS": "ignore", "LD_LIBRARY_PATH": libraries}
+    out = run_child(ON_A_LAYER + script, layer, N_CALLERS, **settings)
     if out.startswith("no layer"):
-        pytest.skip(f"Numba's layer {layer} isn't available here")
+        pytest.skip(f"this system has no layer {layer} for Numba")
     return out.strip()
 
 
@@ -450,38 +448,32 @@ application({}, lambda *_: None)  # in the process that the workers are forked f
 """
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 def fetch(url):
     with urllib.request.urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310 -- http, on this machine
         return response.read().decode()
 
 
-def wait_for(server, port):
+def address_of(server, log):
+    """Wait until the server has said where it listens, on a port that the system chose."""
     for _ in range(TIMEOUT * 20):
         assert server.poll() is None, "the server ended"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if listening := re.search(r"Listening at: (http://127\.0\.0\.1:\d+)", log.read_text()):
+            return listening[1]
         time.sleep(0.05)
-    raise AssertionError("the server doesn't answer")
+    raise AssertionError("the server doesn't listen")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no gunicorn")
 def test_gunicorn_with_processes_and_threads_gives_the_same_bytes_to_all(cat, tmp_path):
-    pytest.importorskip("gunicorn", reason="gunicorn is no dependency, and isn't installed")
     (tmp_path / "app.py").write_text(APPLICATION)
-    port, log = free_port(), tmp_path / "log"
-    options = ["--workers", "2", "--threads", "4", "--preload", "--bind", f"127.0.0.1:{port}"]
+    log = tmp_path / "log"
+    options = ["--workers", "2", "--threads", "4", "--preload", "--bind", "127.0.0.1:0"]
     command = [sys.executable, "-m", "gunicorn", *options, "app:application"]
     with log.open("w") as file, subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=file) as server:
         try:
-            wait_for(server, port)
+            address = address_of(server, log)
             with concurrent.futures.ThreadPoolExecutor(40) as pool:
-                answers = list(pool.map(fetch, [f"http://127.0.0.1:{port}/"] * 40))
+                answers = list(pool.map(fetch, [f"{address}/"] * 40))
         finally:
             server.terminate()
     assert answers == [quantize_in_child(cat)] * 40

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from conftest import needs_numba
 
 import kmeans_fast as kf
 from kmeans_fast import engines
@@ -26,7 +27,7 @@ def test_each_task_is_done_once(n_threads, n_tasks):
 
 def test_tasks_run_side_by_side():
     """Each of three tasks waits for the other two: this ends only if they run at once."""
-    barrier = threading.Barrier(3, timeout=20)
+    barrier = threading.Barrier(3, timeout=300)
     with workers(3) as lent:
         lent.for_each(lambda _: barrier.wait(), range(3))
     assert not barrier.broken
@@ -82,7 +83,7 @@ def test_a_chunk_in_pieces_gives_the_same(cat, engine, monkeypatch, dtype):
 def test_an_exception_ends_a_chunk_between_two_pieces(cat, monkeypatch):
     """The calling thread fails in its first piece; the other one's chunk has thousands left, and gives up."""
     kernels = engines.load("numpy").dense
-    main_thread, both_began = threading.get_ident(), threading.Barrier(2, timeout=20)
+    main_thread, both_began = threading.get_ident(), threading.Barrier(2, timeout=300)
     pieces = []
 
     def fail_in_the_main_thread(*arrays):
@@ -92,7 +93,7 @@ def test_an_exception_ends_a_chunk_between_two_pieces(cat, monkeypatch):
             if threading.get_ident() == main_thread:
                 raise RuntimeError("as Ctrl-C does")
         pieces.append(threading.get_ident())
-        time.sleep(0.001)
+        time.sleep(0.01)
 
     monkeypatch.setattr("kmeans_fast.dense.PIECE", 3 * 3 * 10)
     monkeypatch.setattr(kernels, "assign_and_sum", fail_in_the_main_thread)
@@ -121,9 +122,12 @@ def test_forked_children_work_after_the_parent_has(cat):
         assert pool.map(_centroids_in_child, [cat] * 4) == [expected] * 4
 
 
+@needs_numba
 def test_the_gil_is_free_meanwhile():
-    """While one long kernel runs in this thread another goes on: it's never stopped for half of that time."""
-    pytest.importorskip("numba", reason="the NumPy engine takes the GIL back between array operations")
+    """While one long kernel runs in this thread another goes on.
+
+    It's not stopped for half of that time: never in one of many tries, as a busy machine may stop it as well.
+    """
     kernels = engines.load("numba").dense
     points = np.random.default_rng(0).normal(size=(500_000, 8))
     labels = np.empty(len(points), np.uint8)
@@ -137,12 +141,19 @@ def test_the_gil_is_free_meanwhile():
             time.sleep(0.001)
 
     ticker = threading.Thread(target=tick)
+
+    def longest_stop():
+        """Return which part of a kernel's time was the longest between two ticks."""
+        begin = time.perf_counter()
+        kernels.assign(points, points[:200], labels)
+        end = time.perf_counter()
+        during = [begin, *(tick for tick in ticks if begin < tick < end), end]
+        return max(later - earlier for earlier, later in itertools.pairwise(during)) / (end - begin)
+
     ticker.start()
     started.wait()
-    begin = time.perf_counter()
-    kernels.assign(points, points[:200], labels)
-    end = time.perf_counter()
-    stop.set()
-    ticker.join()
-    during = [begin, *(tick for tick in ticks if begin < tick < end), end]
-    assert max(later - earlier for earlier, later in itertools.pairwise(during)) < (end - begin) / 2
+    try:
+        assert any(longest_stop() < 0.5 for _ in range(20))
+    finally:
+        stop.set()
+        ticker.join()

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import needs_numba
 
 import kmeans_fast as kf
 from kmeans_fast import cli, engines
 
-pytestmark = pytest.mark.skipif(not engines.numba_is_installed(), reason="there is nothing to compile without numba")
+pytestmark = needs_numba
 
 # Of all kernels this one is compiled soonest.
 PROBLEM = """
