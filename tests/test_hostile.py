@@ -613,14 +613,19 @@ def test_many_writers_of_one_file_leave_one_whole_picture(tmp_path):
     for thread in threads:
         thread.start()
     seen = []
-    while any(process.poll() is None for process in processes) or any(thread.is_alive() for thread in threads):
-        image = read_image(path)
-        number = int(image[0, 0, 0])
-        assert image.shape == (10 + number, 300, 3)
-        assert (image == number).all()
-        seen.append(number)
-        if len(seen) >= 100 and len(set(seen)) >= 4:
-            enough.touch()
+    try:
+        while any(process.poll() is None for process in processes) or any(thread.is_alive() for thread in threads):
+            image = read_image(path)
+            number = int(image[0, 0, 0])
+            assert image.shape == (10 + number, 300, 3)
+            assert (image == number).all()
+            seen.append(number)
+            if len(seen) >= 100 and len(set(seen)) >= 4:
+                enough.touch()
+    finally:
+        enough.touch()
+        for writer in processes:
+            writer.wait()
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert errors == []
     assert list(path.parent.iterdir()) == [path]
