@@ -14,6 +14,29 @@ settings.register_profile("search", deadline=None, suppress_health_check=[Health
 settings.register_profile("default", settings.get_profile("search"), derandomize=True)
 settings.load_profile("default")
 
+# Modules and tests that take seconds: `pytest -m short` runs all but these.
+LONG = {
+    "test_benchmarks",
+    "test_cells",
+    "test_color_seeding",
+    "test_compare",
+    "test_gate",
+    "test_hostile",
+    "test_plotting",
+    "test_servers",
+    "test_warming",
+    "test_bytes_beyond_the_input",
+    "test_bytes_of_counting",
+    "test_draws_are_the_same_on_every_engine_and_thread",
+    "test_drawn_float_arrays",
+    "test_every_dtype_gives_the_textbook_result",
+    "test_many_callers_at_once",
+    "test_numba_that_cannot_be_imported",
+    "test_small_crowded_arrays",
+    "test_the_start_is_the_same_on_every_engine_and_thread",
+    "test_whole_picture_on_any_number_of_threads",
+}
+
 ENGINES = [name for name in ("numba", "numpy") if name != "numba" or engines.numba_is_installed()]
 needs_numba = pytest.mark.skipif("numba" not in ENGINES, reason="needs numba, which isn't installed")
 
@@ -21,6 +44,14 @@ needs_numba = pytest.mark.skipif("numba" not in ENGINES, reason="needs numba, wh
 def locked(array):
     array.setflags(write=False)
     return array
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items):
+    for item in items:
+        names = {item.path.stem, getattr(item, "originalname", item.name)}
+        if not names & LONG and not any(map(item.get_closest_marker, ("stress", "browser"))):
+            item.add_marker("short")
 
 
 @pytest.fixture(params=ENGINES)

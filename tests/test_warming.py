@@ -27,10 +27,14 @@ print(place, sum(locate.stats.cache_hits.values()))
 ANSWER = 5
 
 
-def solve(problem=PROBLEM, **environment):
+def solve(problem=PROBLEM, *arguments, **environment):
     """Run a problem in a new process; return its answer, and how many times code came from the cache."""
     run = subprocess.run(
-        [sys.executable, "-P", "-c", problem], env=os.environ | environment, capture_output=True, text=True, check=True
+        [sys.executable, "-P", "-c", problem, *map(str, arguments)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert run.stderr == ""
     return tuple(map(int, run.stdout.split()))
@@ -120,24 +124,46 @@ def test_code_is_kept_for_the_next_process(folder):
     assert solve(NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 1)
 
 
-@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda _: b"",
-        lambda data: data[: len(data) // 2],
-        lambda data: data[:-1],
-        lambda data: data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :],
-        lambda data: data[:7] + bytes([data[7] ^ 255]) + data[8:],
-        lambda _: pickle.dumps("something else"),
-    ],
-    ids=["empty", "half", "one byte short", "one bit changed", "a length changed", "something else"],
-)
-def test_damaged_files_are_compiled_anew(folder, suffix, spoil):
-    for path in kept(folder, suffix):
-        path.write_bytes(spoil(path.read_bytes()))
-    assert solve(NUMBA_CACHE_DIR=str(folder))[0] == ANSWER
-    assert solve(NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 1)  # and kept again
+SPOILT = {
+    "empty": lambda _: b"",
+    "half": lambda data: data[: len(data) // 2],
+    "one byte short": lambda data: data[:-1],
+    "one bit changed": lambda data: (
+        data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
+    ),
+    "a length changed": lambda data: data[:7] + bytes([data[7] ^ 255]) + data[8:],
+    "something else": lambda _: pickle.dumps("something else"),
+}
+# As the small problem, with one folder after another: a process for each would take most of its time to start.
+PROBLEM_IN_EACH = """
+import sys
+import numba
+import numpy as np
+from kmeans_fast.engines.numba_cache import keep_code
+from kmeans_fast.engines.numba_jit import _options
+from kmeans_fast.engines.numba_seeding import locate
+
+for folder in sys.argv[1:]:
+    numba.config.CACHE_DIR = folder
+    fresh = numba.njit(**_options(False))(locate.py_func)
+    keep_code(fresh)
+    print(fresh(np.empty(0), np.arange(10.0), 12.0), sum(fresh.stats.cache_hits.values()))
+"""
+
+
+def test_damaged_files_are_compiled_anew(warm_folder, tmp_path):
+    folders = []
+    for name, spoil in SPOILT.items():
+        for suffix in ("nbi", "nbc"):
+            folders.append(shutil.copytree(warm_folder, tmp_path / f"{name}, {suffix}"))
+            for path in kept(folders[-1], suffix):
+                path.write_bytes(spoil(path.read_bytes()))
+    untouched = shutil.copytree(warm_folder, tmp_path / "untouched")
+    numbers = solve(PROBLEM_IN_EACH, *folders, untouched)
+    answers, hits = numbers[::2], numbers[1::2]
+    assert answers == (ANSWER,) * len(answers)
+    assert hits == (0,) * len(folders) + (1,)
+    assert solve(PROBLEM_IN_EACH, *folders) == (ANSWER, 1) * len(folders)  # and kept again
 
 
 def test_code_of_another_signature_is_not_used(folder):
