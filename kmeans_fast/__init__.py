@@ -1,5 +1,6 @@
 """Exact k-means on pixels: the same bytes every time, in about the time that it takes to decode the picture."""
 
+from kmeans_fast._version import __version__ as __version__
 from kmeans_fast.clustering import KMeansResult, assign, kmeans
 from kmeans_fast.data import sample_path
 from kmeans_fast.histogram import ColorHistogram
@@ -14,8 +15,6 @@ from kmeans_fast.imaging import (
 )
 from kmeans_fast.progress import print_progress
 from kmeans_fast.warming import warmup
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ColorHistogram",

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from kmeans_fast import __version__
+from kmeans_fast._version import __version__
 from kmeans_fast.imaging.files import COMPRESS_LEVEL
 from kmeans_fast.imaging.quantization import INITS, MAX_ITER, TOL
 from kmeans_fast.imaging.sorting import ORDERS

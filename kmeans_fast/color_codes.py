@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 MAX_CHANNELS = 4
 # Codes decoded at a time, so that work space stays in a cache.
-BLOCK = 2**14
+CODES_AT_ONCE = 2**14
 
 
 @cache
@@ -43,13 +43,13 @@ def decode(codes: NDArray[np.uint32], n_channels: int) -> NDArray[np.uint8]:
     table = _nibble_table(n_channels)
     bits = np.uint32(4 * n_channels)
     colors = np.empty((codes.size, n_channels), np.uint8)
-    for start in range(0, codes.size, BLOCK):
-        block = codes[start : start + BLOCK]
+    for start in range(0, codes.size, CODES_AT_ONCE):
+        block = codes[start : start + CODES_AT_ONCE]
         upper, lower = block >> bits, block & np.uint32((1 << 4 * n_channels) - 1)
         packed = table[upper] << np.uint32(4) | table[lower]
         unpacked = _unpack(packed)
         for channel in range(n_channels):  # seven times as fast as a copy of short rows
-            colors[start : start + BLOCK, channel] = unpacked[:, channel]
+            colors[start : start + CODES_AT_ONCE, channel] = unpacked[:, channel]
     return colors
 
 

@@ -22,7 +22,7 @@ from kmeans_fast.points import Points
 from kmeans_fast.sharing import SharedPasses
 
 # Up to so many pixels the sums of squared distances stay below 2⁵³, up to which float64 holds every integer.
-MOST_PIXELS = 2**53 // (4 * 255**2)
+MOST_EXACT_PIXELS = 2**53 // (4 * 255**2)
 # Colours are split, and clustered, by cubes of at least so many for each centroid. With more, splits took up to four
 # times as long and ended no lower.
 ITEMS_PER_SPLIT = 16
@@ -52,7 +52,7 @@ def k_means_plus_plus(
     histogram: ColorHistogram, n_clusters: int, draws: Draws, machine: Machine
 ) -> NDArray[np.float64]:
     """Choose K colours by greedy k-means++, each counting as often as it occurs; see `seeding.k_means_plus_plus`."""
-    if histogram.n_pixels > MOST_PIXELS:
+    if histogram.n_pixels > MOST_EXACT_PIXELS:
         counts = histogram.counts.astype(np.float64)
         return seeding.k_means_plus_plus(Points(histogram.colors), counts, n_clusters, draws, machine)
     kernels = machine.engine.color_seeding

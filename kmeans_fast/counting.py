@@ -8,18 +8,19 @@ while: then the codes are sorted, a chunk at a time.
 """
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.color_codes import encode
-from kmeans_fast.engines import RUN_BITS, Histogram
+from kmeans_fast.engines import RUN_BITS
 from kmeans_fast.points import Points
 from kmeans_fast.threads import Workers
 
 # Pixels in a task: many tasks a picture, each of them long against what handing it to a thread costs.
-CHUNK_SIZE = 2**17
+PIXELS_PER_TASK = 2**17
 # Tables are for so many channels at most, and there are at most so many of them: 192 MB in all.
 TABLE_CHANNELS = 3
 MAX_TABLES = 3
@@ -50,14 +51,14 @@ class Counts(NamedTuple):
     counts: NDArray[np.int64]
 
 
-def count_colors(pixels: Points, kernels: Histogram, workers: Workers) -> Counts:
+def count_colors(pixels: Points, kernels: ModuleType, workers: Workers) -> Counts:
     """Count the colours of 8-bit pixels of 1 to 4 channels."""
-    in_tables = pixels.n_features <= TABLE_CHANNELS and pixels.size > CHUNK_SIZE
+    in_tables = pixels.n_features <= TABLE_CHANNELS and pixels.size > PIXELS_PER_TASK
     if in_tables:
         most_threads = min(MAX_TABLES, max(1, pixels.size // PIXELS_PER_TABLE))
-        stretch = MAX_TABLE_PIXELS // CHUNK_SIZE * CHUNK_SIZE
+        stretch = MAX_TABLE_PIXELS // PIXELS_PER_TASK * PIXELS_PER_TASK
     else:
-        most_threads = -(-pixels.size // CHUNK_SIZE)
+        most_threads = -(-pixels.size // PIXELS_PER_TASK)
         stretch = SORTED_PIXELS
     total = Counts(np.empty(0, np.uint32), np.empty(0, np.int64))
     lent = workers.at_most(most_threads)
@@ -71,7 +72,7 @@ def count_colors(pixels: Points, kernels: Histogram, workers: Workers) -> Counts
     return total
 
 
-def _count_in_tables(pixels: Points, start: int, stop: int, kernels: Histogram, lent: Workers) -> Counts:
+def _count_in_tables(pixels: Points, start: int, stop: int, kernels: ModuleType, lent: Workers) -> Counts:
     n_entries = max(2**RUN_BITS, 2 ** (8 * pixels.n_features))
     tables = np.zeros((lent.n_threads, 2, n_entries), np.uint16)
     marks = np.zeros((lent.n_threads, 2, n_entries >> RUN_BITS), np.uint8)
@@ -79,14 +80,14 @@ def _count_in_tables(pixels: Points, start: int, stop: int, kernels: Histogram, 
 
     def count(first: int) -> None:
         table = free.pop()
-        kernels.count(pixels.chunk(first, min(first + CHUNK_SIZE, stop)), tables[table], marks[table])
+        kernels.count(pixels.chunk(first, min(first + PIXELS_PER_TASK, stop)), tables[table], marks[table])
         free.append(table)
 
-    lent.for_each(count, range(start, stop, CHUNK_SIZE))
+    lent.for_each(count, range(start, stop, PIXELS_PER_TASK))
     return _collect(tables, marks, kernels, lent)
 
 
-def _collect(tables: NDArray[np.uint16], marks: NDArray[np.uint8], kernels: Histogram, lent: Workers) -> Counts:
+def _collect(tables: NDArray[np.uint16], marks: NDArray[np.uint8], kernels: ModuleType, lent: Workers) -> Counts:
     """Add all tables to the first one and list its entries that aren't 0."""
     n_runs = marks.shape[2]
     ranges = [(first, min(first + RUNS_PER_TASK, n_runs)) for first in range(0, n_runs, RUNS_PER_TASK)]
@@ -111,10 +112,10 @@ def _count_by_sorting(pixels: Points, start: int, stop: int, lent: Workers) -> C
     parts: list[Counts] = []
 
     def count(first: int) -> None:
-        codes, counts = np.unique(encode(pixels.chunk(first, min(first + CHUNK_SIZE, stop))), return_counts=True)
+        codes, counts = np.unique(encode(pixels.chunk(first, min(first + PIXELS_PER_TASK, stop))), return_counts=True)
         parts.append(Counts(codes, counts.astype(np.int64, copy=False)))
 
-    lent.for_each(count, range(start, stop, CHUNK_SIZE))
+    lent.for_each(count, range(start, stop, PIXELS_PER_TASK))
     return merge(parts)
 
 

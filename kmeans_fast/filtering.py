@@ -36,7 +36,7 @@ class HistogramAlgorithm:
     name = "histogram"
 
     def __init__(self, histogram: ColorHistogram, n_clusters: int, engine: Engine, workers: Workers) -> None:
-        self._update = engine.cells.update
+        self._relabel = engine.cells.relabel
         self._workers = workers
         self._dense = DenseAlgorithm(
             Points(histogram.colors), histogram.counts.astype(np.float64), n_clusters, engine, workers
@@ -68,12 +68,13 @@ class HistogramAlgorithm:
         padded = np.zeros((len(centroids), 4))
         padded[:, : self._n_channels] = centroids
 
-        def update(first: int, last: int, corrections: NDArray[np.int64]) -> int:
-            return self._update(
+        def relabel(first: int, last: int, corrections: NDArray[np.int64]) -> int:
+            n_looked: int = self._relabel(
                 self._cells, self._bounds, self._centroids, padded, first, last, self.labels, corrections
             )
+            return n_looked
 
-        self._sums += self._passes.run(update, self._sums.shape)
+        self._sums += self._passes.run(relabel, self._sums.shape)
         self._centroids = padded
 
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:

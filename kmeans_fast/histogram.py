@@ -6,12 +6,12 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmeans_fast import engines
 from kmeans_fast.arrays import Selection, select
 from kmeans_fast.atomic import replace_file
 from kmeans_fast.cells import Cells, build
@@ -305,7 +305,7 @@ def label_pixels(
 
 
 def _finder(
-    histogram: ColorHistogram, color_labels: NDArray[Any], kernels: engines.Histogram
+    histogram: ColorHistogram, color_labels: NDArray[Any], kernels: ModuleType
 ) -> Callable[[NDArray[Any], NDArray[Any]], None]:
     """Return a function of pixels (n, C) and labels (n,) that writes the labels."""
     n_channels, codes = histogram.n_channels, histogram.codes

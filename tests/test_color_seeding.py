@@ -50,7 +50,7 @@ def test_as_many_centroids_as_colours(engine):
 
 def test_more_pixels_than_exact_sums_are_drawn_by_the_plain_way(small_cat, engine, monkeypatch):
     expected = kf.kmeans(small_cat, 9, max_iter=2, engine=engine)
-    monkeypatch.setattr(color_seeding, "MOST_PIXELS", 10)
+    monkeypatch.setattr(color_seeding, "MOST_EXACT_PIXELS", 10)
     assert np.array_equal(kf.kmeans(small_cat, 9, max_iter=2, engine=engine).centroids, expected.centroids)
 
 

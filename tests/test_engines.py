@@ -1,5 +1,6 @@
 """Which engine serves a call when none is asked for, what happens where Numba can't, and that freezers see both."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -151,3 +152,21 @@ def test_a_program_bundled_by_pyinstaller(tmp_path):
     first, *info, status = done.stdout.splitlines()
     assert (first, status) == ("numba numpy True", "0")
     assert "engine:      numba" in info
+
+
+@needs_numba
+@pytest.mark.parametrize("part", engines.Engine._fields[1:])
+def test_both_engines_have_the_same_functions(part):
+    """The same names, and the same arguments in the same order."""
+
+    def signatures(name):
+        module = getattr(engines.load(name), part)
+        functions = {name: getattr(function, "py_func", function) for name, function in vars(module).items()}
+        own = {
+            name: function
+            for name, function in functions.items()
+            if not name.startswith("_") and getattr(function, "__module__", "") == module.__name__
+        }
+        return {name: list(inspect.signature(function).parameters) for name, function in own.items()}
+
+    assert signatures("numba") == signatures("numpy")

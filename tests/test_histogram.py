@@ -65,7 +65,7 @@ def test_a_picture(cat, engine, n_channels, n_threads):
 def test_several_tables(cat, engine, n_channels, n_threads, monkeypatch):
     """Small chunks, so that every table gets some; no more tables than are allowed."""
     monkeypatch.setattr(counting, "PIXELS_PER_TABLE", 1000)
-    monkeypatch.setattr(counting, "CHUNK_SIZE", 1000)
+    monkeypatch.setattr(counting, "PIXELS_PER_TASK", 1000)
     used = []
     zeros = np.zeros
 
@@ -85,7 +85,7 @@ def test_several_tables(cat, engine, n_channels, n_threads, monkeypatch):
 def test_merging_in_pieces(small_cat, n_channels, monkeypatch):
     """Many chunks, and pieces far smaller than the parts."""
     image = np.dstack([small_cat, small_cat[..., :1]])[..., :n_channels]
-    monkeypatch.setattr(counting, "CHUNK_SIZE", 500)
+    monkeypatch.setattr(counting, "PIXELS_PER_TASK", 500)
     monkeypatch.setattr(counting, "SORTED_PIXELS", 2000)
     monkeypatch.setattr(counting, "TABLE_CHANNELS", 0)
     monkeypatch.setattr(counting, "MERGE_SIZE", 16)
@@ -363,7 +363,7 @@ def test_what_does_not_fit_together(cat, monkeypatch):
 def test_counts_beyond_16_bits(engine, n_channels, n_threads, monkeypatch):
     """In one table and in several that overflow only together; at 2¹⁶ the lower half of an entry is 0."""
     monkeypatch.setattr(counting, "PIXELS_PER_TABLE", 1000)
-    monkeypatch.setattr(counting, "CHUNK_SIZE", 10_000)
+    monkeypatch.setattr(counting, "PIXELS_PER_TASK", 10_000)
     counts = np.array([2**16 - 1, 2**16, 2**16 + 1, 2**18, 3, 100_000])
     generator = np.random.default_rng(n_channels)
     colors = generator.choice(256, (len(counts), n_channels), replace=False).astype(np.uint8)

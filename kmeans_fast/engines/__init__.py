@@ -1,22 +1,17 @@
 """The engines: one set of functions, compiled by Numba or in plain NumPy, that give the same bytes.
 
-An engine's modules hold functions on arrays: no classes, no options, no input or output. `Dense` and `Seeding` are
-their signatures. A module is imported when an engine is first asked for, so that `import kmeans_fast` doesn't import
-Numba.
+An engine's modules hold functions on arrays: no classes, no options, no input or output. They are imported when an
+engine is first asked for, so that `import kmeans_fast` doesn't import Numba.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from kmeans_fast import cells as structure
 from kmeans_fast.processors import available_threads
 
 if TYPE_CHECKING:
@@ -29,164 +24,15 @@ RUN_BITS = 9
 SMALL_WORK = 500_000
 
 
-class Dense(Protocol):
-    """The functions of ``*_dense.py``, each on one chunk of points; see there."""
-
-    def assign(self, points: NDArray[Any], centroids: NDArray[Any], labels: NDArray[Any], /) -> None: ...  # noqa: D102
-
-    def assign_and_sum(  # noqa: D102
-        self,
-        points: NDArray[Any],
-        weights: NDArray[Any],
-        centroids: NDArray[Any],
-        labels: NDArray[Any],
-        sums: NDArray[Any],
-        /,
-    ) -> None: ...
-
-    def measure(  # noqa: D102
-        self,
-        points: NDArray[Any],
-        weights: NDArray[Any],
-        centroids: NDArray[Any],
-        labels: NDArray[Any],
-        counts: NDArray[Any],
-        totals: NDArray[Any],
-        /,
-    ) -> float: ...
-
-    def farthest_members(  # noqa: D102
-        self,
-        points: NDArray[Any],
-        weights: NDArray[Any],
-        centroids: NDArray[Any],
-        labels: NDArray[Any],
-        distances: NDArray[Any],
-        indices: NDArray[Any],
-        /,
-    ) -> None: ...
-
-
-class Seeding(Protocol):
-    """The functions of ``*_seeding.py``; see there."""
-
-    def lower_to_centroid(  # noqa: D102
-        self,
-        points: NDArray[Any],
-        weights: NDArray[Any],
-        centroid: NDArray[Any],
-        closest: NDArray[Any],
-        /,
-    ) -> float: ...
-
-    def potentials(  # noqa: D102
-        self,
-        points: NDArray[Any],
-        weights: NDArray[Any],
-        candidates: NDArray[Any],
-        closest: NDArray[Any],
-        totals: NDArray[Any],
-        /,
-    ) -> None: ...
-
-    def locate(self, weights: NDArray[Any], closest: NDArray[Any], target: float, /) -> int: ...  # noqa: D102
-
-    def add_distinct(  # noqa: D102
-        self, points: NDArray[Any], weights: NDArray[Any], distinct: NDArray[Any], n_distinct: int, /
-    ) -> int: ...
-
-
-class ColorSeeding(Protocol):
-    """The functions of ``*_color_seeding.py``; see there."""
-
-    def lower(  # noqa: D102
-        self,
-        cells: structure.Cells,
-        state: structure.Closest,
-        centroid: NDArray[Any],
-        first_region: int,
-        last_region: int,
-        /,
-    ) -> int: ...
-
-    def add_gains(  # noqa: D102
-        self,
-        cells: structure.Cells,
-        state: structure.Closest,
-        candidates: NDArray[Any],
-        first_region: int,
-        last_region: int,
-        gains: NDArray[Any],
-        /,
-    ) -> int: ...
-
-    def locate(  # noqa: D102
-        self, cells: structure.Cells, state: structure.Closest, targets: NDArray[Any], places: NDArray[Any], /
-    ) -> None: ...
-
-    def split(  # noqa: D102
-        self, coordinates: NDArray[Any], moments: NDArray[Any], n_clusters: int, /
-    ) -> NDArray[np.int64]: ...
-
-
-class Histogram(Protocol):
-    """The functions of ``*_histogram.py``; see there."""
-
-    def count(self, pixels: NDArray[Any], table: NDArray[Any], table_marks: NDArray[Any], /) -> None: ...  # noqa: D102
-
-    def combine(self, tables: NDArray[Any], marks: NDArray[Any], first: int, last: int, /) -> int: ...  # noqa: D102
-
-    def collect(  # noqa: D102
-        self,
-        tables: NDArray[Any],
-        marks: NDArray[Any],
-        first: int,
-        last: int,
-        codes: NDArray[Any],
-        counts: NDArray[Any],
-        /,
-    ) -> None: ...
-
-    def look_up(self, pixels: NDArray[Any], table: NDArray[Any], labels: NDArray[Any], /) -> None: ...  # noqa: D102
-
-    def search(  # noqa: D102
-        self,
-        pixels: NDArray[Any],
-        codes: NDArray[Any],
-        starts: NDArray[Any],
-        color_labels: NDArray[Any],
-        labels: NDArray[Any],
-        /,
-    ) -> None: ...
-
-
-class Cells(Protocol):
-    """The function of ``*_cells.py``; see there."""
-
-    def update(  # noqa: D102
-        self,
-        cells: structure.Cells,
-        bounds: structure.Bounds,
-        before: NDArray[Any],
-        centroids: NDArray[Any],
-        first_region: int,
-        last_region: int,
-        labels: NDArray[Any],
-        corrections: NDArray[Any],
-        /,
-    ) -> int: ...
-
-
-@dataclass(frozen=True)
-class Engine:
-    """An engine's name and its modules."""
+class Engine(NamedTuple):
+    """An engine's name and its modules; tests compare the functions of one engine with those of the other."""
 
     name: str
-    dense: Dense
-    seeding: Seeding
-    cells: Cells
-    color_seeding: ColorSeeding
-    histogram: Histogram
+    dense: ModuleType
+    seeding: ModuleType
+    cells: ModuleType
+    color_seeding: ModuleType
+    histogram: ModuleType
 
 
 def numba_is_installed() -> bool:

@@ -23,7 +23,7 @@ from numba.core.caching import Cache, CompileResultCacheImpl, IndexDataCacheFile
 from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
 
-from kmeans_fast import __version__
+from kmeans_fast._version import __version__
 
 
 def keep_code(dispatcher: Any) -> None:

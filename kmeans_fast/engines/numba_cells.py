@@ -1,6 +1,6 @@
 """The Lloyd iteration on cells of colours, compiled: work in proportion to what changes.
 
-`update` brings labels and sums from one set of centroids to the next. A region's list of candidates is made from all
+`relabel` brings labels and sums from one set of centroids to the next. A region's list of candidates is made from all
 centroids, a cell's from its region's, and both are kept while the centroids' moves have not used up what they have in
 reserve, as in [1]_. A cell's colours are compared with its candidates when the lead of their owners over all others
 may be lost. Sums are integers, corrected where a label changes, so they stay exact.
@@ -48,10 +48,10 @@ SMALLEST_LEAD = np.float32(1e-12)
 UNLIMITED = np.float32(1e9)
 FAR = np.float32(1e30)
 
-# Colours are compared a stretch at a time, in rows of one array: at fixed distances in it, LLVM knows without checks
-# that they don't overlap. 16 more than the stretch, so that rows aren't a whole number of pages apart.
-STRETCH = 512
-ROW = STRETCH + 16
+# Colours are compared so many at a time, in rows of one array: at fixed distances in it, LLVM knows without checks
+# that they don't overlap. 16 more than those, so that rows aren't a whole number of pages apart.
+COLORS_AT_ONCE = 512
+ROW = COLORS_AT_ONCE + 16
 X0, X1, X2, X3, BEST, SECOND, NEAREST, OWNER = (i * ROW for i in range(8))
 LEAD = X0  # written when the channels have been read
 LANES = 16
@@ -63,8 +63,15 @@ REORDER = {"contract", "nnan", "nsz", "reassoc"}
 FILTER = {"contract", "nnan", "nsz"}
 
 
-def update(
-    cells: Any, bounds: Any, before: Any, centroids: Any, first_region: int, last_region: int, labels: Any, sums: Any
+def relabel(
+    cells: Any,  # in
+    bounds: Any,  # in/out
+    before: Any,  # in
+    centroids: Any,  # in
+    first_region: int,
+    last_region: int,
+    labels: Any,  # in/out
+    sums: Any,  # in/out
 ) -> int:
     """Label the colours of some regions; return how many were looked at.
 
@@ -74,23 +81,26 @@ def update(
     """
     n_clusters = len(centroids)
     # Made here, because compiling what makes arrays takes Numba a tenth of all its time.
-    rows = np.zeros((10, n_clusters + LANES), np.float32)
-    steps, table = np.zeros((n_clusters, 8), np.float32), np.zeros((n_clusters + GROUP, 8), np.float32)
-    moves, room = np.zeros(n_clusters), np.zeros(8 * ROW, np.float32)
-    everyone, source, chosen = np.arange(3 * (n_clusters + 1), dtype=np.int32).reshape(3, -1)
-    looked_at: int = _update(
-        cells, bounds, before, centroids, first_region, last_region, labels, sums,
-        rows, steps, moves, table, room, everyone, source, chosen,
-    )  # fmt: skip
+    work = (
+        np.zeros((10, n_clusters + LANES), np.float32),
+        np.zeros((n_clusters, 8), np.float32),
+        np.zeros(n_clusters),
+        np.zeros((n_clusters + GROUP, 8), np.float32),
+        np.zeros(8 * ROW, np.float32),
+        *np.arange(3 * (n_clusters + 1), dtype=np.int32).reshape(3, -1),
+    )
+    looked_at: int = _relabel(cells, before, centroids, first_region, last_region, bounds, labels, sums, work)
     return looked_at
 
 
 @kernel()
-def _update(
-    cells, bounds, before, centroids, first_region, last_region, labels, sums,
-    rows, steps, moves, table, room, everyone, source, chosen,
+def _relabel(
+    cells, before, centroids, first_region, last_region,  # in
+    bounds, labels, sums,  # in/out
+    work,  # arrays for what lasts as long as the call
 ):  # fmt: skip
     # Unpacked once, and hardly sliced below: handing on a tuple of arrays or making a view costs as much as a cell.
+    rows, steps, moves, table, room, everyone, source, chosen = work
     colors, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves) = cells
     cell_lists, region_lists, lead = bounds
     candidates, sizes, reference, reserve = cell_lists
@@ -141,12 +151,12 @@ def _update(
                 lead[c] = UNLIMITED
                 for i in range(starts[c], starts[c + 1]):
                     if labels[i] != chosen[0]:
-                        _relabel(colors, counts, i, chosen[0], labels, sums)
+                        _move(colors, counts, i, chosen[0], labels, sums)
                 continue
             limit = _localize(centroids, chosen, n_own, centers, halves, c, table)
             least = UNLIMITED
-            for start in range(starts[c], starts[c + 1], STRETCH):
-                n = min(starts[c + 1] - start, STRETCH)
+            for start in range(starts[c], starts[c + 1], COLORS_AT_ONCE):
+                n = min(starts[c + 1] - start, COLORS_AT_ONCE)
                 n_lanes = (n + LANES - 1) // LANES * LANES
                 n_there = min(n_lanes, labels.size - start)
                 # Numbers that aren't literals: for each of those Numba would compile the function once more.
@@ -166,7 +176,7 @@ def _update(
                             if room[SECOND + i] - room[BEST + i] <= limit:
                                 label = _settle(colors, start + i, chosen, n_own, centroids)
                             if labels[start + i] != label:
-                                _relabel(colors, counts, start + i, label, labels, sums)
+                                _move(colors, counts, start + i, label, labels, sums)
                     _find_new_leads(room, n_lanes)
                     least_here = _least_lead(room, n_lanes)
                 least = min(least, least_here)
@@ -288,8 +298,8 @@ def _choose(g0, g1, g2, g3, source, n_source, centers, halves, i, skin, norms, r
         g0, g1, g2, g3, n_source, nearest, halves[i, 0], halves[i, 1], halves[i, 2], halves[i, 3], skin, norms, reserves
     )
     n_chosen = np.uintp(0)
-    for i in range(n_source):
-        j = np.uintp(i)
+    for m in range(n_source):
+        j = np.uintp(m)
         chosen[n_chosen] = source[j]
         n_chosen += np.uintp(reserves[j] <= skin)
     return source[nearest], np.float64(reserve), np.int64(n_chosen)
@@ -482,7 +492,8 @@ def _settle(colors, i, own, n_own, centroids):
 
 
 @part()
-def _relabel(colors, counts, i, label, labels, sums):
+def _move(colors, counts, i, label, labels, sums):
+    """Give colour i another label, and correct the sums of both clusters."""
     old, count = labels[i], counts[i]
     for f in range(4):
         part = count * np.int64(colors[i, f])

@@ -14,7 +14,13 @@ VALUES = 256
 
 
 @kernel()
-def lower(cells, state, centroid, first_region, last_region):
+def lower(
+    cells,  # in
+    state,  # in/out
+    centroid,  # in
+    first_region,
+    last_region,
+):
     """Take a centroid (4,) int32 into account in what is closest to the colours of some regions.
 
     Returns how many colours were looked at.
@@ -39,7 +45,14 @@ def lower(cells, state, centroid, first_region, last_region):
 
 
 @kernel()
-def add_gains(cells, state, candidates, first_region, last_region, gains):
+def add_gains(
+    cells,  # in
+    state,  # in
+    candidates,  # in
+    first_region,
+    last_region,
+    gains,  # in/out
+):
     """Add to `gains` (T,) int64 by how much each of the candidates (T, 4) int32 would lower the potential.
 
     Returns how many colours were looked at.
@@ -62,7 +75,12 @@ def add_gains(cells, state, candidates, first_region, last_region, gains):
 
 
 @kernel()
-def locate(cells, state, targets, places):
+def locate(
+    cells,  # in
+    state,  # in
+    targets,  # in
+    places,  # out
+):
     """Write to `places` (T,) the first colour at which the running potential exceeds each target (T,) float64.
 
     If none does, it is the last colour that adds to it.
@@ -82,7 +100,11 @@ def locate(cells, state, targets, places):
                 break
 
 
-def split(coordinates: Any, moments: Any, n_clusters: int) -> Any:
+def split(
+    coordinates: Any,  # in
+    moments: Any,  # in
+    n_clusters: int,
+) -> Any:
     """Split items into K boxes, each time the box and where it lowers the squared error most; return their moments.
 
     Takes `coordinates` (M, C) uint8, along which is split, and `moments` (M, 1 + C) int64, the number of pixels and the
@@ -102,7 +124,17 @@ def split(coordinates: Any, moments: Any, n_clusters: int) -> Any:
 
 
 @kernel()
-def _split(coordinates, moments, order, edges, totals, gains, cuts, table, work):
+def _split(
+    coordinates,  # in
+    moments,  # in
+    order,  # in/out
+    edges,  # in/out
+    totals,  # out
+    gains,  # work space
+    cuts,  # work space
+    table,  # work space
+    work,  # work space
+):
     n_clusters, n_moments = totals.shape
     gains[0] = _best_cut(coordinates, moments, order, edges[0], totals[0], table, cuts[0], work)
     for new in range(1, n_clusters):

@@ -37,12 +37,22 @@ SMALLEST_SCALE = np.float32(1e-24)
 LARGEST_SCALE = np.float32(1e36)
 
 
-def assign(points: Any, centroids: Any, labels: Any) -> None:
+def assign(
+    points: Any,  # in
+    centroids: Any,  # in
+    labels: Any,  # out
+) -> None:
     """Write the label of each point's nearest centroid, ties to the lowest index, to `labels`."""
     assign_and_sum(points, np.empty(0), centroids, labels, np.empty((0, 0)))
 
 
-def assign_and_sum(points: Any, weights: Any, centroids: Any, labels: Any, sums: Any) -> None:
+def assign_and_sum(
+    points: Any,  # in
+    weights: Any,  # in
+    centroids: Any,  # in
+    labels: Any,  # out
+    sums: Any,  # in/out
+) -> None:
     """Do as `assign`, and add weight·point and weight of each point to its cluster's row of `sums` (K, D+1)."""
     n_features = points.shape[1]
     if n_features <= MAX_FILTERED_FEATURES and len(points) * len(centroids) > PLAIN_WORK:
@@ -68,7 +78,16 @@ def _wide_work_space(n_features: int) -> Any:
 
 
 @kernel()
-def _filtered_pass(points, weights, centroids, origins, rows, wide, labels, sums):
+def _filtered_pass(
+    points,  # in
+    weights,  # in
+    centroids,  # in
+    origins,  # in
+    rows,  # work space
+    wide,  # work space
+    labels,  # out
+    sums,  # in/out
+):
     n_clusters, n_features = centroids.shape
     origin, directions, norms = _localize(centroids, origins, len(rows))
     largest_norm = norms[:n_clusters].max()
@@ -226,7 +245,14 @@ def _settle(points, places, centroids, wide, labels):
 
 
 @kernel()
-def _plain_pass(points, weights, centroids, wide, labels, sums):
+def _plain_pass(
+    points,  # in
+    weights,  # in
+    centroids,  # in
+    wide,  # work space
+    labels,  # out
+    sums,  # in/out
+):
     """Label and sum with any number of features: the textbook's arithmetic, a block of points in the inner loop."""
     n_features = points.shape[1]
     rows = wide[0]
@@ -293,7 +319,14 @@ def _add(block, weights, labels, sums):
 
 
 @kernel()
-def measure(points, weights, centroids, labels, counts, totals):
+def measure(
+    points,  # in
+    weights,  # in
+    centroids,  # in
+    labels,  # in
+    counts,  # in/out
+    totals,  # in/out
+):
     """Return the chunk's inertia; add each point to `counts` (K,) int64 and its weight to `totals` (K,) float64."""
     inertia = 0.0
     for i in range(labels.size):
@@ -310,7 +343,14 @@ def measure(points, weights, centroids, labels, counts, totals):
 
 
 @kernel()
-def farthest_members(points, weights, centroids, labels, distances, indices):
+def farthest_members(
+    points,  # in
+    weights,  # in
+    centroids,  # in
+    labels,  # in
+    distances,  # in/out
+    indices,  # in/out
+):
     """Keep, for each cluster, the squared distance and the place in the chunk of its farthest point of positive weight.
 
     Of points equally far it is the first in lexicographic order, wherever it stands. `distances` (K,) comes in as −1

@@ -20,13 +20,22 @@ from kmeans_fast.engines.numba_jit import kernel, part
 RUN = 2**RUN_BITS
 
 
-def count(pixels: Any, table: Any, table_marks: Any) -> None:
+def count(
+    pixels: Any,  # in
+    table: Any,  # in/out
+    table_marks: Any,  # in/out
+) -> None:
     """Add 1 to the entry of each pixel's colour, and mark its run."""
     _count(pixels, spread_table(pixels.shape[1]), table, table_marks)
 
 
 @kernel()
-def _count(pixels, spread, table, marks):
+def _count(
+    pixels,  # in
+    spread,  # in
+    table,  # in/out
+    marks,  # in/out
+):
     lower, upper = table[0], table[1]
     lower_marks, upper_marks = marks[0], marks[1]
     is_rgb = pixels.shape[1] == 3
@@ -50,7 +59,12 @@ def _code(pixels, i, spread):
 
 
 @kernel()
-def combine(tables, marks, first, last):
+def combine(
+    tables,  # in/out
+    marks,  # in/out
+    first,
+    last,
+):
     """Add runs `first` to `last` of all tables to the first table; return how many entries aren't 0 then."""
     n_colors = 0
     for run in range(first, last):
@@ -107,7 +121,14 @@ def _count_either(lower, upper):
 
 
 @kernel()
-def collect(tables, marks, first, last, codes, counts):
+def collect(
+    tables,  # in
+    marks,  # in
+    first,
+    last,
+    codes,  # out
+    counts,  # out
+):
     """Write code and count of each entry of the first table, in its runs `first` to `last`, that isn't 0."""
     lower, upper = tables[0, 0], tables[0, 1]
     n = 0
@@ -126,13 +147,22 @@ def collect(tables, marks, first, last, codes, counts):
                     n += 1
 
 
-def look_up(pixels: Any, table: Any, labels: Any) -> None:
+def look_up(
+    pixels: Any,  # in
+    table: Any,  # in
+    labels: Any,  # out
+) -> None:
     """Write to `labels` (n,) what `table` (2**(8·C),) has for the code of each pixel, C being 1 to 3."""
     _look_up(pixels, spread_table(pixels.shape[1]), table, labels)
 
 
 @kernel()
-def _look_up(pixels, spread, table, labels):
+def _look_up(
+    pixels,  # in
+    spread,  # in
+    table,  # in
+    labels,  # out
+):
     if pixels.shape[1] == 3:
         s0, s1, s2 = spread[0], spread[1], spread[2]
         for i in range(pixels.shape[0]):
@@ -142,7 +172,13 @@ def _look_up(pixels, spread, table, labels):
             labels[i] = table[_code(pixels, i, spread)]
 
 
-def search(pixels: Any, codes: Any, starts: Any, color_labels: Any, labels: Any) -> None:
+def search(
+    pixels: Any,  # in
+    codes: Any,  # in
+    starts: Any,  # in
+    color_labels: Any,  # in
+    labels: Any,  # out
+) -> None:
     """Write to `labels` (n,) the entry of `color_labels` (N,) at the place that each pixel's code has in `codes` (N,).
 
     `starts` (M + 1,) int64 says where in `codes` each M-th part of all codes begins, M being a power of two. A code
@@ -154,7 +190,15 @@ def search(pixels: Any, codes: Any, starts: Any, color_labels: Any, labels: Any)
 
 
 @kernel()
-def _search(pixels, spread, codes, starts, shift, color_labels, labels):
+def _search(
+    pixels,  # in
+    spread,  # in
+    codes,  # in
+    starts,  # in
+    shift,
+    color_labels,  # in
+    labels,  # out
+):
     previous = codes[0]
     label = color_labels[0]
     for i in range(pixels.shape[0]):

@@ -9,7 +9,12 @@ from kmeans_fast.engines.numba_jit import kernel, part
 
 
 @kernel()
-def lower_to_centroid(points, weights, centroid, closest):
+def lower_to_centroid(
+    points,  # in
+    weights,  # in
+    centroid,  # in
+    closest,  # in/out
+):
     """Lower `closest` to the distance to `centroid` where that is less; return the sum of weight·closest, in order."""
     potential = 0.0
     for i in range(closest.size):
@@ -20,7 +25,13 @@ def lower_to_centroid(points, weights, centroid, closest):
 
 
 @kernel()
-def potentials(points, weights, candidates, closest, totals):
+def potentials(
+    points,  # in
+    weights,  # in
+    candidates,  # in
+    closest,  # in
+    totals,  # in/out
+):
     """Add to `totals` (T,), for each of T candidates, what `lower_to_centroid` would return for it."""
     for i in range(closest.size):
         weight = weights[i] if weights.size else 1.0
@@ -30,7 +41,11 @@ def potentials(points, weights, candidates, closest, totals):
 
 
 @kernel()
-def locate(weights, closest, target):
+def locate(
+    weights,  # in
+    closest,  # in
+    target,
+):
     """Return the first point where the running sum of weight·closest exceeds `target`, or the last that adds to it."""
     running = 0.0
     last = 0
@@ -54,7 +69,12 @@ def _squared_distance(points, i, centroid):
 
 
 @kernel()
-def add_distinct(points, weights, distinct, n_distinct):
+def add_distinct(
+    points,  # in
+    weights,  # in
+    distinct,  # in/out
+    n_distinct,
+):
     """Add those points of positive weight to `distinct` (limit, D) float64 that aren't among its first `n_distinct`.
 
     Returns how many there are then; stops when the array is full. An open-addressing hash table finds equals.

@@ -14,18 +14,18 @@ from kmeans_fast.cells import Bounds, Cells
 # Cells and centroids compared at a time: 8 MB for each array of work space.
 PAIRS = 2**20
 # What rounding may hide in float64, relative to the squares involved; 2⁻⁵³ times a generous number of operations.
-ROUNDING = 1e-12
+RELATIVE_ROUNDING = 1e-12
 
 
-def update(
-    cells: Cells,
-    bounds: Bounds,  # noqa: ARG001 - the compiled engine's
-    before: NDArray[np.float64],  # noqa: ARG001 - as above
-    centroids: NDArray[np.float64],
+def relabel(
+    cells: Cells,  # in
+    bounds: Bounds,  # noqa: ARG001 - in/out, the compiled engine's
+    before: NDArray[np.float64],  # noqa: ARG001 - in, the compiled engine's
+    centroids: NDArray[np.float64],  # in
     first_region: int,
     last_region: int,
-    labels: NDArray[Any],
-    corrections: NDArray[np.int64],
+    labels: NDArray[Any],  # in/out
+    sums: NDArray[np.int64],  # in/out
 ) -> int:
     """Label the colours of some regions; return how many were looked at."""
     first_cell, last_cell = cells.regions.starts[[first_region, last_region]]
@@ -35,9 +35,9 @@ def update(
         candidates = _candidates(cells.cells.centers[first:stop], cells.cells.halves[first:stop], centroids)
         part = slice(cells.cells.starts[first], cells.cells.starts[stop])
         members = np.diff(cells.cells.starts[first : stop + 1])
-        corrections -= _sums(cells, part, labels, len(centroids))
+        sums -= _sums(cells, part, labels, len(centroids))
         labels[part] = _nearest(cells.colors[part], np.repeat(np.arange(stop - first), members), *candidates)
-        corrections += _sums(cells, part, labels, len(centroids))
+        sums += _sums(cells, part, labels, len(centroids))
     return int(cells.cells.starts[last_cell] - cells.cells.starts[first_cell])
 
 
@@ -53,10 +53,10 @@ def _candidates(
         squares += (centroids[:, f] - centers[:, f, np.newaxis].astype(np.float64)) ** 2
     nearest = squares.argmin(axis=1)
     least = squares[np.arange(len(centers)), nearest]
-    lead = squares * (1 - ROUNDING) - least[:, np.newaxis] * (1 + ROUNDING)
+    lead = squares * (1 - RELATIVE_ROUNDING) - least[:, np.newaxis] * (1 + RELATIVE_ROUNDING)
     for f in range(4):
         lead -= 2 * halves[:, f, np.newaxis] * np.abs(centroids[:, f] - centroids[nearest, f, np.newaxis])
-    is_candidate = lead <= ROUNDING * 255**2
+    is_candidate = lead <= RELATIVE_ROUNDING * 255**2
     is_candidate[np.arange(len(centers)), nearest] = True
     starts = np.concatenate([[0], np.cumsum(is_candidate.sum(axis=1))])
     return np.nonzero(is_candidate)[1], starts, centroids

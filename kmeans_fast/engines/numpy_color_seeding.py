@@ -10,7 +10,13 @@ from kmeans_fast.cells import Cells, Closest, Level
 VALUES = 256
 
 
-def lower(cells: Cells, state: Closest, centroid: NDArray[np.int32], first_region: int, last_region: int) -> int:
+def lower(
+    cells: Cells,  # in
+    state: Closest,  # in/out
+    centroid: NDArray[np.int32],  # in
+    first_region: int,
+    last_region: int,
+) -> int:
     """Take a centroid (4,) int32 into account in what is closest to the colours of some regions."""
     near, members = _near_cells(cells, state, centroid, first_region, last_region)
     if near.size == 0:
@@ -25,12 +31,12 @@ def lower(cells: Cells, state: Closest, centroid: NDArray[np.int32], first_regio
 
 
 def add_gains(
-    cells: Cells,
-    state: Closest,
-    candidates: NDArray[np.int32],
+    cells: Cells,  # in
+    state: Closest,  # in
+    candidates: NDArray[np.int32],  # in
     first_region: int,
     last_region: int,
-    gains: NDArray[np.int64],
+    gains: NDArray[np.int64],  # in/out
 ) -> int:
     """Add to `gains` (T,) int64 by how much each of the candidates (T, 4) int32 would lower the potential."""
     n_looked = 0
@@ -42,7 +48,12 @@ def add_gains(
     return int(n_looked)
 
 
-def locate(cells: Cells, state: Closest, targets: NDArray[np.float64], places: NDArray[np.int64]) -> None:
+def locate(
+    cells: Cells,  # in
+    state: Closest,  # in
+    targets: NDArray[np.float64],  # in
+    places: NDArray[np.int64],  # out
+) -> None:
     """Write to `places` (T,) the first colour at which the running potential exceeds each target (T,) float64."""
     running = np.cumsum(state.potentials)
     last = int(np.flatnonzero(state.potentials)[-1]) if running[-1] else 0
@@ -56,7 +67,11 @@ def locate(cells: Cells, state: Closest, targets: NDArray[np.float64], places: N
         places[t] = start + min(place, int(adding[-1]) if adding.size else 0)
 
 
-def split(coordinates: NDArray[np.uint8], moments: NDArray[np.int64], n_clusters: int) -> NDArray[np.int64]:
+def split(
+    coordinates: NDArray[np.uint8],  # in
+    moments: NDArray[np.int64],  # in
+    n_clusters: int,
+) -> NDArray[np.int64]:
     """Split items into K boxes, each time the box and where it lowers the squared error most; return their moments."""
     boxes = [np.arange(len(moments))]
     totals = [moments.sum(axis=0)]

@@ -11,13 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Points compared at a time: with their distances and work space they fit a 256 kB cache.
-BLOCK = 4096
+POINTS_AT_ONCE = 4096
 
 
-def assign(points: NDArray[Any], centroids: NDArray[Any], labels: NDArray[Any]) -> None:
+def assign(
+    points: NDArray[Any],  # in
+    centroids: NDArray[Any],  # in
+    labels: NDArray[Any],  # out
+) -> None:
     """Write the label of each point's nearest centroid, ties to the lowest index, to `labels`."""
-    for start in range(0, len(points), BLOCK):
-        _assign_block(points[start : start + BLOCK], centroids, labels[start : start + BLOCK])
+    for start in range(0, len(points), POINTS_AT_ONCE):
+        _assign_block(points[start : start + POINTS_AT_ONCE], centroids, labels[start : start + POINTS_AT_ONCE])
 
 
 def _assign_block(points: NDArray[Any], centroids: NDArray[Any], labels: NDArray[Any]) -> None:
@@ -43,12 +47,16 @@ def _squared_distances(
 
 
 def assign_and_sum(
-    points: NDArray[Any], weights: NDArray[Any], centroids: NDArray[Any], labels: NDArray[Any], sums: NDArray[Any]
+    points: NDArray[Any],  # in
+    weights: NDArray[Any],  # in
+    centroids: NDArray[Any],  # in
+    labels: NDArray[Any],  # out
+    sums: NDArray[Any],  # in/out
 ) -> None:
     """Do as `assign`, and add weight·point and weight of each point to its cluster's row of `sums` (K, D+1)."""
     assign(points, centroids, labels)
-    for start in range(0, len(points), BLOCK):
-        stop = start + BLOCK
+    for start in range(0, len(points), POINTS_AT_ONCE):
+        stop = start + POINTS_AT_ONCE
         _add(points[start:stop], weights[start:stop], labels[start:stop], sums)
 
 
@@ -65,17 +73,17 @@ def _add(points: NDArray[Any], weights: NDArray[Any], labels: NDArray[Any], sums
 
 
 def measure(
-    points: NDArray[Any],
-    weights: NDArray[Any],
-    centroids: NDArray[Any],
-    labels: NDArray[Any],
-    counts: NDArray[Any],
-    totals: NDArray[Any],
+    points: NDArray[Any],  # in
+    weights: NDArray[Any],  # in
+    centroids: NDArray[Any],  # in
+    labels: NDArray[Any],  # in
+    counts: NDArray[Any],  # in/out
+    totals: NDArray[Any],  # in/out
 ) -> float:
     """Return the chunk's inertia; add each point to `counts` (K,) int64 and its weight to `totals` (K,) float64."""
     inertia = 0.0
-    for start in range(0, len(points), BLOCK):
-        stop = start + BLOCK
+    for start in range(0, len(points), POINTS_AT_ONCE):
+        stop = start + POINTS_AT_ONCE
         owners = labels[start:stop].astype(np.intp)
         distances = _distances_to_own(points[start:stop], centroids, owners)
         np.add.at(counts, owners, 1)
@@ -89,20 +97,20 @@ def measure(
 
 
 def farthest_members(
-    points: NDArray[Any],
-    weights: NDArray[Any],
-    centroids: NDArray[Any],
-    labels: NDArray[Any],
-    distances: NDArray[Any],
-    indices: NDArray[Any],
+    points: NDArray[Any],  # in
+    weights: NDArray[Any],  # in
+    centroids: NDArray[Any],  # in
+    labels: NDArray[Any],  # in
+    distances: NDArray[Any],  # in/out
+    indices: NDArray[Any],  # in/out
 ) -> None:
     """Keep, for each cluster, the squared distance and the place in the chunk of its farthest point of positive weight.
 
     Of points equally far it is the first in lexicographic order, wherever it stands. `distances` (K,) comes in as −1
     and `indices` (K,) int64 as 0; a cluster without such a point leaves them so.
     """
-    for start in range(0, len(points), BLOCK):
-        stop = start + BLOCK
+    for start in range(0, len(points), POINTS_AT_ONCE):
+        stop = start + POINTS_AT_ONCE
         owners = labels[start:stop].astype(np.intp)
         block = _distances_to_own(points[start:stop], centroids, owners)
         if weights.size:

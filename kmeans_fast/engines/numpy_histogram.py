@@ -14,7 +14,11 @@ from kmeans_fast.engines import RUN_BITS
 RUN = 2**RUN_BITS
 
 
-def count(pixels: NDArray[np.uint8], table: NDArray[np.uint16], table_marks: NDArray[np.uint8]) -> None:
+def count(
+    pixels: NDArray[np.uint8],  # in
+    table: NDArray[np.uint16],  # in/out
+    table_marks: NDArray[np.uint8],  # in/out
+) -> None:
     """Add 1 to the entry of each pixel's colour, and mark its run."""
     codes, counts = np.unique(encode(pixels), return_counts=True)
     codes = codes.astype(np.intp)  # NumPy's own type of index, so converted once
@@ -26,7 +30,12 @@ def count(pixels: NDArray[np.uint8], table: NDArray[np.uint16], table_marks: NDA
     table_marks[1, codes[is_over] >> RUN_BITS] = 1
 
 
-def combine(tables: NDArray[np.uint16], marks: NDArray[np.uint8], first: int, last: int) -> int:
+def combine(
+    tables: NDArray[np.uint16],  # in/out
+    marks: NDArray[np.uint8],  # in/out
+    first: int,
+    last: int,
+) -> int:
     """Add runs `first` to `last` of all tables to the first table; return how many entries aren't 0 then."""
     runs = first + np.flatnonzero(marks[:, :, first:last].any(axis=(0, 1)))
     totals = sum(_values(table, runs) for table in tables)
@@ -44,12 +53,12 @@ def _values(table: NDArray[np.uint16], runs: NDArray[np.intp]) -> NDArray[np.int
 
 
 def collect(
-    tables: NDArray[np.uint16],
-    marks: NDArray[np.uint8],
+    tables: NDArray[np.uint16],  # in
+    marks: NDArray[np.uint8],  # in
     first: int,
     last: int,
-    codes: NDArray[np.uint32],
-    counts: NDArray[np.int64],
+    codes: NDArray[np.uint32],  # out
+    counts: NDArray[np.int64],  # out
 ) -> None:
     """Write code and count of each entry of the first table, in its runs `first` to `last`, that isn't 0."""
     runs = first + np.flatnonzero(marks[0, 0, first:last])
@@ -59,17 +68,21 @@ def collect(
     counts[:] = values[row, place]
 
 
-def look_up(pixels: NDArray[np.uint8], table: NDArray[Any], labels: NDArray[Any]) -> None:
+def look_up(
+    pixels: NDArray[np.uint8],  # in
+    table: NDArray[Any],  # in
+    labels: NDArray[Any],  # out
+) -> None:
     """Write to `labels` (n,) what `table` (2**(8·C),) has for the code of each pixel, C being 1 to 3."""
     labels[:] = table[encode(pixels)]
 
 
 def search(
-    pixels: NDArray[np.uint8],
-    codes: NDArray[np.uint32],
-    starts: NDArray[np.int64],  # noqa: ARG001 - the compiled engine's
-    color_labels: NDArray[Any],
-    labels: NDArray[Any],
+    pixels: NDArray[np.uint8],  # in
+    codes: NDArray[np.uint32],  # in
+    starts: NDArray[np.int64],  # noqa: ARG001 - in, the compiled engine's
+    color_labels: NDArray[Any],  # in
+    labels: NDArray[Any],  # out
 ) -> None:
     """Write to `labels` (n,) the entry of `color_labels` (N,) at the place that each pixel's code has in `codes` (N,).
 

@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.engines.numpy_dense import BLOCK
+from kmeans_fast.engines.numpy_dense import POINTS_AT_ONCE
 
 
 def lower_to_centroid(
-    points: NDArray[Any], weights: NDArray[Any], centroid: NDArray[Any], closest: NDArray[Any]
+    points: NDArray[Any],  # in
+    weights: NDArray[Any],  # in
+    centroid: NDArray[Any],  # in
+    closest: NDArray[Any],  # in/out
 ) -> float:
     """Lower `closest` to the distance to `centroid` where that is less; return the sum of weight·closest, in order."""
     potential = 0.0
@@ -21,11 +24,11 @@ def lower_to_centroid(
 
 
 def potentials(
-    points: NDArray[Any],
-    weights: NDArray[Any],
-    candidates: NDArray[Any],
-    closest: NDArray[Any],
-    totals: NDArray[Any],
+    points: NDArray[Any],  # in
+    weights: NDArray[Any],  # in
+    candidates: NDArray[Any],  # in
+    closest: NDArray[Any],  # in
+    totals: NDArray[Any],  # in/out
 ) -> None:
     """Add to `totals` (T,), for each of T candidates, what `lower_to_centroid` would return for it."""
     for block in _blocks(points):
@@ -34,7 +37,11 @@ def potentials(
             totals[t] = _add_in_order(totals[t], lowered, weights[block])
 
 
-def locate(weights: NDArray[Any], closest: NDArray[Any], target: float) -> int:
+def locate(
+    weights: NDArray[Any],  # in
+    closest: NDArray[Any],  # in
+    target: float,
+) -> int:
     """Return the first point where the running sum of weight·closest exceeds `target`, or the last that adds to it."""
     parts = weights * closest if weights.size else closest
     index = int(np.searchsorted(np.add.accumulate(parts), target, side="right"))
@@ -44,7 +51,12 @@ def locate(weights: NDArray[Any], closest: NDArray[Any], target: float) -> int:
     return int(adding[-1]) if adding.size else 0
 
 
-def add_distinct(points: NDArray[Any], weights: NDArray[Any], distinct: NDArray[Any], n_distinct: int) -> int:
+def add_distinct(
+    points: NDArray[Any],  # in
+    weights: NDArray[Any],  # in
+    distinct: NDArray[Any],  # in/out
+    n_distinct: int,
+) -> int:
     """Add those points of positive weight to `distinct` (limit, D) float64 that aren't among its first `n_distinct`.
 
     Returns how many there are then; stops when the array is full.
@@ -65,7 +77,7 @@ def add_distinct(points: NDArray[Any], weights: NDArray[Any], distinct: NDArray[
 
 
 def _blocks(points: NDArray[Any]) -> Iterator[slice]:
-    return (slice(start, start + BLOCK) for start in range(0, len(points), BLOCK))
+    return (slice(start, start + POINTS_AT_ONCE) for start in range(0, len(points), POINTS_AT_ONCE))
 
 
 def _squared_distances(points: NDArray[Any], centroid: NDArray[Any]) -> NDArray[Any]:

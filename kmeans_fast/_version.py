@@ -1,0 +1,3 @@
+"""The version, in a place that anything can import."""
+
+__version__ = "0.1.0"
