@@ -38,10 +38,14 @@ def numbers_of(name: str, value: Any) -> NDArray[Any]:
     if is_pillow_image(value) and value.mode in _INDEXED_MODES:
         raise TypeError(f"{name} is a picture of mode {value.mode!r}, whose values are no colours: use .convert('RGB')")
     try:
-        array = value if isinstance(value, np.ndarray) else np.asarray(value)
+        array = value if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:  # lists of several lengths; tensors on another device
         raise TypeError(f"{name} can't be read as an array: {error}") from error
-    return _numbers_in_objects(name, value, array) if array.dtype == object else array
+    if array.dtype == object:
+        return _numbers_in_objects(name, value, array)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{name} must be real numbers of up to 64 bits, got dtype {array.dtype}")
+    return array
 
 
 def _numbers_in_objects(name: str, value: Any, array: NDArray[Any]) -> NDArray[Any]:

@@ -134,7 +134,8 @@ def kmeans(
     algorithm : {"auto", "dense", "histogram"}
         ``"dense"`` looks at every point in every iteration. ``"histogram"`` looks at the distinct colours of 8-bit
         points with 1 to 4 features, whole cells of them at once (the filtering algorithm [3]_), and only at those
-        whose label can have changed. The results are the same. ``"auto"`` takes the histogram where it can.
+        whose label can have changed. Centroids, labels and counts are the same. ``"auto"`` takes the histogram where it
+        can.
     engine : {"auto", "numba", "numpy"}
         Which implementation; the bytes are the same. ``"auto"`` takes Numba where it is installed, but NumPy for a
         little work in a process that has not imported Numba yet.

@@ -457,7 +457,7 @@ def _color_top(name: str, values: NDArray[Any]) -> float:
 def _checked_numbers(name: str, values: ArrayLike) -> NDArray[Any]:
     array = arrays.unmasked_numbers(name, values)
     if array.dtype.kind not in "uif":
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+        raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
     return array
 
 

@@ -83,8 +83,6 @@ def weights(value: ArrayLike | None, points: Selection) -> NDArray[np.float64]:
     if value is None:
         return np.empty(0)
     array = arrays.unmasked_numbers("sample_weight", value, "; mask= leaves points out")
-    if array.dtype.kind not in "buif":
-        raise TypeError(f"sample_weight must be real numbers, got dtype {array.dtype}")
     if array.shape not in (points.shape, (math.prod(points.shape),)):
         raise ValueError(f"sample_weight must have one weight a point, shape {points.shape}, got {array.shape}")
     flat = points.of(np.ascontiguousarray(array, dtype=np.float64).reshape(-1))

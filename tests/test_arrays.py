@@ -232,6 +232,25 @@ def test_what_holds_no_numbers_is_named(function, value, message):
         calls[function]()
 
 
+@pytest.mark.parametrize("as_other", [memoryview, lambda array: array.view(Rows)], ids=["memoryview", "subclass"])
+def test_other_arrays(as_other):
+    points = np.array([[1, 2], [3, 5]])
+    assert kf.kmeans(as_other(points), 1) == kf.kmeans(points, 1)
+
+
+class Rows(np.ndarray):
+    """An array whose elements are rows, as those of NumPy's matrix are."""
+
+    def __getitem__(self, key):
+        raise AssertionError("used as an array of ours")
+
+
+@pytest.mark.parametrize("value", ["photo.jpg", b"abc", np.zeros(3, [("x", float)]), np.zeros(2, "M8[s]")], ids=repr)
+def test_dtypes_that_are_no_numbers(value):
+    with pytest.raises(TypeError, match="points must be real numbers of up to 64 bits, got dtype"):
+        kf.kmeans(value, 2)
+
+
 def test_integers_that_no_dtype_holds():
     with pytest.raises(ValueError, match="points must be numbers of up to 64 bits, got larger ones"):
         kf.kmeans([[2**70], [1]], 2)

@@ -88,7 +88,7 @@ def test_nan_in_the_last_of_many_points_is_found(engine):
         ({"sample_weight": [0, 0, 0, 0]}, ValueError, "sample_weight must have a positive sum"),
         ({"sample_weight": np.full(4, 1e308)}, ValueError, "sample_weight must have a sum of at most 1e+20, got inf"),
         ({"sample_weight": [1e20] * 4}, ValueError, "sample_weight must have a sum of at most 1e+20, got 4e+20"),
-        ({"sample_weight": ["a"] * 4}, TypeError, "sample_weight must be real numbers, got dtype <U1"),
+        ({"sample_weight": ["a"] * 4}, TypeError, "sample_weight must be real numbers of up to 64 bits, got dtype <U1"),
     ],
     ids=str,
 )
