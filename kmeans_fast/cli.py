@@ -219,11 +219,11 @@ def _tolerance(text: str) -> float:
 
 def _compress(options: argparse.Namespace) -> None:
     """Reduce a picture to K colours, write it as an indexed PNG, and print what that did to size and error."""
-    from kmeans_fast.imaging import compress, files
+    from kmeans_fast.imaging import compress, files, sources
 
     source: Path = options.source
     aim = f"{options.quality:g}-db" if options.quality is not None else f"{options.colors or DEFAULT_COLORS}-colors"
-    files.check_source(source)  # a folder may have no name, such as "."
+    sources.check_source(source)  # a folder may have no name, such as "."
     output: Path = options.output or source.with_name(f"{source.stem}-{aim}.png")
     try:
         files.check_destination(output, source)

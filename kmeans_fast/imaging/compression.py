@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
-from kmeans_fast.imaging import files
+from kmeans_fast.imaging import files, sources
 from kmeans_fast.imaging.quantization import (
     apply_palette,
     checked_image,
@@ -147,7 +147,7 @@ def compress(
     (451, 300, 32584, 8)
     """
     request = checked_request(n_colors, quality, sort, options)
-    files.check_source(source)
+    sources.check_source(source)
     files.check_destination(destination, source)
     files.check_compress_level(compress_level)
     seconds: dict[str, float] = {}

@@ -6,49 +6,12 @@ opened, or go by another size than that. The layouts are those of the formats' s
 
 from __future__ import annotations
 
-import errno
-import io
 import math
 import os
 import struct
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from PIL.TiffImagePlugin import TiffImageFile
-
-
-class Source(io.BufferedReader):
-    """A file open for reading, in which the lengths and positions that a damaged header names do no harm."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path.open("rb", buffering=0))
-        self.n_bytes = os.fstat(self.fileno()).st_size
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read, without making room first for more bytes than there are."""
-        if size is not None and 0 <= size <= io.DEFAULT_BUFFER_SIZE:
-            return super().read(size)
-        left = max(0, self.n_bytes - self.tell())
-        return super().read(left if size is None or size < 0 else min(size, left))
-
-    def seek(self, position: int, whence: int = os.SEEK_SET, /) -> int:
-        """Seek, and call a position before the beginning what it is; the system's error would blame the disk."""
-        try:
-            return super().seek(position, whence)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
-            raise ValueError(f"there is no position {position} in the file") from error
-
-
-def tile_size(image: TiffImageFile) -> tuple[int, int]:
-    """Return the size of a TIFF's tiles, for which its decoder allocates memory; (0, 0) if there are only strips."""
-    width, height = (image.tag_v2.get(tag, 0) for tag in (322, 323))
-    if not (isinstance(width, int) and isinstance(height, int)):
-        raise ValueError(f"bad size of tiles: {width!r} x {height!r}")
-    return width, height
+from kmeans_fast.imaging.sources import Source
 
 
 def sizes_to_allocate(file: Source) -> Iterator[tuple[int, int]]:

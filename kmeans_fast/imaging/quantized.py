@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +126,7 @@ class QuantizedImage(QuantizedPalette):
 
     def save(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | BinaryIO,
         *,
         compress_level: int = COMPRESS_LEVEL,
         icc_profile: bytes | None = None,
@@ -135,13 +135,14 @@ class QuantizedImage(QuantizedPalette):
 
         Parameters
         ----------
-        path : str or path-like
-            Name of the file, ending in ``.png``; an existing file is replaced, and its permissions are kept.
+        path : str, path-like or binary file object
+            Name of the file, ending in ``.png``; an existing file is replaced, and its permissions are kept. Or a file
+            object, which gets the bytes at its present position once all of them are there, and is not closed.
         compress_level : int
             Of zlib, from 0, not at all, to 9. Up to 16 entries make smaller files in an order in which neighbours are
             alike, such as ``quantize(..., sort="luma")``.
         icc_profile : bytes, optional
-            A colour profile to put into the file.
+            A colour profile to put into the file, of at most 1 MiB, because PNG readers refuse more.
 
         Returns
         -------
@@ -151,7 +152,10 @@ class QuantizedImage(QuantizedPalette):
         Raises
         ------
         ValueError
-            If the name does not end in ``.png`` or belongs to something that is no file, or the level is out of range.
+            If the name does not end in ``.png`` or belongs to something that is no file, the level is out of range or
+            the profile too large.
+        TypeError
+            If the file object was opened as text.
         OSError
             If the folder does not exist or can't be written, or the disk is full. Nothing half-written remains.
 
