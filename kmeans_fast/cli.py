@@ -1,7 +1,8 @@
 """The command line: ``kmeans-fast compress``, ``palette``, ``warmup`` and ``info``.
 
-Exit status: 0 done, 1 failed (one line on stderr), 2 wrong usage, 130 interrupted, 141 nobody reads the output. What
-takes long to import is imported by the command that needs it, so that ``--help`` answers at once.
+Exit status: 0 done, 1 failed (one line on stderr), 2 wrong usage, 99 done but the quality asked for was not reached,
+130 interrupted, 141 nobody reads the output. What may surprise is one line on stderr as well; ``-v`` shows all of it.
+What takes long to import is imported by the command that needs it, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -26,7 +27,14 @@ from kmeans_fast.options import DEFAULT_CLUSTERS as DEFAULT_COLORS
 if TYPE_CHECKING:
     from kmeans_fast.imaging import QuantizedPalette
 
-_FAILED, _WRONG_USAGE, _INTERRUPTED, _BROKEN_PIPE = 1, 2, 130, 141
+_DONE, _FAILED, _WRONG_USAGE, _QUALITY_MISSED, _INTERRUPTED, _BROKEN_PIPE = 0, 1, 2, 99, 130, 141
+_EXIT_STATUS = (
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 99 done but the quality asked for was not reached, 130 interrupted, "
+    "141 nobody reads the output."
+)
+_MOST_TOLD = 3  # of notes and warnings, in one line
+# How the TIFFs begin whose decoder, libtiff, writes to stderr by itself.
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _VERSIONED_PACKAGES = ("numpy", "numba", "imageio", "pillow")
 _MODULES = {"pillow": "PIL"}
 
@@ -63,11 +71,13 @@ def _streams() -> Iterator[None]:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options = _parse(arguments)
+    warned: list[str] = []
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
-            options.run(options)
+            warnings.showwarning = lambda message, *_, **__: warned.append(str(message))
+            status = int(options.run(options, warned))
         sys.stdout.flush()  # a full disk or a closed pipe shows here at the latest
+        _warn(warned, all_of_them=getattr(options, "verbose", False))
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
@@ -80,7 +90,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         _flush_or_discard()
         _complain(_in_words(error))
         return _FAILED
-    return 0
+    return status
 
 
 class _Parser(argparse.ArgumentParser):
@@ -105,12 +115,19 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _parser() -> _Parser:
-    parser = _Parser(prog="kmeans-fast", description="A picture in K colours, by exact k-means on all its pixels.")
+    parser = _Parser(
+        prog="kmeans-fast",
+        description="A picture in K colours, by exact k-means on all its pixels.",
+        epilog=_EXIT_STATUS,
+    )
     parser.add_argument("--version", action="version", version=f"kmeans-fast {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     compress = commands.add_parser(
-        "compress", help="write a picture in K colours as a PNG", description=_compress.__doc__
+        "compress",
+        help="write a picture in K colours as a PNG",
+        description=_compress.__doc__,
+        epilog=_EXIT_STATUS,
     )
     _add_clustering_options(compress)
     compress.add_argument(
@@ -130,7 +147,9 @@ def _parser() -> _Parser:
     )
     compress.set_defaults(run=_compress, parser=compress, sort="luma")
 
-    palette = commands.add_parser("palette", help="print the K colours of a picture", description=_palette.__doc__)
+    palette = commands.add_parser(
+        "palette", help="print the K colours of a picture", description=_palette.__doc__, epilog=_EXIT_STATUS
+    )
     _add_clustering_options(palette)
     palette.set_defaults(run=_palette, parser=palette, sort="count")
 
@@ -151,7 +170,8 @@ def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
         "--max-pixels",
         type=_positive,
         metavar="N",
-        help="refuse a larger picture before it is decoded (default: Pillow's limit, 89478485)",
+        help="refuse a larger picture before it is decoded (default: Pillow's limit, 89478485); where there is "
+        "transparency, a pixel counts as five",
     )
     how_many = parser.add_mutually_exclusive_group()
     how_many.add_argument(
@@ -161,7 +181,7 @@ def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
         "-q", "--quality", type=_tolerance, metavar="DB", help="so few colours, up to 256, that reach this PSNR"
     )
     add("--sort", choices=ORDERS, help="order of the palette (default: luma for a picture, count for a palette)")
-    add("-v", "--verbose", action="store_true", help="print each iteration")
+    add("-v", "--verbose", action="store_true", help="print each iteration, and every warning on a line of its own")
     add(
         "--seed", type=_natural, default=0, metavar="N", help="another seed, other first colours (default: %(default)s)"
     )
@@ -217,7 +237,7 @@ def _tolerance(text: str) -> float:
     return number
 
 
-def _compress(options: argparse.Namespace) -> None:
+def _compress(options: argparse.Namespace, warned: list[str]) -> int:
     """Reduce a picture to K colours, write it as an indexed PNG, and print what that did to size and error."""
     from kmeans_fast.imaging import compress, files, sources
 
@@ -230,17 +250,58 @@ def _compress(options: argparse.Namespace) -> None:
     except ValueError as error:
         options.parser.error(str(error))
     of_files = {"compress_level": options.compress_level, "max_pixels": options.max_pixels}
-    with _pixels_allowed(options.max_pixels):
-        print(compress(source, output, options.colors, **of_files, **_clustering_options(options)))
+    with _pixels_allowed(options.max_pixels), _libtiff_heard(source, warned):
+        report = compress(source, output, options.colors, **of_files, **_clustering_options(options))
+    print(report)
+    warned[:0] = report.notes
+    return _DONE if report.quality_met else _QUALITY_MISSED
 
 
-def _palette(options: argparse.Namespace) -> None:
+def _palette(options: argparse.Namespace, warned: list[str]) -> int:
     """Print the K colours of a picture: hex, share and number of pixels."""
-    from kmeans_fast.imaging import palette, read_image
+    from kmeans_fast.imaging import files, palette
 
-    with _pixels_allowed(options.max_pixels):
-        pixels = read_image(options.source, max_pixels=options.max_pixels)
-    _print_palette(palette(pixels, options.colors, **_clustering_options(options)), sys.stdout)
+    with _pixels_allowed(options.max_pixels), _libtiff_heard(options.source, warned):
+        picture = files.read_picture(options.source, max_pixels=options.max_pixels, count_frames=True)
+        files.check_memory(picture, options.source, options.max_pixels)
+    warned[:0] = picture.notes
+    found = palette(picture.pixels, options.colors, **_clustering_options(options))
+    _print_palette(found, sys.stdout)
+    if found.quality_met:
+        return _DONE
+    warned.insert(0, f"the quality asked for was not reached: {found.psnr:.2f} dB instead of {options.quality:g}")
+    return _QUALITY_MISSED
+
+
+@contextmanager
+def _libtiff_heard(source: Path, warned: list[str]) -> Iterator[None]:
+    """Collect what libtiff writes to stderr by itself, line by line, if `source` is a TIFF.
+
+    It writes to the descriptor of the whole process, which is a program's to redirect, and no library's.
+    """
+    import tempfile
+
+    if not _is_tiff(source):
+        yield
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as heard:
+        stderr = os.dup(2)
+        os.dup2(heard.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            heard.seek(0)
+            warned += heard.read().decode("utf-8", "replace").splitlines()
+
+
+def _is_tiff(source: Path) -> bool:
+    if not source.is_file():
+        return False
+    with source.open("rb") as file:
+        return file.read(4) in _TIFF_STARTS
 
 
 @contextmanager
@@ -292,7 +353,7 @@ def _clustering_options(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _info(_options: argparse.Namespace) -> None:
+def _info(_options: argparse.Namespace, _warned: list[str]) -> int:
     """Print the versions of what is installed, and which engine, threads and cache folder are used."""
     import platform
 
@@ -302,9 +363,10 @@ def _info(_options: argparse.Namespace) -> None:
     facts |= {name: _version(name) for name in _VERSIONED_PACKAGES} | engines.describe()
     for name, fact in facts.items():
         print(f"{name + ':':<13}{fact}")
+    return _DONE
 
 
-def _warmup(_options: argparse.Namespace) -> None:
+def _warmup(_options: argparse.Namespace, _warned: list[str]) -> int:
     """Compile all kernels, unless that has been done, and keep the code for the processes to come."""
     import time
 
@@ -313,7 +375,7 @@ def _warmup(_options: argparse.Namespace) -> None:
 
     if obstacle := engines.numba_obstacle():
         print(f"nothing to compile, as {obstacle}")
-        return
+        return _DONE
     if engines.compiled_code().folder is None:
         raise OSError("no folder for compiled code can be written to; NUMBA_CACHE_DIR can name one")
     start = time.perf_counter()
@@ -324,6 +386,7 @@ def _warmup(_options: argparse.Namespace) -> None:
     print(
         f"{state.n_kept} kernels compiled for this processor, in {state.folder} ({time.perf_counter() - start:.1f} s)"
     )
+    return _DONE
 
 
 def _version(package: str) -> str:
@@ -346,16 +409,15 @@ def _complain(message: str) -> None:
     print(f"kmeans-fast: error: {_one_line(message)}", file=sys.stderr)
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],  # noqa: ARG001
-    filename: str,  # noqa: ARG001
-    lineno: int,  # noqa: ARG001
-    file: TextIO | None = None,  # noqa: ARG001
-    line: str | None = None,  # noqa: ARG001
-) -> None:
-    """Print a warning, say Pillow's of damaged metadata, without the line of code that it came from."""
-    print(f"kmeans-fast: warning: {_one_line(str(message))}", file=sys.stderr)
+def _warn(messages: Sequence[str], *, all_of_them: bool) -> None:
+    """Print notes and warnings, say Pillow's of damaged metadata: one line, or one for each, none of them twice."""
+    lines = list(dict.fromkeys(messages))
+    if not all_of_them and len(lines) > _MOST_TOLD:
+        lines = ["; ".join([*lines[:_MOST_TOLD], f"{len(lines) - _MOST_TOLD} more (-v shows them)"])]
+    elif not all_of_them and lines:
+        lines = ["; ".join(lines)]
+    for line in lines:
+        print(f"kmeans-fast: warning: {_one_line(line)}", file=sys.stderr)
 
 
 def _one_line(message: str) -> str:

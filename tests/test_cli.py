@@ -99,9 +99,15 @@ def test_verbose_prints_each_iteration(run, tmp_path):
 def test_options_reach_k_means(monkeypatch, run, picture):
     calls = []
 
+    class Report:
+        notes, quality_met = (), True
+
+        def __str__(self):
+            return "a report"
+
     def compress(source, destination, n_colors, **options):
         calls.append((source, destination, n_colors, options))
-        return "a report"
+        return Report()
 
     monkeypatch.setattr("kmeans_fast.imaging.compress", compress)
     output = picture.with_name("a.png")

@@ -19,6 +19,7 @@ from kmeans_fast.imaging.quantization import (
     find_palette,
     machine_for_picture,
 )
+from kmeans_fast.imaging.quantized import QuantizedImage
 from kmeans_fast.options import Asked
 
 
@@ -49,6 +50,10 @@ class CompressionReport:
     seconds : dict of str to float
         Time of each stage: ``"read"``, ``"start"`` (of the engine), ``"count"`` (the colours before), ``"cluster"`` and
         ``"write"``.
+    notes : tuple of str
+        What may surprise: that the output is larger than the source, that only the first picture of several was taken,
+        that a colour profile was dropped, that 16-bit values filled a small part of their range, or that the quality
+        asked for was not reached. Each is a part of a sentence; none if all is as usual.
     """
 
     source: Path
@@ -65,6 +70,7 @@ class CompressionReport:
     converged: bool
     quality_met: bool
     seconds: dict[str, float]
+    notes: tuple[str, ...] = ()
 
     @property
     def bits_per_pixel(self) -> float:
@@ -83,7 +89,7 @@ class CompressionReport:
             f"{'mse':<20}{'':>12}   {self.mse:>12.2f}",
             f"{'psnr (dB)':<20}{'':>12}   {self.psnr:>12.2f}",
             f"{self.n_iter} iterations, {end}",
-            *([] if self.quality_met else ["the quality asked for was not reached"]),
+            *map(_printable, self.notes),
             "seconds: " + ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in self.seconds.items()),
         ]
         return "\n".join(rows)
@@ -117,7 +123,8 @@ def compress(
     compress_level : int
         As for `QuantizedImage.save`.
     max_pixels : int, optional
-        As for `read_image`.
+        As for `read_image`. A picture with transparency takes about five times the memory of an opaque one to cluster,
+        so that each of its pixels counts as five.
 
     Returns
     -------
@@ -152,7 +159,8 @@ def compress(
     files.check_compress_level(compress_level)
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
-        picture = files.read_picture(source, max_pixels=max_pixels)
+        picture = files.read_picture(source, max_pixels=max_pixels, count_frames=True)
+    files.check_memory(picture, source, max_pixels)
     pixels = checked_image(picture.pixels)
     height, width = pixels.shape[:2]
     with ExitStack() as stack:
@@ -179,6 +187,7 @@ def compress(
         converged=quantized.converged,
         quality_met=quantized.quality_met,
         seconds=seconds,
+        notes=tuple(_notes(picture, bytes_after, quantized, quality)),
     )
 
 
@@ -189,7 +198,16 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = time.perf_counter() - start
 
 
-def _printable(path: Path) -> str:
-    """Show a name as it is, or escaped if a terminal should not see it raw."""
-    name = str(path)
-    return name if name.isprintable() else repr(name)
+def _printable(text: Path | str) -> str:
+    """Show a text as it is, or escaped if a terminal should not see it raw."""
+    return str(text) if str(text).isprintable() else repr(str(text))
+
+
+def _notes(picture: files.Picture, bytes_after: int, quantized: QuantizedImage, quality: float | None) -> list[str]:
+    """Say what may surprise."""
+    notes = list(picture.notes)
+    if bytes_after > picture.n_bytes:
+        notes.append(f"the output is larger than the source: {bytes_after:,} bytes instead of {picture.n_bytes:,}")
+    if not quantized.quality_met:
+        notes.append(f"the quality asked for was not reached: {quantized.psnr:.2f} dB instead of {quality:g}")
+    return notes
