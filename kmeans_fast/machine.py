@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 from kmeans_fast import engines
 from kmeans_fast.engines import Engine
-from kmeans_fast.threads import Workers, lent_workers
+from kmeans_fast.points import chunk_bounds
+from kmeans_fast.processors import available_threads
+from kmeans_fast.threads import Workers, workers
+from kmeans_fast.validation import integer
 
 
 class Machine(NamedTuple):
@@ -25,5 +28,13 @@ def machine_for(engine: str, n_threads: int | None, n_points: int, work: int) ->
     Work is in points times centroids that they are compared with.
     """
     chosen = engines.load(engines.choose(engine, work))
-    with lent_workers(n_threads, n_points) as workers:
-        yield Machine(chosen, workers)
+    with lent_workers(n_threads, n_points) as lent:
+        yield Machine(chosen, lent)
+
+
+@contextmanager
+def lent_workers(n_threads: int | None, n_points: int) -> Iterator[Workers]:
+    """Lend as many workers as were asked for, or are there, but no more than there are chunks."""
+    wanted = available_threads() if n_threads is None else integer("n_threads", n_threads, 1)
+    with workers(min(wanted, len(chunk_bounds(n_points)))) as lent:
+        yield lent

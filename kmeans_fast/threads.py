@@ -12,10 +12,6 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kmeans_fast.points import chunk_bounds
-from kmeans_fast.processors import available_threads
-from kmeans_fast.validation import integer
-
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -94,11 +90,3 @@ def workers(n_threads: int) -> Iterator[Workers]:
 
     with ThreadPoolExecutor(n_threads - 1, thread_name_prefix="kmeans_fast") as pool:
         yield Workers(n_threads, pool)
-
-
-@contextmanager
-def lent_workers(n_threads: int | None, n_points: int) -> Iterator[Workers]:
-    """Lend as many workers as were asked for, or are there, but no more than there are chunks."""
-    wanted = available_threads() if n_threads is None else integer("n_threads", n_threads, 1)
-    with workers(min(wanted, len(chunk_bounds(n_points)))) as lent:
-        yield lent
