@@ -2,8 +2,8 @@
 
 from kmeans_fast._version import __version__ as __version__
 from kmeans_fast.clustering import KMeansResult, assign, kmeans
+from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.data import sample_path
-from kmeans_fast.histogram import ColorHistogram
 from kmeans_fast.imaging import (
     CompressionReport,
     QuantizedImage,

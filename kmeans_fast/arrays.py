@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmeans_fast.points import Points
+from kmeans_fast.points.access import Points
 
 # What an object that is no array has, and what its owner can do.
 _WAYS_OUT = (

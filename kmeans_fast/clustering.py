@@ -8,12 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast import arrays, session, validation
 from kmeans_fast.arrays import Selection
-from kmeans_fast.dense import DenseAlgorithm
-from kmeans_fast.histogram import ColorHistogram
+from kmeans_fast.colors.histogram import ColorHistogram
+from kmeans_fast.lending import machine_for
 from kmeans_fast.lloyd import LLOYD, Callback
-from kmeans_fast.machine import machine_for
 from kmeans_fast.options import COLORS_NEEDED, Options, checked_options
-from kmeans_fast.points import Points
+from kmeans_fast.points.access import Points
+from kmeans_fast.points.dense import DenseAlgorithm
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,13 +12,15 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmeans_fast import color_seeding, seeding, validation
+from kmeans_fast import validation
+from kmeans_fast.colors import seeding as color_seeding
+from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines import NAMES as ENGINES
-from kmeans_fast.histogram import ColorHistogram
+from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import LLOYD, Callback, Step
-from kmeans_fast.machine import Machine
-from kmeans_fast.points import Points
+from kmeans_fast.points import seeding
+from kmeans_fast.points.access import Points
 
 ALGORITHMS = ("auto", "dense", "histogram")
 DEFAULT_CLUSTERS = 8

@@ -12,15 +12,16 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast import lloyd, seeding
-from kmeans_fast.dense import DenseAlgorithm
+from kmeans_fast import lloyd
+from kmeans_fast.colors.cell_passes import HistogramAlgorithm
+from kmeans_fast.colors.histogram import ColorHistogram, count, label_pixels
 from kmeans_fast.draws import Draws
-from kmeans_fast.filtering import HistogramAlgorithm
-from kmeans_fast.histogram import ColorHistogram, count, label_pixels
+from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Measure, Run
-from kmeans_fast.machine import Machine
 from kmeans_fast.options import STARTS, Options
-from kmeans_fast.points import Points
+from kmeans_fast.points import seeding
+from kmeans_fast.points.access import Points
+from kmeans_fast.points.dense import DenseAlgorithm
 
 NO_WEIGHTS = np.empty(0)
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast import arrays
 from kmeans_fast.arrays import Selection
-from kmeans_fast.points import LARGEST_FLOAT, Points
+from kmeans_fast.points.access import LARGEST_FLOAT, Points
 
 # Of the sum of all weights: with it, and points as large as they may be, inertia stays far from what overflows.
 LARGEST_WEIGHT = 1e20

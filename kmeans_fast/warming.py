@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from kmeans_fast import engines
 from kmeans_fast.clustering import kmeans
-from kmeans_fast.histogram import ColorHistogram
+from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.imaging.quantization import quantize
 
 # Points of any other dtype are widened to one of these.

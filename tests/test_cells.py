@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kmeans_fast as kf
-from kmeans_fast import cells, engines, filtering, sharing
-from kmeans_fast.filtering import HistogramAlgorithm
-from kmeans_fast.threads import workers
+from kmeans_fast import engines
+from kmeans_fast.colors import cell_passes as filtering
+from kmeans_fast.colors import cells
+from kmeans_fast.colors import shared_passes as sharing
+from kmeans_fast.colors.cell_passes import HistogramAlgorithm
+from kmeans_fast.machine.threads import workers
 
 
 def colors_of(image):

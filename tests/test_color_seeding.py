@@ -8,11 +8,13 @@ import reference
 from conftest import locked
 
 import kmeans_fast as kf
-from kmeans_fast import color_seeding, engines, seeding
+from kmeans_fast import engines
+from kmeans_fast.colors import seeding as color_seeding
 from kmeans_fast.draws import Draws
-from kmeans_fast.machine import Machine, machine_for
-from kmeans_fast.points import Points
-from kmeans_fast.threads import workers
+from kmeans_fast.lending import Machine, machine_for
+from kmeans_fast.machine.threads import workers
+from kmeans_fast.points import seeding
+from kmeans_fast.points.access import Points
 
 
 def plain_k_means_plus_plus(histogram, n_clusters, seed):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import kmeans_fast as kf
-from kmeans_fast import counting, histogram
-from kmeans_fast.color_codes import decode, encode
+from kmeans_fast.colors import counting, histogram
+from kmeans_fast.engines.codes import decode, encode
 
 
 def as_numbers(colors):

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import kmeans_fast as kf
-from kmeans_fast import processors
-from kmeans_fast.processors import available_threads, cpu_quota
+from kmeans_fast.machine import processors
+from kmeans_fast.machine.processors import available_threads, cpu_quota
 
 V1 = "31 23 0:28 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct"
 V2 = "41 31 0:38 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
@@ -218,7 +218,7 @@ def test_a_setting_that_is_no_number(monkeypatch, setting):
 def test_affinity_is_respected():
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-        "from kmeans_fast.processors import available_threads; print(available_threads())"
+        "from kmeans_fast.machine.processors import available_threads; print(available_threads())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
@@ -227,8 +227,8 @@ def test_affinity_is_respected():
 def test_calls_use_no_more_threads_than_that(monkeypatch, cat):
     """A call takes what it's given by default, however much work there is."""
     used = []
-    monkeypatch.setattr("kmeans_fast.threads.available_threads", lambda: 3)
-    monkeypatch.setattr("kmeans_fast.threads.Workers.__init__", note_threads(used))
+    monkeypatch.setattr("kmeans_fast.lending.available_threads", lambda: 3)
+    monkeypatch.setattr("kmeans_fast.machine.threads.Workers.__init__", note_threads(used))
     kf.kmeans(cat.repeat(3, axis=0), 3, algorithm="dense", init=cat[0, :3], max_iter=1)
     assert used == [3]
 
@@ -255,7 +255,7 @@ def test_a_real_control_group():
         (group / "cpu.cfs_quota_us").write_text("100000")
         code = (
             f"import os; open('{group}/tasks', 'w').write(str(os.getpid()));"
-            "from kmeans_fast.processors import available_threads; print(available_threads())"
+            "from kmeans_fast.machine.processors import available_threads; print(available_threads())"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == "1"

@@ -12,7 +12,7 @@ from conftest import needs_numba
 
 import kmeans_fast as kf
 from kmeans_fast import engines
-from kmeans_fast.threads import workers
+from kmeans_fast.machine.threads import workers
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
@@ -74,7 +74,7 @@ def test_a_chunk_in_pieces_gives_the_same(cat, engine, monkeypatch, dtype):
     points = (cat / 7).astype(dtype)
     options = {"init": points[0, :9], "algorithm": "dense", "max_iter": 3, "engine": engine}
     whole = kf.kmeans(points, 9, **options)
-    monkeypatch.setattr("kmeans_fast.dense.PIECE", 9 * 3 * 10_001)
+    monkeypatch.setattr("kmeans_fast.points.dense.PIECE", 9 * 3 * 10_001)
     pieces = kf.kmeans(points, 9, **options)
     assert pieces.centroids.tobytes() == whole.centroids.tobytes()
     assert pieces.labels.tobytes() == whole.labels.tobytes()
@@ -95,7 +95,7 @@ def test_an_exception_ends_a_chunk_between_two_pieces(cat, monkeypatch):
         pieces.append(threading.get_ident())
         time.sleep(0.01)
 
-    monkeypatch.setattr("kmeans_fast.dense.PIECE", 3 * 3 * 10)
+    monkeypatch.setattr("kmeans_fast.points.dense.PIECE", 3 * 3 * 10)
     monkeypatch.setattr(kernels, "assign_and_sum", fail_in_the_main_thread)
     with pytest.raises(RuntimeError, match="as Ctrl-C does"):
         kf.kmeans(cat, 3, init=cat[0, :3], algorithm="dense", engine="numpy", n_threads=2)

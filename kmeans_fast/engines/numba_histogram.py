@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_fast.color_codes import spread_table
 from kmeans_fast.engines import RUN_BITS
+from kmeans_fast.engines.codes import spread_table
 from kmeans_fast.engines.numba_jit import kernel, part
 
 RUN = 2**RUN_BITS

@@ -1,7 +1,7 @@
 """How every Numba kernel of the package is compiled.
 
-Kernels are plain serial functions on a chunk of points that release the GIL; `kmeans_fast.threads` runs several at
-once. No kernel is compiled with `parallel=True`: Numba's threading layers abort the process when two Python threads
+Kernels are plain serial functions on a chunk of points that release the GIL; `kmeans_fast.machine.threads` runs several
+at once. No kernel is compiled with `parallel=True`: Numba's threading layers abort the process when two Python threads
 enter them (numba#9288) or after a fork (umap#707), and one such function took four times as long to compile.
 """
 

@@ -2,7 +2,7 @@
 
 from kmeans_fast.imaging.compression import CompressionReport, compress
 from kmeans_fast.imaging.files import read_image
+from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
 from kmeans_fast.imaging.quantization import palette, quantize
-from kmeans_fast.imaging.quantized import QuantizedImage, QuantizedPalette
 
 __all__ = ["CompressionReport", "QuantizedImage", "QuantizedPalette", "compress", "palette", "quantize", "read_image"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Unpack
 
 from kmeans_fast.imaging import files, sources
+from kmeans_fast.imaging.palettes import QuantizedImage
 from kmeans_fast.imaging.quantization import (
     apply_palette,
     checked_image,
@@ -19,7 +20,6 @@ from kmeans_fast.imaging.quantization import (
     find_palette,
     machine_for_picture,
 )
-from kmeans_fast.imaging.quantized import QuantizedImage
 from kmeans_fast.options import Asked
 
 

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import validation
-from kmeans_fast.atomic import follow_link, replace_file
 from kmeans_fast.imaging.decoding import MOST_PROFILE_BYTES, UnsupportedError, decode, how_to_allow_more
 from kmeans_fast.imaging.sources import Readable, Source, check_source
+from kmeans_fast.machine.files import follow_link, replace_file
 
 # Of zlib. On photos, 4 took a third to two thirds of the time for files up to 6 % larger, and 9 many times it for 2 %.
 COMPRESS_LEVEL = 6

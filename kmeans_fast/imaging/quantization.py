@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import arrays, session, validation
-from kmeans_fast.histogram import ColorHistogram, count, label_pixels
+from kmeans_fast.colors.histogram import ColorHistogram, count, label_pixels
 from kmeans_fast.imaging.metrics import psnr
-from kmeans_fast.imaging.quantized import QuantizedImage, QuantizedPalette
+from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
 from kmeans_fast.imaging.sorting import ORDERS, order_of
 from kmeans_fast.imaging.spaces import OPAQUE, TRANSLUCENT, Space
+from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.lloyd import LONG, Callback
-from kmeans_fast.machine import Machine, machine_for
 from kmeans_fast.options import STARTS, Asked, Options, checked_options
-from kmeans_fast.points import Points
+from kmeans_fast.points.access import Points
 from kmeans_fast.session import ColorData, Data, PointData
 
 INITS = ("auto", *STARTS)

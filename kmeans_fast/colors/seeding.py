@@ -1,8 +1,8 @@
 """The first centroids for the colours of a histogram: greedy k-means++ that leaves whole cells alone, and splitting.
 
-k-means++ draws what `kmeans_fast.seeding` would draw from the same colours, and chooses the same: as colours and counts
-are integers, all sums are exact, and a cell that a centroid can't come nearer to than what is closest already adds
-nothing. Splitting is Wu's [1]_: each time that box is cut, and there, where it lowers the squared error most.
+k-means++ draws what `kmeans_fast.points.seeding` would draw from the same colours, and chooses the same: as colours and
+counts are integers, all sums are exact, and a cell that a centroid can't come nearer to than what is closest already
+adds nothing. Splitting is Wu's [1]_: each time that box is cut, and there, where it lowers the squared error most.
 
 References
 ----------
@@ -12,14 +12,15 @@ References
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast import lloyd, seeding
-from kmeans_fast.cells import nothing_closest, run_starts
-from kmeans_fast.dense import DenseAlgorithm
+from kmeans_fast import lloyd
+from kmeans_fast.colors.cells import nothing_closest, run_starts
+from kmeans_fast.colors.histogram import ColorHistogram
+from kmeans_fast.colors.shared_passes import SharedPasses
 from kmeans_fast.draws import Draws
-from kmeans_fast.histogram import ColorHistogram
-from kmeans_fast.machine import Machine
-from kmeans_fast.points import Points
-from kmeans_fast.sharing import SharedPasses
+from kmeans_fast.lending import Machine
+from kmeans_fast.points import seeding
+from kmeans_fast.points.access import Points
+from kmeans_fast.points.dense import DenseAlgorithm
 
 # Up to so many pixels the sums of squared distances stay below 2⁵³, up to which float64 holds every integer.
 MOST_EXACT_PIXELS = 2**53 // (4 * 255**2)

@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast import cells
-from kmeans_fast.dense import DenseAlgorithm
+from kmeans_fast.colors import cells
+from kmeans_fast.colors.histogram import ColorHistogram
+from kmeans_fast.colors.shared_passes import SharedPasses
 from kmeans_fast.engines import Engine
-from kmeans_fast.histogram import ColorHistogram
 from kmeans_fast.lloyd import Measure
-from kmeans_fast.points import Points
-from kmeans_fast.sharing import SharedPasses
-from kmeans_fast.threads import Workers
+from kmeans_fast.machine.threads import Workers
+from kmeans_fast.points.access import Points
+from kmeans_fast.points.dense import DenseAlgorithm
 
 # Beyond this magnitude a centroid's square could leave the range in which the cells' float32 is sound.
 LARGEST_COORDINATE = 1e6

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from kmeans_fast import engines
 from kmeans_fast.engines import Engine
-from kmeans_fast.points import chunk_bounds
-from kmeans_fast.processors import available_threads
-from kmeans_fast.threads import Workers, workers
+from kmeans_fast.machine.processors import available_threads
+from kmeans_fast.machine.threads import Workers, workers
+from kmeans_fast.points.access import chunk_bounds
 from kmeans_fast.validation import integer
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.cells import Cells
-from kmeans_fast.threads import Workers
+from kmeans_fast.colors.cells import Cells
+from kmeans_fast.machine.threads import Workers
 
 # Parts that a shared pass is cut into for each worker: enough that one who is held up leaves some to the others, but
 # few, as each costs 15 µs, which is a fifth of an iteration if there are 16.

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast.arrays import Selection, select
-from kmeans_fast.atomic import replace_file
-from kmeans_fast.cells import Cells, build
-from kmeans_fast.color_codes import MAX_CHANNELS, decode
-from kmeans_fast.counting import TABLE_CHANNELS, Counts, count_colors, merge
-from kmeans_fast.machine import Machine, machine_for
-from kmeans_fast.points import Points, chunk_bounds
+from kmeans_fast.colors.cells import Cells, build
+from kmeans_fast.colors.counting import TABLE_CHANNELS, Counts, count_colors, merge
+from kmeans_fast.engines.codes import MAX_CHANNELS, decode
+from kmeans_fast.lending import Machine, machine_for
+from kmeans_fast.machine.files import replace_file
+from kmeans_fast.points.access import Points, chunk_bounds
 
 # Sums of 8-bit values over more pixels than this would leave the integers that a float64 holds.
 MOST_PIXELS = 2**45

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.color_codes import encode
 from kmeans_fast.engines import RUN_BITS
-from kmeans_fast.points import Points
-from kmeans_fast.threads import Workers
+from kmeans_fast.engines.codes import encode
+from kmeans_fast.machine.threads import Workers
+from kmeans_fast.points.access import Points
 
 # Pixels in a task: many tasks a picture, each of them long against what handing it to a thread costs.
 PIXELS_PER_TASK = 2**17
