@@ -88,6 +88,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _FAILED
     except (OSError, ValueError, ImportError) as error:
         _flush_or_discard()
+        if getattr(options, "verbose", False):
+            _warn(warned, all_of_them=True)
         _complain(_in_words(error))
         return _FAILED
     return status

@@ -399,7 +399,90 @@ def test_warnings_are_one_line(run, picture, tmp_path):
     Image.fromarray(np.zeros((2, 3, 3), np.uint8)).save(tmp_path / "a.png", exif=tags.tobytes()[:-4])
     status, out, err = finish(start("palette", tmp_path / "a.png", "--engine", "numpy"))
     assert (status, out.split()) == (0, ["#000000", "100.00%", "6"])
-    assert re.fullmatch(r"(kmeans-fast: warning: Corrupt EXIF data.*\n)+", err)
+    assert re.fullmatch(r"kmeans-fast: warning: Corrupt EXIF data.*\n", err)
+
+
+def test_what_may_surprise_is_one_line(run, tmp_path):
+    frames = [Image.new("RGB", (4, 3), color) for color in ("red", "lime", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    status, _, err = run("compress", tmp_path / "a.gif", "-k", 2)
+    assert status == 0
+    assert err == "kmeans-fast: warning: of 3 pictures the first was read\n"
+    assert run("palette", tmp_path / "a.gif")[2] == err
+
+
+def test_an_output_that_is_larger_is_said_and_no_failure(run, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.jpg", quality=5)
+    status, _, err = run("compress", tmp_path / "a.jpg", "-k", 200)
+    assert status == 0
+    assert re.fullmatch(r"kmeans-fast: warning: the output is larger than the source: .*\n", err)
+
+
+@pytest.mark.parametrize("command", ["compress", "palette"])
+def test_a_quality_that_is_missed_is_said_and_has_its_status(run, tmp_path, command):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    status, out, err = run(command, tmp_path / "a.png", "-q", 60)
+    assert status == 99
+    assert out
+    assert re.fullmatch(r"kmeans-fast: warning: the quality asked for was not reached: [0-9.]+ dB instead of 60\n", err)
+    assert run(command, tmp_path / "a.png", "-q", 5)[0] == 0
+    assert "99 done but the quality asked for was not reached" in " ".join(run(command, "--help")[1].split())
+
+
+def test_what_libtiff_writes_by_itself_is_part_of_the_line(tmp_path):
+    """It writes to the descriptor, past Python."""
+    path = tmp_path / "a.tif"
+    Image.new("RGB", (64, 64)).save(path, compression="tiff_lzw")
+    with Image.open(path) as image:
+        start_of_data = image.tag_v2[273][0]
+    data = bytearray(path.read_bytes())
+    data[start_of_data : start_of_data + 9] = b"\xff" * 9
+    path.write_bytes(data)
+    read = "import sys, kmeans_fast as kf\ntry: kf.read_image(sys.argv[1])\nexcept ValueError: pass"
+    environment = {**os.environ, "PYTHONPATH": str(Path(kf.__file__).parents[1])}
+    alone = subprocess.run([sys.executable, "-c", read, str(path)], env=environment, capture_output=True, text=True)
+    assert alone.stderr, "libtiff says nothing, so this test could not fail"
+    status, _, err = finish(start("palette", path, "--engine", "numpy"))
+    assert status == 1
+    assert re.fullmatch(r"kmeans-fast: error: .* cannot be decoded.*\n", err)
+    status, _, err = finish(start("palette", path, "--engine", "numpy", "-v"))
+    assert status == 1
+    assert alone.stderr.splitlines()[0] in err
+    assert all(line.startswith("kmeans-fast: ") for line in err.splitlines())
+
+
+def test_warnings_beyond_a_few_are_shown_if_asked(capsys):
+    messages = ["a", "b", "a", "c", "d", "e"]
+    cli._warn(messages, all_of_them=False)
+    assert capsys.readouterr().err == "kmeans-fast: warning: a; b; c; 2 more (-v shows them)\n"
+    cli._warn(messages, all_of_them=True)
+    assert capsys.readouterr().err == "".join(f"kmeans-fast: warning: {letter}\n" for letter in "abcde")
+    cli._warn([], all_of_them=False)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="writes to a descriptor as C does on POSIX")
+def test_the_descriptor_is_as_it_was(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.tif")
+    script = """if True:
+        import os, sys
+        from pathlib import Path
+        from kmeans_fast import cli
+        heard = []
+        try:
+            with cli._libtiff_heard(Path(sys.argv[1]), heard):
+                os.write(2, b"one\\ntwo\\n")
+                raise ZeroDivisionError
+        except ZeroDivisionError:
+            os.write(2, b"after")
+        print(heard)
+    """
+    environment = {**os.environ, "PYTHONPATH": str(Path(kf.__file__).parents[1])}
+    command = [sys.executable, "-c", script, str(tmp_path / "a.tif")]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert (result.stdout, result.stderr) == ("['one', 'two']\n", "after")
 
 
 # ---------------------------------------------------------------------------------------------------- processes

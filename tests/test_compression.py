@@ -120,8 +120,60 @@ def test_report_says_if_it_was_stopped_and_shows_no_raw_control_characters(cat, 
     assert "\x1b" not in text
 
 
+def noted(source, destination, **options):
+    report = compress(source, destination, **options)
+    for note in report.notes:
+        assert note in str(report)
+    return report.notes
+
+
+def test_notes_of_an_output_that_is_larger(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(
+        tmp_path / "a.jpg", quality=5
+    )
+    report = compress(tmp_path / "a.jpg", tmp_path / "a.png", 200)
+    sizes = f"{report.bytes_after:,} bytes instead of {report.bytes_before:,}"
+    assert report.notes == (f"the output is larger than the source: {sizes}",)
+    assert report.bytes_after > report.bytes_before
+
+
+def test_notes_of_what_was_left_out(cat, tmp_path):
+    assert noted(cat[0], tmp_path / "a.png") == ()
+    frames = [Image.fromarray(cat[1]), Image.fromarray(255 - cat[1])]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert noted(tmp_path / "a.gif", tmp_path / "a.png") == ("of 2 pictures the first was read",)
+    profile = bytes(16) + b"GRAY" + bytes(100)
+    frames[0].convert("L").save(tmp_path / "grey.png", icc_profile=profile)
+    assert noted(tmp_path / "grey.png", tmp_path / "a.png") == ("its colour profile is for GRAY, and was dropped",)
+    Image.fromarray(cat[1][..., 0].astype(np.uint16) * 8).save(tmp_path / "12.png")
+    assert noted(tmp_path / "12.png", tmp_path / "a.png")[0].startswith("its 16-bit values reach only")
+
+
+def test_note_of_a_quality_that_was_missed(cat, tmp_path):
+    report = compress(cat[0], tmp_path / "a.png", quality=60)
+    assert not report.quality_met
+    assert f"the quality asked for was not reached: {report.psnr:.2f} dB instead of 60" in report.notes
+    assert f"{report.psnr:.2f} dB instead of 60" in str(report)
+
+
+def test_a_pixel_with_transparency_counts_as_five(tmp_path):
+    """It takes five times the memory to cluster, and is refused before that."""
+    pixels = np.full((10, 10, 4), 255, np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "opaque.png")
+    pixels[0, 0] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    with pytest.raises(
+        ValueError, match=r"10 x 10 = 100 pixels, which take as much memory as 500 opaque ones; at most"
+    ):
+        compress(tmp_path / "a.png", tmp_path / "b.png", max_pixels=499)
+    assert not (tmp_path / "b.png").exists()
+    assert compress(tmp_path / "a.png", tmp_path / "b.png", max_pixels=500).width == 10
+    assert compress(tmp_path / "opaque.png", tmp_path / "b.png", max_pixels=100).width == 10
+    assert read_image(tmp_path / "a.png", max_pixels=100).shape == (10, 10, 4)
+
+
 def test_destination_is_checked_before_any_work(cat, tmp_path, monkeypatch):
-    def read_picture(path):
+    def read_picture(path, **options):
         raise AssertionError("read before the destination was checked")
 
     monkeypatch.setattr("kmeans_fast.imaging.files.read_picture", read_picture)

@@ -187,19 +187,20 @@ def _open(file: Source, kind: tiff.Tiff | None) -> _Opened:
 def _decode_by_pillow(opened: _Opened) -> tuple[NDArray[np.uint8], object, tuple[str, ...]]:
     """Decode a picture; returns pixels, orientation and notes."""
     _, image, kind = opened
-    mode, index = image.mode, image.tell()
+    mode = image.mode
     with _open_plugin(opened) as plugin:
+        reader = _Reader(opened, plugin)
         if mode in _INTEGER_MODES:
-            values = _integers(opened, plugin.read(index=index, mode="I", writeable_output=False))
+            values = _integers(opened, reader.read("I"))
             notes = _depth_notes(int(values.max()), 16)
             pixels = _with_transparent_color(tiff.scaled(values, 65535), values, image.info.get("transparency"))
         elif mode in _CONVERSIONS:
-            pixels, notes = _decode_8_bits(opened, plugin)
+            pixels, notes = _decode_8_bits(opened, reader)
         else:
-            raise UnsupportedError(_why_not(mode, plugin, index))
+            raise UnsupportedError(_why_not(mode, reader))
         # Asked for only now, because Pillow turns a TIFF while it decodes it, and then forgets the orientation. Not
         # left to the plugin's rotate=True: imageio 2.38 mirrors the channels instead if a palette was applied.
-        orientation, exif_notes = _orientation(plugin, index)
+        orientation, exif_notes = reader.orientation()
     if kind is not None:
         notes += _channel_notes(kind)
     return _without_idle_alpha(pixels, is_grey=mode in _GREY_MODES), orientation, notes + exif_notes
@@ -234,22 +235,56 @@ def _size_unmentioned(size: tuple[int, int]) -> Iterator[None]:
         yield
 
 
-def _orientation(plugin: PillowPlugin, index: int) -> tuple[object, tuple[str, ...]]:
-    try:
-        return plugin.metadata(index=index, exclude_applied=False).get("Orientation"), ()
-    except MemoryError:
-        raise
-    except Exception as error:  # the pixels are there; metadata that nobody can parse may raise anything
+class _Reader:
+    """Reads the pixels of one picture with imageio's plugin, or without, if its EXIF data can't be parsed.
+
+    The plugin wants to know the orientation whenever it reads.
+    """
+
+    def __init__(self, opened: _Opened, plugin: PillowPlugin) -> None:
+        self._opened = opened
+        self._plugin = plugin
+        self._index = opened.image.tell()
+        self._exif_error: Exception | None = None
+
+    def read(self, mode: str) -> NDArray[Any]:
+        """Decode the picture, converted to one of Pillow's modes."""
+        try:
+            return np.asarray(self._plugin.read(index=self._index, mode=mode, writeable_output=False))
+        except MemoryError:
+            raise
+        except Exception:
+            image = _open(self._opened.file, self._opened.kind).image
+            image.load()
+            self._exif_error = _error_of_exif(image)
+            if self._exif_error is None:
+                raise
+            return np.asarray(image.convert(mode))
+
+    def orientation(self) -> tuple[object, tuple[str, ...]]:
+        """Return the orientation of what was read, and a note if nobody can tell."""
+        error = self._exif_error
+        if error is None:
+            return self._plugin.metadata(index=self._index, exclude_applied=False).get("Orientation"), ()
         return None, (f"its EXIF data can't be read ({str(error) or type(error).__name__}), so it was not turned",)
+
+
+def _error_of_exif(image: Image.Image) -> Exception | None:
+    try:
+        with _warnings_ignored(Warning):
+            image.getexif()
+    except Exception as error:  # metadata that nobody can parse may raise anything
+        return error
+    return None
 
 
 # ---------------------------------------------------------------------------------------------------- modes
 
 
-def _decode_8_bits(opened: _Opened, plugin: PillowPlugin) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def _decode_8_bits(opened: _Opened, reader: _Reader) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Decode what Pillow gives 8 bits a channel; returns notes as well."""
     file, image, kind = opened
-    index, mode = image.tell(), image.mode
+    mode = image.mode
     transparency = image.info.get("transparency")
     depth = depths.png_depth(file) if image.format == "PNG" else max(kind.bits) if kind is not None else 8
     levels = None
@@ -259,17 +294,17 @@ def _decode_8_bits(opened: _Opened, plugin: PillowPlugin) -> tuple[NDArray[np.ui
         _check_fits(file)
 
     if image.format == "PNG" and mode == "L" and transparency is not None:
-        pixels = plugin.read(index=index, mode="L", writeable_output=False)
+        pixels = reader.read("L")
         top = 2**depth - 1
         pixels = _with_transparent_color(pixels, pixels, (transparency & top) * 255 // top)
     elif image.format == "PNG" and mode == "RGB" and depth == 16 and transparency is not None:
-        pixels = plugin.read(index=index, mode="RGB", writeable_output=False)
+        pixels = reader.read("RGB")
         values = pixels.astype(np.uint16) << 8 | _lower_bytes(file)
         pixels = _with_transparent_color(pixels, values, transparency)
     else:
         # A transparent colour (tRNS) may come with modes that have no alpha channel of their own.
         target = "RGBA" if transparency is not None else _CONVERSIONS[mode]
-        pixels = plugin.read(index=index, mode=target, writeable_output=False)
+        pixels = reader.read(target)
     if pixels.ndim == 3 and pixels.shape[2] == 2:
         pixels = pixels[..., [0, 0, 0, 1]]
     if levels is not None:
@@ -307,8 +342,9 @@ def _levels_of_jpeg2000(bits: Sequence[int]) -> NDArray[np.uint8] | None:
         return None
     if bits[0] > 8:
         raise UnsupportedError(
-            f"is a JPEG 2000 of {len(bits)} channels of {bits[0]} bits, which is not read because Pillow takes white "
-            "for black; imagecodecs.imread gives its values as an array: scale that to uint8, or give it to kmeans"
+            f"is a JPEG 2000 of {bits[0]} bits in each of {len(bits)} channels, which is not read because Pillow "
+            "takes white for black; "
+            "imagecodecs.imread gives its values as an array: scale that to uint8, or give it to kmeans"
         )
     return tiff.scaled(np.arange(256) >> (8 - bits[0]), 2 ** bits[0] - 1)
 
@@ -322,7 +358,8 @@ def _integers(opened: _Opened, values: NDArray[Any]) -> NDArray[Any]:
         bits = max(depths.jpeg2000_depths(file), default=16)
         values = tiff.rescaled(values >> max(0, 16 - bits), 2**bits - 1)
     if image.format == "FITS":
-        values = values.astype(np.uint16).view(np.int16) + np.int32(_check_fits(file)) if image.mode != "I" else values
+        zero = _check_fits(file)
+        values = values if image.mode == "I" else values.astype(np.uint16).view(np.int16) + np.int32(zero)
     return _checked_16_bits(values)
 
 
@@ -349,11 +386,11 @@ def _check_fits(file: Source) -> int:
     )
 
 
-def _why_not(mode: str, plugin: PillowPlugin, index: int) -> str:
+def _why_not(mode: str, reader: _Reader) -> str:
     message = f"has pixels of Pillow's mode {mode!r}; convert it to 8-bit grey, RGB or RGBA first"
     if mode != "F":
         return message
-    values = plugin.read(index=index, writeable_output=False)
+    values = reader.read(mode)
     finite = values[np.isfinite(values)]
     extent = f" from {finite.min():g} to {finite.max():g}" if finite.size else ""
     return (
