@@ -3,8 +3,10 @@
 import importlib.util
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -21,7 +23,8 @@ def load(path):
     return module
 
 
-compare = load(ROOT / "asv_benchmarks" / "compare.py")
+compare, quality = (load(ROOT / "asv_benchmarks" / f"{name}.py") for name in ("compare", "quality"))
+rivals = compare.rivals
 
 
 def recorded():
@@ -118,15 +121,15 @@ def test_the_figure_is_drawn(record, tmp_path):
 
 
 def test_a_rival_that_is_not_installed_is_left_out(small_cat):
-    rival = compare.Tool("Rival", make=None, module="no_such_module_at_all")
+    rival = rivals.Tool("Rival", make=None, module="no_such_module_at_all")
     assert compare.measure_times(small_cat, 1, {"iterations": [rival]}, ()) == ([], {"Rival": "not installed"})
 
 
 def test_a_real_comparison_with_the_textbook(monkeypatch, small_cat):
-    monkeypatch.setattr(compare, "PAUSE", 0)
+    monkeypatch.setattr(rivals, "PAUSE", 0)
     monkeypatch.setattr(compare.kf, "warmup", lambda: None)  # compiles more than this needs
     names = ("kmeans_fast, 8 bits", "kmeans_fast, float32", "textbook NumPy")
-    tools = [compare.find_tool("iterations", name) for name in names]
+    tools = [rivals.find(rivals.ITERATIONS, name) for name in names]
     rows, left_out = compare.measure_times(small_cat, 2, {"iterations": tools}, (4,))
     assert not left_out
     assert [(row["tool"], row["ours"], row["calls"]) for row in rows] == [
@@ -137,8 +140,52 @@ def test_a_real_comparison_with_the_textbook(monkeypatch, small_cat):
         assert measured["error"] == pytest.approx(rows[-1]["error"], rel=1e-6)
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak from Linux's /proc")
+def test_who_is_slow_is_called_once_and_the_least_time_counts(monkeypatch):
+    durations = {"fast": iter([2.0, 0.5, 1.0]), "slow": iter([2.5])}
+    calls = []
+    monkeypatch.setattr(rivals, "seconds_of", lambda call: (next(durations[call()]), f"result {len(calls)}"))
+
+    def call(name):
+        calls.append(name)
+        return name
+
+    found = rivals.take_turns({name: partial(call, name) for name in durations}, 3)
+    assert found == {"fast": (0.5, 3, "result 1"), "slow": (2.5, 1, "result 2")}
+    assert calls == ["fast", "slow", "fast", "fast"]
+
+
+@pytest.mark.filterwarnings("default")  # rivals' warnings aren't ours
+@pytest.mark.parametrize("tool", [*rivals.PALETTES, rivals.WEIGHTED], ids=lambda tool: tool.name)
+def test_palettes_paint_the_picture(tool, small_cat):
+    if reason := tool.missing():
+        pytest.skip(f"{tool.name}: {reason}")
+    run, paint = tool.make(small_cat)
+    painted = paint(run(16))
+    assert painted.shape == small_cat.shape
+    assert len(np.unique(painted.reshape(-1, 3), axis=0)) <= 16
+    mean = small_cat.mean(axis=(0, 1))
+    assert rivals.mean_squared_distance(small_cat, painted) < rivals.mean_squared_distance(small_cat, mean)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("tool", rivals.ITERATIONS, ids=lambda tool: tool.name)
+def test_all_come_from_the_same_centroids_to_the_same_error(tool, small_cat):
+    if reason := tool.missing():
+        pytest.skip(f"{tool.name}: {reason}")
+    run, error = compare.prepare("iterations", tool, small_cat, 4)
+    exact, _ = compare.prepare("iterations", rivals.ITERATIONS[0], small_cat, 4)
+    assert error(run()) == pytest.approx(error(exact()), rel=1e-3)
+
+
+def test_quality_marks_the_lowest_error_and_names_what_is_lower():
+    row = {"kmeans_fast": (10.0, 0.01), "one": (9.0, 0.5), "other": (20.0, 0.002)}
+    assert list(quality.cells(8, row)) == ["8", "10.00 / 10.0", "**9.00** / 500.0", "20.00 / 2.0"]
+    assert quality.loss("cat.png", 8, row) == "cat.png K=8: one 10.00% lower"
+    assert quality.loss("cat.png", 8, row | {"one": (10.0, 0.5)}) is None
+
+
+@pytest.mark.skipif(not rivals.MEMORY_IS_KNOWN, reason="reads the peak from Linux's /proc")
 def test_memory_is_measured_in_a_child():
     request = {"picture": None, "megapixels": 0.05, "task": "iterations", "tool": "textbook NumPy", "n_clusters": 16}
     array = 50_000 * 16 * 3 * 8
-    assert array < compare.in_a_child("compare.py", request, compare.UNKEPT) < 4 * array
+    assert array < rivals.in_a_child(compare.__file__, request, rivals.UNKEPT) < 4 * array

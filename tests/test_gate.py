@@ -77,9 +77,9 @@ def test_the_base_is_the_last_commit_with_results_or_else_the_parent(gate, monke
     commits = [letter * 40 for letter in "dcba"]
     monkeypatch.setattr(gate, "git", lambda *_: "\n".join(commits))
     assert gate.find_base(tmp_path) == "d" * 40
-    (tmp_path / "machine").mkdir()
-    for commit in ("a" * 8, "c" * 8):
-        (tmp_path / "machine" / f"{commit}-existing.json").touch()
+    for machine, commit in ((gate.MACHINE, "a"), (gate.MACHINE, "c"), ("one of one's own", "d")):
+        (tmp_path / machine).mkdir(exist_ok=True)
+        (tmp_path / machine / f"{commit * 8}-existing.json").touch()
     assert gate.find_base(tmp_path) == "c" * 40
 
 

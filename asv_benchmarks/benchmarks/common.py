@@ -30,7 +30,6 @@ class Timed:
     repeat = (2, 200, 1.0)
     min_run_count = 1
     warmup_time = 0  # `warm_up` does that
-    timeout = 180  # commits of long ago may compile for a minute
 
 
 @cache

@@ -44,7 +44,6 @@ def make_all_calls():
 class _Loaded:
     params = [1, 16]
     param_names = ("megapixels",)
-    timeout = 180
 
     def setup_cache(self):
         make_all_calls()  # compiles

@@ -40,7 +40,6 @@ class Result:
 
     params = [8, 16, 64, 256]
     param_names = ("n_colors",)
-    timeout = Timed.timeout
 
     def setup(self, n_colors):
         require(lambda: kf.quantize)

@@ -36,7 +36,6 @@ class Imports:
     repeat = 8
     min_run_count = 1
     warmup_time = 0
-    timeout = 60
 
     def timeraw_import(self, module):
         return f"import {module}"
@@ -51,7 +50,6 @@ class _FirstCall:
     rounds = 1
     min_run_count = 1
     warmup_time = 0
-    timeout = 300
 
     def setup(self, call):
         if call == "quantize":
