@@ -57,17 +57,18 @@ class Result:
 class Ways(Timed):
     """Other ways to call it."""
 
-    params = ["palette_only", "quality=32", "sort=luma", "transparent"]
+    params = ["palette", "quality=32", "sort=luma", "transparent"]
     param_names = ("way",)
 
     def setup(self, way):
         options = {
-            "palette_only": {"n_colors": 16, "palette_only": True},
+            "palette": {"n_colors": 16},
             "quality=32": {"quality": 32},
             "sort=luma": {"n_colors": 16, "sort": "luma"},
             "transparent": {"n_colors": 16},
         }[way]
-        require(lambda: quantize(FEW_PIXELS, **options))
+        self.call = require(lambda: kf.palette) if way == "palette" else quantize
+        require(lambda: self.call(FEW_PIXELS, **options))
         self.options = options
         self.image = picture(0.1 if way == "transparent" else 1)
         if way == "transparent":  # on the left
@@ -76,4 +77,4 @@ class Ways(Timed):
         warm_up(self.time_quantize, way)
 
     def time_quantize(self, way):
-        quantize(self.image, **self.options)
+        self.call(self.image, **self.options)
