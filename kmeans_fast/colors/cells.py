@@ -5,8 +5,7 @@ their codes (see `color_codes`), so a cell's colours and a region's cells are ea
 cell knows is the box around its colours: a centroid that is farther than another one from every point of that box can't
 own any of the colours [1]_.
 
-`Level` holds the boxes of one size of cube, `Bounds` what an engine remembers about them from one iteration to the
-next.
+The arrays that this makes are described in `kmeans_fast.engines.layout`.
 
 References
 ----------
@@ -15,10 +14,12 @@ clustering
    algorithm: analysis and implementation", IEEE Transactions on Pattern Analysis and Machine Intelligence 24(7), 2002.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kmeans_fast.engines.layout import Bounds, Cells, Closest, Level, Lists
 
 # Logarithm of the side of the cubes. A photo of 362,063 colours has 7,649 cells and 1,282 regions of these sizes.
 CELL_BITS = 3
@@ -26,103 +27,6 @@ REGION_BITS = 4
 # The most candidates that are kept for a cell or region; one with more is compared with all centroids each time.
 CELL_CANDIDATES = 24
 REGION_CANDIDATES = 160
-
-
-class Level(NamedTuple):
-    """The occupied cubes of one size, in the order of their codes.
-
-    Attributes
-    ----------
-    starts : ndarray of int64, shape (M + 1,)
-        Where each cube's members (colours of a cell, cells of a region) begin, and where the last one's end.
-    centers, halves : ndarray of float32, shape (M, 4)
-        The middle and half the size of the box around each cube's colours, exact multiples of ½; 0 for channels that
-        there aren't.
-    """
-
-    starts: NDArray[np.int64]
-    centers: NDArray[np.float32]
-    halves: NDArray[np.float32]
-
-
-class Lists(NamedTuple):
-    """For each cube the centroids that may own a colour in it: its candidates.
-
-    Attributes
-    ----------
-    candidates : ndarray of int32, shape (M, L)
-        Their indices in ascending order.
-    sizes : ndarray of int32, shape (M,)
-        How many there are; 0 where there were too many to keep.
-    reference : ndarray of int32, shape (M,)
-        The candidate that is nearest to the center of the box.
-    reserve : ndarray of float64, shape (M,)
-        By how much every centroid that is no candidate is farther than the reference from each point of the box, at
-        least, less the moves of both since that was found. The list holds as long as this is positive.
-    """
-
-    candidates: NDArray[np.int32]
-    sizes: NDArray[np.int32]
-    reference: NDArray[np.int32]
-    reserve: NDArray[np.float64]
-
-
-class Bounds(NamedTuple):
-    """What is known from earlier iterations.
-
-    Attributes
-    ----------
-    cells, regions : Lists
-        Candidates of each cell, taken from those of its region, and of each region.
-    lead : ndarray of float32, shape (M,)
-        By how much, at least, every colour of a cell is nearer to its owner than to any other centroid, in squared
-        distances. Labels hold as long as this is positive.
-    """
-
-    cells: Lists
-    regions: Lists
-    lead: NDArray[np.float32]
-
-
-class Closest(NamedTuple):
-    """What k-means++ knows of the colours so far.
-
-    Attributes
-    ----------
-    closest : ndarray of int32, shape (N,)
-        Squared distance of each colour to the closest centroid.
-    farthest, region_farthest : ndarray of int32, shape (M,) and (R,)
-        The largest of those in each cell and region.
-    potentials : ndarray of int64, shape (M,)
-        The sum over each cell of count times squared distance.
-    """
-
-    closest: NDArray[np.int32]
-    farthest: NDArray[np.int32]
-    region_farthest: NDArray[np.int32]
-    potentials: NDArray[np.int64]
-
-
-class Cells(NamedTuple):
-    """Colours with their counts, sorted into cells and regions.
-
-    Attributes
-    ----------
-    colors : ndarray of uint8, shape (N, 4)
-        Missing channels are 0, which adds exactly nothing to a squared distance.
-    channels : ndarray of uint8, shape (4, N)
-        The same, channel by channel.
-    counts : ndarray of int64, shape (N,)
-        The number of pixels of each colour.
-    cells, regions : Level
-        Of colours, and of cells.
-    """
-
-    colors: NDArray[np.uint8]
-    channels: NDArray[np.uint8]
-    counts: NDArray[np.int64]
-    cells: Level
-    regions: Level
 
 
 def build(colors: NDArray[np.uint8], codes: NDArray[np.uint32], counts: NDArray[np.int64]) -> Cells:

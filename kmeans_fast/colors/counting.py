@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.engines import RUN_BITS
-from kmeans_fast.engines.codes import encode
+from kmeans_fast.engines.codes import RUN_BITS, encode
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
 

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast.arrays import Selection, select
-from kmeans_fast.colors.cells import Cells, build
+from kmeans_fast.colors.cells import build
 from kmeans_fast.colors.counting import TABLE_CHANNELS, Counts, count_colors, merge
 from kmeans_fast.engines.codes import MAX_CHANNELS, decode
+from kmeans_fast.engines.layout import Cells
 from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.machine.files import replace_file
 from kmeans_fast.points.access import Points, chunk_bounds

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.colors.cells import Cells
+from kmeans_fast.engines.layout import Cells
 from kmeans_fast.machine.threads import Workers
 
 # Parts that a shared pass is cut into for each worker: enough that one who is held up leaves some to the others, but

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from kmeans_fast.engines.numba_cache import CacheState
 
 NAMES = ("auto", "numba", "numpy")
-# Logarithm of the number of entries of a table of codes that share a mark; see `kmeans_fast.colors.counting`.
-RUN_BITS = 9
 # Points times clusters up to which NumPy has finished before Numba has started.
 SMALL_WORK = 500_000
 

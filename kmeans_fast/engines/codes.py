@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_CHANNELS = 4
+# Logarithm of the number of entries of a table of codes that share a mark; see `kmeans_fast.colors.counting`.
+RUN_BITS = 9
 # Codes decoded at a time, so that work space stays in a cache.
 CODES_AT_ONCE = 2**14
 

@@ -75,9 +75,9 @@ def relabel(
 ) -> int:
     """Label the colours of some regions; return how many were looked at.
 
-    Takes `cells` and `bounds` as in `kmeans_fast.colors.cells`, `before` and `centroids` (K, 4) float64, the centroids
-    of the last call and of this one, the regions from `first_region` up to `last_region`, and `labels` (N,). Adds to
-    `sums` (K, 5) int64 by how much the sums of channels and counts change.
+    Takes `cells` and `bounds` as in `layout`, `before` and `centroids` (K, 4) float64, the centroids of the last call
+    and of this one, the regions from `first_region` up to `last_region`, and `labels` (N,). Adds to `sums` (K, 5) int64
+    by how much the sums of channels and counts change.
     """
     n_clusters = len(centroids)
     # Made here, because compiling what makes arrays takes Numba a tenth of all its time.

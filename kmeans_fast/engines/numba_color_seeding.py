@@ -1,7 +1,7 @@
 """The seeding on colours, compiled: k-means++ that leaves whole cells alone, and splitting by variance.
 
 All sums are integers, so nothing depends on the order in which they are made. `cells` and `state` are the
-`Cells` and `Closest` of `kmeans_fast.colors.cells`.
+`Cells` and `Closest` of `kmeans_fast.engines.layout`.
 """
 
 from typing import Any

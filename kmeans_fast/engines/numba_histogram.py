@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_fast.engines import RUN_BITS
-from kmeans_fast.engines.codes import spread_table
+from kmeans_fast.engines.codes import RUN_BITS, spread_table
 from kmeans_fast.engines.numba_jit import kernel, part
 
 RUN = 2**RUN_BITS

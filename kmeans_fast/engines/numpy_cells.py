@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.colors.cells import Bounds, Cells
+from kmeans_fast.engines.layout import Bounds, Cells
 
 # Cells and centroids compared at a time: 8 MB for each array of work space.
 PAIRS = 2**20

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.colors.cells import Cells, Closest, Level
+from kmeans_fast.engines.layout import Cells, Closest, Level
 
 VALUES = 256
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.engines import RUN_BITS
-from kmeans_fast.engines.codes import encode
+from kmeans_fast.engines.codes import RUN_BITS, encode
 
 RUN = 2**RUN_BITS
 

@@ -1,0 +1,106 @@
+"""The arrays of kernels on cells: `Level` holds the boxes of one size of cube, `Bounds` what is remembered of them.
+
+How they are made is in `kmeans_fast.colors.cells`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Level(NamedTuple):
+    """The occupied cubes of one size, in the order of their codes.
+
+    Attributes
+    ----------
+    starts : ndarray of int64, shape (M + 1,)
+        Where each cube's members (colours of a cell, cells of a region) begin, and where the last one's end.
+    centers, halves : ndarray of float32, shape (M, 4)
+        The middle and half the size of the box around each cube's colours, exact multiples of ½; 0 for channels that
+        there aren't.
+    """
+
+    starts: NDArray[np.int64]
+    centers: NDArray[np.float32]
+    halves: NDArray[np.float32]
+
+
+class Lists(NamedTuple):
+    """For each cube the centroids that may own a colour in it: its candidates.
+
+    Attributes
+    ----------
+    candidates : ndarray of int32, shape (M, L)
+        Their indices in ascending order.
+    sizes : ndarray of int32, shape (M,)
+        How many there are; 0 where there were too many to keep.
+    reference : ndarray of int32, shape (M,)
+        The candidate that is nearest to the center of the box.
+    reserve : ndarray of float64, shape (M,)
+        By how much every centroid that is no candidate is farther than the reference from each point of the box, at
+        least, less the moves of both since that was found. The list holds as long as this is positive.
+    """
+
+    candidates: NDArray[np.int32]
+    sizes: NDArray[np.int32]
+    reference: NDArray[np.int32]
+    reserve: NDArray[np.float64]
+
+
+class Bounds(NamedTuple):
+    """What is known from earlier iterations.
+
+    Attributes
+    ----------
+    cells, regions : Lists
+        Candidates of each cell, taken from those of its region, and of each region.
+    lead : ndarray of float32, shape (M,)
+        By how much, at least, every colour of a cell is nearer to its owner than to any other centroid, in squared
+        distances. Labels hold as long as this is positive.
+    """
+
+    cells: Lists
+    regions: Lists
+    lead: NDArray[np.float32]
+
+
+class Closest(NamedTuple):
+    """What k-means++ knows of the colours so far.
+
+    Attributes
+    ----------
+    closest : ndarray of int32, shape (N,)
+        Squared distance of each colour to the closest centroid.
+    farthest, region_farthest : ndarray of int32, shape (M,) and (R,)
+        The largest of those in each cell and region.
+    potentials : ndarray of int64, shape (M,)
+        The sum over each cell of count times squared distance.
+    """
+
+    closest: NDArray[np.int32]
+    farthest: NDArray[np.int32]
+    region_farthest: NDArray[np.int32]
+    potentials: NDArray[np.int64]
+
+
+class Cells(NamedTuple):
+    """Colours with their counts, sorted into cells and regions.
+
+    Attributes
+    ----------
+    colors : ndarray of uint8, shape (N, 4)
+        Missing channels are 0, which adds exactly nothing to a squared distance.
+    channels : ndarray of uint8, shape (4, N)
+        The same, channel by channel.
+    counts : ndarray of int64, shape (N,)
+        The number of pixels of each colour.
+    cells, regions : Level
+        Of colours, and of cells.
+    """
+
+    colors: NDArray[np.uint8]
+    channels: NDArray[np.uint8]
+    counts: NDArray[np.int64]
+    cells: Level
+    regions: Level
