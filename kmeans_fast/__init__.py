@@ -1,20 +1,20 @@
 """Exact k-means on pixels: the same bytes every time, in about the time that it takes to decode the picture."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from kmeans_fast._version import __version__ as __version__
-from kmeans_fast.clustering import KMeansResult, assign, kmeans
-from kmeans_fast.colors.histogram import ColorHistogram
-from kmeans_fast.data import sample_path
-from kmeans_fast.imaging import (
-    CompressionReport,
-    QuantizedImage,
-    QuantizedPalette,
-    compress,
-    palette,
-    quantize,
-    read_image,
-)
-from kmeans_fast.progress import print_progress
-from kmeans_fast.warming import warmup
+
+if TYPE_CHECKING:
+    from kmeans_fast.clustering import KMeansResult, assign, kmeans
+    from kmeans_fast.colors.histogram import ColorHistogram
+    from kmeans_fast.data import sample_path
+    from kmeans_fast.imaging.compression import CompressionReport, compress
+    from kmeans_fast.imaging.files import read_image
+    from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
+    from kmeans_fast.imaging.quantization import palette, quantize
+    from kmeans_fast.progress import print_progress
+    from kmeans_fast.warming import warmup
 
 __all__ = [
     "ColorHistogram",
@@ -32,3 +32,29 @@ __all__ = [
     "sample_path",
     "warmup",
 ]
+
+# Where the public names are. Each module is imported when one of its names is first used (PEP 562), so that nobody
+# waits for what isn't used; the imports above tell type checkers and bundlers of programs the same.
+_HOMES = {
+    "clustering": ("KMeansResult", "assign", "kmeans"),
+    "colors.histogram": ("ColorHistogram",),
+    "data": ("sample_path",),
+    "imaging.compression": ("CompressionReport", "compress"),
+    "imaging.files": ("read_image",),
+    "imaging.palettes": ("QuantizedImage", "QuantizedPalette"),
+    "imaging.quantization": ("palette", "quantize"),
+    "progress": ("print_progress",),
+    "warming": ("warmup",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -25,7 +25,7 @@ from kmeans_fast.imaging.sorting import ORDERS
 from kmeans_fast.options import DEFAULT_CLUSTERS as DEFAULT_COLORS
 
 if TYPE_CHECKING:
-    from kmeans_fast.imaging import QuantizedPalette
+    from kmeans_fast.imaging.palettes import QuantizedPalette
 
 _DONE, _FAILED, _WRONG_USAGE, _QUALITY_MISSED, _INTERRUPTED, _BROKEN_PIPE = 0, 1, 2, 99, 130, 141
 _EXIT_STATUS = (
@@ -241,7 +241,8 @@ def _tolerance(text: str) -> float:
 
 def _compress(options: argparse.Namespace, warned: list[str]) -> int:
     """Reduce a picture to K colours, write it as an indexed PNG, and print what that did to size and error."""
-    from kmeans_fast.imaging import compress, files, sources
+    from kmeans_fast.imaging import files, sources
+    from kmeans_fast.imaging.compression import compress
 
     source: Path = options.source
     aim = f"{options.quality:g}-db" if options.quality is not None else f"{options.colors or DEFAULT_COLORS}-colors"
@@ -261,7 +262,8 @@ def _compress(options: argparse.Namespace, warned: list[str]) -> int:
 
 def _palette(options: argparse.Namespace, warned: list[str]) -> int:
     """Print the K colours of a picture: hex, share and number of pixels."""
-    from kmeans_fast.imaging import files, palette
+    from kmeans_fast.imaging import files
+    from kmeans_fast.imaging.quantization import palette
 
     with _pixels_allowed(options.max_pixels), _libtiff_heard(options.source, warned):
         picture = files.read_picture(options.source, max_pixels=options.max_pixels, count_frames=True)

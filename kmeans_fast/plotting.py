@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast import arrays, validation
 from kmeans_fast.clustering import KMeansResult
-from kmeans_fast.imaging import QuantizedImage, QuantizedPalette
+from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
 
 try:
     from matplotlib import patheffects, ticker

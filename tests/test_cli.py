@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 import kmeans_fast as kf
-from kmeans_fast import cli
-from kmeans_fast.imaging import quantize, read_image
+from kmeans_fast import cli, quantize, read_image
 
 FOUR_COLORS = np.array([[9, 9, 9], [255, 0, 0], [0, 128, 255], [250, 250, 250]], np.uint8)
 COUNTS = [10, 40, 30, 20]
@@ -109,7 +108,7 @@ def test_options_reach_k_means(monkeypatch, run, picture):
         calls.append((source, destination, n_colors, options))
         return Report()
 
-    monkeypatch.setattr("kmeans_fast.imaging.compress", compress)
+    monkeypatch.setattr("kmeans_fast.imaging.compression.compress", compress)
     output = picture.with_name("a.png")
     command = ["compress", picture, "-o", output, "--seed", 7, "--init", "random", "--n-init", 2, "--max-iter", 9]
     command += [
@@ -138,7 +137,7 @@ def test_options_reach_k_means(monkeypatch, run, picture):
 
 def test_default_options_are_those_of_the_function(run, picture, tmp_path):
     run("compress", kf.sample_path(), "-o", tmp_path / "a.png")
-    kf.imaging.compress(kf.sample_path(), tmp_path / "b.png")
+    kf.compress(kf.sample_path(), tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -372,7 +371,7 @@ def test_missing_engine_and_lack_of_memory(run, picture, monkeypatch):
         def quantize(*arguments, error=error, **options):
             raise error
 
-        monkeypatch.setattr("kmeans_fast.imaging.palette", quantize)
+        monkeypatch.setattr("kmeans_fast.imaging.quantization.palette", quantize)
         assert run("palette", picture) == (1, "", f"kmeans-fast: error: {message}\n")
 
 
@@ -380,7 +379,7 @@ def test_a_bug_is_not_hidden(run, picture, monkeypatch):
     def quantize(*arguments, **options):
         raise AssertionError("a bug")
 
-    monkeypatch.setattr("kmeans_fast.imaging.palette", quantize)
+    monkeypatch.setattr("kmeans_fast.imaging.quantization.palette", quantize)
     with pytest.raises(AssertionError, match="a bug"):
         run("palette", picture)
 

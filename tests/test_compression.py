@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 import kmeans_fast as kf
-from kmeans_fast.imaging import CompressionReport, compress, quantize, read_image
+from kmeans_fast import CompressionReport, compress, quantize, read_image
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kmeans_fast.imaging import read_image
+from kmeans_fast import read_image
 from kmeans_fast.imaging.files import read_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 8, 3), dtype=np.uint8)

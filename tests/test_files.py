@@ -19,7 +19,7 @@ import pytest
 from PIL import Image, ImageCms, features
 
 import kmeans_fast
-from kmeans_fast.imaging import read_image
+from kmeans_fast import read_image
 from kmeans_fast.imaging.files import check_destination, read_picture, write_indexed_png
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

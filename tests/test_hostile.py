@@ -21,7 +21,8 @@ import pytest
 from PIL import Image, features
 
 import kmeans_fast
-from kmeans_fast.imaging import compress, headers, read_image
+from kmeans_fast import compress, read_image
+from kmeans_fast.imaging import headers
 from kmeans_fast.imaging.files import write_indexed_png
 
 ROOT = str(Path(kmeans_fast.__file__).parents[1])
@@ -467,7 +468,7 @@ READ_IN_LITTLE_MEMORY = """
 import resource, sys, warnings
 from pathlib import Path
 from PIL import Image
-from kmeans_fast.imaging import read_image
+from kmeans_fast import read_image
 folder = Path(sys.argv[1])
 Image.new("RGB", (9, 9)).save(folder / "warm.png")
 read_image(folder / "warm.png")

@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 import kmeans_fast as kf
-from kmeans_fast.imaging import QuantizedImage, quantize, read_image
-from kmeans_fast.imaging import palette as palette_of
+from kmeans_fast import QuantizedImage, quantize, read_image
+from kmeans_fast import palette as palette_of
 from kmeans_fast.imaging.metrics import psnr
 
 

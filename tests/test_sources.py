@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import kmeans_fast as kf
-from kmeans_fast.imaging import quantize, read_image
+from kmeans_fast import quantize, read_image
 from kmeans_fast.imaging.files import read_picture
 from kmeans_fast.imaging.sources import Source
 

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from kmeans_fast.imaging import read_image
+from kmeans_fast import read_image
 from kmeans_fast.imaging.files import read_picture
 
 HEIGHT, WIDTH = 37, 45  # two tiles of 32 in each direction, the last of them cut
