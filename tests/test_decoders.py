@@ -30,6 +30,9 @@ DECODERS = {
     b"\xff\x4f\xff\x51": imagecodecs.jpeg2k_decode,
 }
 
+# Where decoders may differ, and why.
+KNOWN = {"test_extents.gif": "its frame is larger than its screen, to which one of them clips it"}
+
 
 def pictures():
     found = [kf.sample_path()]
@@ -59,15 +62,17 @@ def tiff_decoded(path):
         values = page.asarray()
         if page.photometric in (4, 5, 6, 8) or len(set(np.atleast_1d(page.bitspersample))) > 1:
             return None  # a matter of conversion
+        if 1 in (page.extrasamples or ()):
+            return None  # premultiplied
         if page.photometric == 3:
             return (page.colormap[:, values] >> 8).astype(np.uint8).transpose(1, 2, 0)
         if page.planarconfig == 2 and values.ndim == 3:
             values = np.moveaxis(values, 0, 2)
         if values.dtype.kind not in "bu" or values.itemsize > 2:
             return None
-        if page.photometric == 0:
-            values = ~values
         bits = page.bitspersample
+        if page.photometric == 0:
+            values = (2**bits - 1 - values.astype(int)).astype(values.dtype)
         return values if bits in (8, 16) else np.rint(values * (255 / (2**bits - 1))).astype(np.uint8)
 
 
@@ -95,9 +100,20 @@ def test_all_pictures_agree_with_another_decoder(record_property):
             refused.append(f"{path}: {error}")
             continue
         other = decoded_otherwise(path)
+        if other is not None and other.dtype == np.uint16 and other.max() < 512:
+            other = None  # the values of fewer bits, as they are
         with Image.open(path) as header:
-            is_turned = header.getexif().get(0x0112, 1) != 1 if header.format in ("JPEG", "TIFF") else False
-        if other is None or is_turned or other.ndim not in (2, 3) or (other.ndim == 3 and other.shape[2] > 4):
+            is_turned = header.getexif().get(0x0112, 1) != 1
+            is_converted = header.mode == "CMYK"
+        if (
+            other is None
+            or is_turned
+            or is_converted
+            or path.name in KNOWN
+            or other.size > 10**8
+            or other.ndim not in (2, 3)
+            or (other.ndim == 3 and other.shape[2] > 4)
+        ):
             uncompared.append(path)
             continue
         ours, theirs = as_rgba(image), as_rgba(other)
