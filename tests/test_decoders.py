@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image
 
 import kmeans_fast as kf
-from kmeans_fast.imaging import read_image
+from kmeans_fast import read_image
 
 pytestmark = [pytest.mark.stress, pytest.mark.filterwarnings("ignore")]
 
