@@ -108,37 +108,30 @@ def measure_times(image, repeat, tasks, clusters):
     return rows, left_out
 
 
-def measure_memory(task, name, image, n_clusters):
-    tool = rivals.find(TASKS[task], name)
-    warm_up(task, tool, image, n_clusters)
-    return rivals.peak_beyond(prepare(task, tool, image, n_clusters)[0])
-
-
 def answer(request):
     """Do in a child what `measure` asks for."""
     rivals.pin()
     warnings.simplefilter("ignore")  # rivals warn of empty clusters
     image = read(request["picture"], request["megapixels"])
     if "tool" in request:
-        return measure_memory(request["task"], request["tool"], image, request["n_clusters"])
+        task = request["task"]
+        case = task, rivals.find(TASKS[task], request["tool"]), image, request["n_clusters"]
+        warm_up(*case)
+        return rivals.peak_beyond(prepare(*case)[0])
     return measure_times(image, request["repeat"], TASKS, CLUSTERS)
 
 
-def read(path, megapixels):
-    return photo(megapixels) if path is None else rivals.as_rgb(kf.read_image(path))
-
-
-def describe(picture, image):
-    height, width = image.shape[:2]
-    colors = len(kf.ColorHistogram.from_image(image))
-    name = "a made picture with a camera's noise" if picture is None else Path(picture).name
-    return {"name": name, "width": width, "height": height, "colors": colors}
+def read(picture, megapixels):
+    return photo(megapixels) if picture is None else rivals.as_rgb(kf.read_image(picture))
 
 
 def measure(options):
     """Return the record of a new run: all that compare.json holds."""
     picture = None if options.picture is None else str(options.picture.resolve())
     source = {"picture": picture, "megapixels": options.megapixels}
+    image = read(**source)
+    name = "a made picture with a camera's noise" if picture is None else options.picture.name
+    colors = len(kf.ColorHistogram.from_image(image))
     rows, left_out = rivals.in_a_child(__file__, {**source, "repeat": options.repeat})
     for row in rows if rivals.MEMORY_IS_KNOWN else ():
         print(f"memory: {row['task']}, K={row['n_clusters']}, {row['tool']}", file=sys.stderr, flush=True)
@@ -152,7 +145,7 @@ def measure(options):
         "python": platform.python_version(),
         "system": platform.platform(),
         "versions": rivals.versions(),
-        "picture": describe(picture, read(picture, options.megapixels)),
+        "picture": {"name": name, "width": image.shape[1], "height": image.shape[0], "colors": colors},
         "iterations": N_ITERATIONS,
         "repeat": options.repeat,
         "left_out": left_out,
@@ -302,16 +295,9 @@ def draw(record, path):
             draw_bars(axes, sorted(panel, key=lambda row: figures(row)["time"][0], reverse=True), task == "palettes")
             axes.set_xlim(limits)
             axes.set_title(f"K = {n_clusters}, {titles[task]}", loc="left", fontsize=9, fontweight="bold")
-    megapixels = record["picture"]["width"] * record["picture"]["height"] / 1e6
-    figure.suptitle(
-        f"{megapixels * 1e6:,.0f} pixels, {record['threads']} threads of {record['cpu']}; less is better", fontsize=10
-    )
-    save(figure, path)
-
-
-def save(figure, path):
-    """Save a figure in 32 colours, which it hardly has more of: a third of the bytes."""
-    buffer = io.BytesIO()
+    pixels = record["picture"]["width"] * record["picture"]["height"]
+    figure.suptitle(f"{pixels:,} pixels, {record['threads']} threads of {record['cpu']}; less is better", fontsize=10)
+    buffer = io.BytesIO()  # it hardly has more than 32 colours, which take a third of the bytes
     figure.savefig(buffer, format="png", dpi=130)
     with Image.open(buffer) as picture:
         kf.quantize(rivals.as_rgb(np.asarray(picture)), 32).save(path)
@@ -342,17 +328,10 @@ def draw_bars(axes, rows, with_error):
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 
-def positive(text):
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
-    return number
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--picture", type=Path, help="instead of the made one")
-    parser.add_argument("--megapixels", type=positive, default=1.0, help="of the made picture")
+    parser.add_argument("--megapixels", type=float, default=1.0, help="of the made picture")
     parser.add_argument("--repeat", type=int, choices=range(1, 100), default=3, metavar="N")
     parser.add_argument("--record", action="store_true", help="write the result, and the figure and tables of it")
     parser.add_argument("--from-record", action="store_true", help="measure nothing, show what is recorded")

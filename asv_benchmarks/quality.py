@@ -1,4 +1,4 @@
-"""Error and time beside other tools, as Markdown: ``python asv_benchmarks/quality.py [PICTURES] [--colors 2,16]``.
+"""Error and time beside other tools, as Markdown: ``python asv_benchmarks/quality.py [PICTURES] [--colors 2 16]``.
 
 Each cell is the error and the milliseconds of one tool; the lowest error of a row is bold. The error is the mean over
 the pixels of the squared RGB difference, summed over the channels. The last lines name the rows that we lose.
@@ -28,7 +28,7 @@ import kmeans_fast as kf
 OURS = "kmeans_fast"
 OTHERS = ("libimagequant", "Pillow MEDIANCUT", "Pillow MAXCOVERAGE", "Pillow FASTOCTREE")
 TOOLS = [rivals.find(rivals.PALETTES, OURS), rivals.WEIGHTED, *(rivals.find(rivals.PALETTES, name) for name in OTHERS)]
-COLORS = "2,4,8,16,32,64,128,256"
+COLORS = (2, 4, 8, 16, 32, 64, 128, 256)
 
 
 def measure(image, made, n_colors, repeats):
@@ -80,17 +80,10 @@ def compare(path, tools, options):
     return found
 
 
-def numbers_of_colors(text):
-    numbers = [int(number) for number in text.split(",")]
-    if not all(2 <= number <= 256 for number in numbers):
-        raise argparse.ArgumentTypeError(f"all tools take 2 to 256 colours, got {text}")
-    return numbers
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", nargs="*", type=Path, default=[kf.sample_path()])
-    parser.add_argument("--colors", type=numbers_of_colors, default=COLORS, help="the numbers of colours, with commas")
+    parser.add_argument("--colors", type=int, nargs="+", choices=range(2, 257), default=COLORS, metavar="K")
     parser.add_argument("--repeats", type=int, choices=range(1, 100), default=3, metavar="N")
     options = parser.parse_args()
     rivals.pin()

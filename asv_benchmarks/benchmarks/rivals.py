@@ -17,8 +17,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from rivals import ITERATIONS, PINNED, error_of_centroids, find
 
 N_ITERATIONS = 3
-# How many numbers the textbook's array of all differences may take, of 8 bytes.
-MOST_DIFFERENCES = 50_000_000
+MOST_DIFFERENCES = 50_000_000  # numbers of 8 bytes in the textbook's array
 IMPLEMENTATIONS = {
     "textbook": "textbook NumPy",
     "scikit-learn": "scikit-learn KMeans",

@@ -26,30 +26,30 @@ CALLS = {
 }
 
 
-class Imports:
+class _InNewProcess:
+    number = 1
+    rounds = 1
+    min_run_count = 1
+    warmup_time = 0
+
+
+class Imports(_InNewProcess):
     """The import, beside what it can't be cheaper than."""
 
     params = ["numpy", "kmeans_fast"]
     param_names = ("module",)
-    number = 1
     rounds = 2
     repeat = 8
-    min_run_count = 1
-    warmup_time = 0
 
     def timeraw_import(self, module):
         return f"import {module}"
 
 
-class _FirstCall:
+class _FirstCall(_InNewProcess):
     """The first call of a process, after the import: Numba is imported, and kernels are compiled or read."""
 
     params = list(CALLS)
     param_names = ("call",)
-    number = 1
-    rounds = 1
-    min_run_count = 1
-    warmup_time = 0
 
     def setup(self, call):
         if call == "quantize":
