@@ -25,7 +25,7 @@ class Counting(Timed):
 
 
 class Cells(Timed):
-    """The first iteration on a histogram, a third of which sorts its colours into cells."""
+    """The first iteration on a histogram, a quarter of which sorts its colours into cells."""
 
     def setup(self):
         histogram = histogram_of(1)
