@@ -263,6 +263,7 @@ def _compress(options: argparse.Namespace, warned: list[str]) -> int:
 def _palette(options: argparse.Namespace, warned: list[str]) -> int:
     """Print the K colours of a picture: hex, share and number of pixels."""
     from kmeans_fast.imaging import files
+    from kmeans_fast.imaging.metrics import quality_missed
     from kmeans_fast.imaging.quantization import palette
 
     with _pixels_allowed(options.max_pixels), _libtiff_heard(options.source, warned):
@@ -273,7 +274,7 @@ def _palette(options: argparse.Namespace, warned: list[str]) -> int:
     _print_palette(found, sys.stdout)
     if found.quality_met:
         return _DONE
-    warned.insert(0, f"the quality asked for was not reached: {found.psnr:.2f} dB instead of {options.quality:g}")
+    warned.insert(0, quality_missed(found.psnr, options.quality))
     return _QUALITY_MISSED
 
 

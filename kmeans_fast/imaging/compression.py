@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Unpack
 
 from kmeans_fast.imaging import files, sources
+from kmeans_fast.imaging.metrics import quality_missed
 from kmeans_fast.imaging.palettes import QuantizedImage
 from kmeans_fast.imaging.quantization import (
     apply_palette,
     checked_image,
     checked_request,
+    checked_space,
     count_colors,
     find_palette,
     machine_for_picture,
@@ -162,12 +164,13 @@ def compress(
         picture = files.read_picture(source, max_pixels=max_pixels, count_frames=True)
     files.check_memory(picture, source, max_pixels)
     pixels = checked_image(picture.pixels)
+    space = checked_space(pixels, request)
     height, width = pixels.shape[:2]
     with ExitStack() as stack:
         with _timed(seconds, "start"):
             machine = stack.enter_context(machine_for_picture(pixels, request))
         with _timed(seconds, "count"):
-            colors = count_colors(pixels, machine)
+            colors = count_colors(pixels, space, machine)
         with _timed(seconds, "cluster"):
             quantized = apply_palette(pixels, colors, find_palette(colors, request))
     with _timed(seconds, "write"):
@@ -208,6 +211,6 @@ def _notes(picture: files.Picture, bytes_after: int, quantized: QuantizedImage, 
     notes = list(picture.notes)
     if bytes_after > picture.n_bytes:
         notes.append(f"the output is larger than the source: {bytes_after:,} bytes instead of {picture.n_bytes:,}")
-    if not quantized.quality_met:
-        notes.append(f"the quality asked for was not reached: {quantized.psnr:.2f} dB instead of {quality:g}")
+    if quality is not None and not quantized.quality_met:
+        notes.append(quality_missed(quantized.psnr, quality))
     return notes

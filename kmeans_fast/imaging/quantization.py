@@ -117,8 +117,9 @@ def quantize(
     """
     request = checked_request(n_colors, quality, sort, options)
     pixels = checked_image(image)
+    space = checked_space(pixels, request)
     with machine_for_picture(pixels, request) as machine:
-        colors = count_colors(pixels, machine)
+        colors = count_colors(pixels, space, machine)
         return apply_palette(pixels, colors, find_palette(colors, request))
 
 
@@ -147,8 +148,9 @@ def palette(
     """
     request = checked_request(n_colors, quality, sort, options)
     pixels = checked_image(image)
+    space = checked_space(pixels, request)
     with machine_for_picture(pixels, request) as machine:
-        return QuantizedPalette(**find_palette(count_colors(pixels, machine), request).described)
+        return QuantizedPalette(**find_palette(count_colors(pixels, space, machine), request).described)
 
 
 class Request(NamedTuple):
@@ -226,8 +228,7 @@ class Colors:
 
 @contextmanager
 def machine_for_picture(pixels: NDArray[np.uint8], request: Request) -> Iterator[Machine]:
-    """Lend an engine and workers for all that a picture needs, if this can be asked of it."""
-    _check_picture(pixels, request)
+    """Lend an engine and workers for all that a picture needs."""
     options = request.options
     n_pixels = pixels.shape[0] * pixels.shape[1]
     work = options.work(n_pixels) * (1 if request.quality is None else N_TRIES)
@@ -235,9 +236,10 @@ def machine_for_picture(pixels: NDArray[np.uint8], request: Request) -> Iterator
         yield machine
 
 
-def _check_picture(pixels: NDArray[np.uint8], request: Request) -> None:
+def checked_space(pixels: NDArray[np.uint8], request: Request) -> Space:
+    """Return the space for a picture's colours, if this can be asked of it there."""
     options = request.options
-    space = _space_of(pixels)
+    space = TRANSLUCENT if pixels.shape[2] == 4 and (pixels[..., 3] < 255).any() else OPAQUE
     if not isinstance(options.init, str):
         if space is TRANSLUCENT:
             raise ValueError("init must be the name of a method for a picture with transparency, got an array")
@@ -246,10 +248,7 @@ def _check_picture(pixels: NDArray[np.uint8], request: Request) -> None:
         is_hidden = pixels[..., 3] == 0
         if is_hidden.any() and not is_hidden.all():
             raise ValueError("n_colors must be at least 2 for a picture that is transparent in one place only, got 1")
-
-
-def _space_of(pixels: NDArray[np.uint8]) -> Space:
-    return TRANSLUCENT if pixels.shape[2] == 4 and (pixels[..., 3] < 255).any() else OPAQUE
+    return space
 
 
 def _channels(pixels: NDArray[np.uint8], space: Space) -> NDArray[np.uint8]:
@@ -257,9 +256,8 @@ def _channels(pixels: NDArray[np.uint8], space: Space) -> NDArray[np.uint8]:
     return pixels[..., :3] if space is OPAQUE else pixels
 
 
-def count_colors(pixels: NDArray[np.uint8], machine: Machine) -> Colors:
-    """Count the colours of an image (H, W, C), and choose their space."""
-    space = _space_of(pixels)
+def count_colors(pixels: NDArray[np.uint8], space: Space, machine: Machine) -> Colors:
+    """Count the colours of an image (H, W, C)."""
     return Colors(count(Points(_channels(pixels, space)), machine), space, machine)
 
 
