@@ -104,18 +104,19 @@ def make_benchmarks():
     large_histogram = kf.ColorHistogram.from_image(large)
     labels = np.zeros(len(large_histogram), np.uint8)
     start = spread(picture, 64)
-    few = {"max_iter": 8, "n_threads": 1, "engine": "numba"}
+    ours = {"n_threads": 1, "engine": "numba"}
+    few = ours | {"max_iter": 8}
     return {
-        "count colours": lambda: kf.ColorHistogram.from_image(large, n_threads=1),
-        "label pixels": lambda: large_histogram.labels_of(large, labels, n_threads=1),
+        "count colours": lambda: kf.ColorHistogram.from_image(large, **ours),
+        "label pixels": lambda: large_histogram.labels_of(large, labels, **ours),
         "k-means++ on colours, K=256": lambda: kf.kmeans(histogram, 256, **few | {"max_iter": 1}),
         "8 iterations on colours, K=64": lambda: kf.kmeans(histogram, 64, init=start, **few),
         "dense pass, 3 features, K=16": lambda: kf.kmeans(points, 16, init=spread(points, 16), **few),
         "dense pass, 3 features, K=256": lambda: kf.kmeans(points[:20_000], 256, init=spread(points, 256), **few),
         "dense pass, 16 features, K=16": lambda: kf.kmeans(wide, 16, init=spread(wide, 16), **few),
-        "quantize, K=16": lambda: kf.quantize(picture, 16, n_threads=1),
-        "quantize, K=256": lambda: kf.quantize(picture, 256, n_threads=1),
-        "quantize, K=64, two threads": lambda: kf.quantize(picture, 64, n_threads=2),
+        "quantize, K=16": lambda: kf.quantize(picture, 16, **ours),
+        "quantize, K=256": lambda: kf.quantize(picture, 256, **ours),
+        "quantize, K=64, two threads": lambda: kf.quantize(picture, 64, **ours | {"n_threads": 2}),
     }
 
 

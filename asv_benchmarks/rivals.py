@@ -34,6 +34,8 @@ from PIL import Image, features
 import kmeans_fast as kf
 
 THREADS = 2
+# Without naming the engine, NumPy would serve while code is being compiled.
+OURS = {"engine": "numba", "n_threads": THREADS}
 PAUSE = 0.2  # seconds before each call: threads of the tool before may go on spinning, on the processors of the next
 SLOW = 2.0  # seconds; who takes longer is called once
 # Read by libraries when they are imported.
@@ -80,7 +82,7 @@ class Tool:
 
 
 def ours_from(points, init, iterations, **options):
-    return lambda: kf.kmeans(points, len(init), init=init, max_iter=iterations, n_threads=THREADS, **options).centroids
+    return lambda: kf.kmeans(points, len(init), init=init, max_iter=iterations, **OURS, **options).centroids
 
 
 def textbook_from(points, init, iterations):
@@ -127,7 +129,7 @@ def opencv_from(points, init, iterations):
     import cv2
 
     cv2.setNumThreads(THREADS)
-    labels = kf.assign(points, init, n_threads=THREADS).astype(np.int32)[:, np.newaxis]  # it takes no centroids
+    labels = kf.assign(points, init, **OURS).astype(np.int32)[:, np.newaxis]  # it takes no centroids
     stop = (cv2.TERM_CRITERIA_MAX_ITER, iterations, 0)
     # labels are overwritten
     return lambda: cv2.kmeans(points, len(init), labels.copy(), stop, 1, cv2.KMEANS_USE_INITIAL_LABELS)[2]
@@ -152,7 +154,7 @@ ITERATIONS = [
 
 
 def ours(image):
-    return partial(kf.quantize, image, n_threads=THREADS), lambda result: result.to_array()
+    return partial(kf.quantize, image, **OURS), lambda result: result.to_array()
 
 
 def on_pixels(run):
@@ -205,7 +207,7 @@ def weighted_sklearn(image):
     from sklearn.cluster import KMeans
 
     def run(n_colors):
-        histogram = kf.ColorHistogram.from_image(image, n_threads=THREADS)
+        histogram = kf.ColorHistogram.from_image(image, **OURS)
         model = KMeans(min(n_colors, len(histogram)), n_init=1, tol=0, max_iter=25, random_state=0)
         # float32 because it is faster there, with the same error to four digits
         return model.fit(histogram.colors.astype(np.float32), sample_weight=histogram.counts).cluster_centers_
@@ -282,7 +284,7 @@ def mean_squared_distance(image, other):
 
 def nearest(image, centroids):
     """Return the nearest of the centroids for each pixel."""
-    return centroids[kf.assign(image, centroids, n_threads=THREADS)]
+    return centroids[kf.assign(image, centroids, **OURS)]
 
 
 def error_of_centroids(image, centroids):

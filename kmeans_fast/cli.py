@@ -158,6 +158,7 @@ def _parser() -> _Parser:
     warm = commands.add_parser(
         "warmup", help="compile everything now, for the build of a container", description=_warmup.__doc__
     )
+    warm.add_argument("--all", action="store_true", help="for points of all dtypes, not just what is mostly used")
     warm.set_defaults(run=_warmup)
 
     info = commands.add_parser("info", help="print versions and how this machine is used", description=_info.__doc__)
@@ -362,32 +363,28 @@ def _info(_options: argparse.Namespace, _warned: list[str]) -> int:
     """Print the versions of what is installed, and which engine, threads and cache folder are used."""
     import platform
 
-    from kmeans_fast import engines
+    from kmeans_fast.warming import describe
 
     facts = {"kmeans_fast": __version__, "python": platform.python_version()}
-    facts |= {name: _version(name) for name in _VERSIONED_PACKAGES} | engines.describe()
+    facts |= {name: _version(name) for name in _VERSIONED_PACKAGES} | describe()
     for name, fact in facts.items():
         print(f"{name + ':':<13}{fact}")
     return _DONE
 
 
-def _warmup(_options: argparse.Namespace, _warned: list[str]) -> int:
-    """Compile all kernels, unless that has been done, and keep the code for the processes to come."""
+def _warmup(options: argparse.Namespace, _warned: list[str]) -> int:
+    """Compile what is mostly used, unless that has been done, and keep the code for the processes to come."""
     import time
 
-    from kmeans_fast import engines
-    from kmeans_fast.warming import warmup
+    from kmeans_fast.engines import serving
+    from kmeans_fast.warming import compiled_code, warmup
 
-    if obstacle := engines.numba_obstacle():
+    if obstacle := serving.why_numba_fails():
         print(f"nothing to compile, as {obstacle}")
         return _DONE
-    if engines.compiled_code().folder is None:
-        raise OSError("no folder for compiled code can be written to; NUMBA_CACHE_DIR can name one")
     start = time.perf_counter()
-    warmup()
-    state = engines.compiled_code()
-    if state.n_kept < state.n_kernels:
-        raise OSError(f"only {state.n_kept} of {state.n_kernels} compiled kernels could be kept in {state.folder}")
+    warmup(everything=options.all)
+    state = compiled_code()
     print(
         f"{state.n_kept} kernels compiled for this processor, in {state.folder} ({time.perf_counter() - start:.1f} s)"
     )

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from kmeans_fast import arrays, session, validation
 from kmeans_fast.arrays import Selection
 from kmeans_fast.colors.histogram import ColorHistogram
+from kmeans_fast.engines import Engine
 from kmeans_fast.lending import machine_for
 from kmeans_fast.lloyd import LLOYD, Callback
 from kmeans_fast.options import COLORS_NEEDED, Options, checked_options
@@ -226,7 +227,7 @@ def _kmeans_of_colors(histogram: ColorHistogram, options: Options) -> KMeansResu
     n_colors = len(histogram)
     with machine_for(options.engine, options.n_threads, n_colors, options.work(n_colors)) as machine:
         data = session.ColorData(histogram, None, False, machine)
-        return _result(data, options, machine.engine.name, Selection(Points(histogram.colors), (n_colors,)))
+        return _result(data, options, machine.engine, Selection(Points(histogram.colors), (n_colors,)))
 
 
 def _kmeans_of_points(selection: Selection, weights: NDArray[np.float64], options: Options) -> KMeansResult:
@@ -246,11 +247,11 @@ def _kmeans_of_points(selection: Selection, weights: NDArray[np.float64], option
     points.check_values()
     with machine_for(options.engine, options.n_threads, points.size, options.work(points.size)) as machine:
         data = session.data_of(points, weights, options, machine)
-        return _result(data, options, machine.engine.name, selection, scale)
+        return _result(data, options, machine.engine, selection, scale)
 
 
 def _result(
-    data: session.Data, options: Options, engine: str, selection: Selection, scale: float = 1.0
+    data: session.Data, options: Options, engine: Engine, selection: Selection, scale: float = 1.0
 ) -> KMeansResult:
     algorithm, run = session.fit(data, options)
     return KMeansResult(
@@ -262,7 +263,7 @@ def _result(
         converged=run.converged,
         shifts=run.shifts,
         algorithm=algorithm.name,
-        engine=engine,
+        engine=engine.served_by,
     )
 
 

@@ -1,8 +1,8 @@
-"""`warmup`: have everything compiled before it is needed, by doing a little of everything."""
+"""`warmup`: have what is mostly used compiled before it is needed; and what there is of compiled code."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -11,33 +11,61 @@ from kmeans_fast import engines
 from kmeans_fast.clustering import kmeans
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.imaging.quantization import quantize
+from kmeans_fast.machine.processors import available_threads
 
 # Points of any other dtype are widened to one of these.
-DTYPES = (np.uint8, np.uint16, np.int16, np.float32, np.float64)
+DTYPES = (np.float32, np.float64)
+FURTHER_DTYPES = (np.uint8, np.uint16, np.int16)
 # Labels of one byte and of two.
 N_CLUSTERS = (2, 257)
 
 
-def warmup() -> None:
-    """Compile all kernels for all kinds of points, and keep the code where there is a cache.
+def warmup(*, everything: bool = False) -> None:
+    """Compile what is mostly used, and keep the code for the processes to come.
 
-    Takes about a minute the first time, on one core; does nothing where Numba can't be used. Made for the build of a
-    container: ``kmeans-fast warmup`` in its last step lets every process start with compiled code.
+    That is all that `quantize` and `kmeans` need for 8-bit pictures, opaque or not, and `kmeans` and `assign` for
+    float32 and float64 points. Takes half a minute the first time on two cores, as several processes compile at once;
+    does nothing where nothing can be compiled. Made for the build of a container: ``kmeans-fast warmup`` in its last
+    step lets every process start with compiled code.
+
+    Parameters
+    ----------
+    everything : bool
+        Compile for points of all other dtypes too.
+
+    Raises
+    ------
+    OSError
+        If there is no folder that code could be kept in.
+    RuntimeError
+        If something couldn't be compiled.
 
     Notes
     -----
-    The code is for the processor that it is compiled on, and of use on others only if they have the same features.
-    Numba's ``NUMBA_CPU_NAME=generic``, set for the build and for later, makes code for all of them, which is slower.
-    ``NUMBA_CACHE_DIR`` sets the folder; anyone who can write to it can run code as those who use it.
+    The code is for the best level of processors, such as x86-64-v3, that this one has. ``NUMBA_CPU_NAME=x86-64-v2``,
+    set for the build and for later, makes it for older ones. ``NUMBA_CACHE_DIR`` sets the folder; anyone who can write
+    to it can run code as those who use it.
 
     Examples
     --------
     >>> import kmeans_fast as kf
     >>> kf.warmup()  # doctest: +SKIP
     """
-    if engines.numba_obstacle():
+    from kmeans_fast.engines import objects, serving
+
+    if not serving.llvmlite_is_installed() or serving.why_numba_fails():
         return
-    for dtype in DTYPES:
+    folder = objects.writable_folder()
+    if folder is None:
+        raise OSError("no folder for compiled code can be written to; NUMBA_CACHE_DIR can name one")
+    # A use may need one kernel after the other.
+    while missing := serving.missing_for(lambda: _use(everything)):
+        serving.compile_at_once(missing, folder, available_threads())
+
+
+def _use(everything: bool) -> None:
+    """Do a little of all that is to be compiled."""
+    for dtype in DTYPES + FURTHER_DTYPES * everything:
         for n_clusters in N_CLUSTERS:
             for n_features in (3, 4, 5):
                 _cluster_points(dtype, n_clusters, n_features)
@@ -51,8 +79,8 @@ def _cluster_points(dtype: DTypeLike, n_clusters: int, n_features: int) -> None:
     many: NDArray[Any] = _ramp(70_000, n_features).astype(dtype)
     for points in (many, many[:: len(many) // (4 * n_clusters)]):
         init = np.concatenate([points[: n_clusters - 1], points[:1]])
-        kmeans(points, n_clusters, init=init, max_iter=1, algorithm="dense", engine="numba")
-    kmeans(many[:100], 2, max_iter=1, sample_weight=np.ones(100), engine="numba")
+        kmeans(points, n_clusters, init=init, max_iter=1, algorithm="dense")
+    kmeans(many[:100], 2, max_iter=1, sample_weight=np.arange(100))
 
 
 def _quantize(channels: int, n_clusters: int) -> None:
@@ -60,12 +88,70 @@ def _quantize(channels: int, n_clusters: int) -> None:
     height = 500 if channels < 4 else 5
     image = _ramp(height * 400, channels).astype(np.uint8).reshape(height, 400, channels)
     for init in ("auto", "k-means++"):
-        quantize(image, n_clusters, init=init, max_iter=2, engine="numba")
-    histogram = ColorHistogram.from_image(image, engine="numba")
-    histogram.labels_of(image, np.zeros(len(histogram), np.min_scalar_type(n_clusters - 1)), engine="numba")
+        quantize(image, n_clusters, init=init, max_iter=2)
+    histogram = ColorHistogram.from_image(image)
+    histogram.labels_of(image, np.zeros(len(histogram), np.min_scalar_type(n_clusters - 1)))
 
 
 def _ramp(n_points: int, n_features: int) -> NDArray[np.int64]:
     """Points that differ, all between 0 and 255."""
     steps = np.arange(n_points)
     return np.stack([steps * (2 * f + 3) // (f + 1) % 256 for f in range(n_features)], axis=1)
+
+
+class CompiledCode(NamedTuple):
+    """What is kept of compiled kernels."""
+
+    folder: str | None
+    """None if there is no place for any."""
+    is_writable: bool
+    n_kernels: int
+    n_kept: int
+    """Those with code for this processor."""
+
+
+def compiled_code() -> CompiledCode:
+    """Look up what is kept of the kernels."""
+    from kmeans_fast.engines import objects
+    from kmeans_fast.engines.numba_jit import KERNELS
+
+    engines.load("auto")
+    kept = objects.kernels_kept()
+    folder = objects.writable_folder()
+    shown = folder or next((place for place in objects.folders() if place.is_dir()), None)
+    n_kept = sum(kernel.name in kept for kernel in KERNELS)
+    return CompiledCode(None if shown is None else str(shown), folder is not None, len(KERNELS), n_kept)
+
+
+def describe() -> dict[str, str]:
+    """Return what would run here: the engine and why, its threading, its threads, and where machine code is kept."""
+    return {
+        "engine": _describe_engine(),
+        "threading": "Python threads around kernels that release the GIL",
+        "threads": str(available_threads()),
+        "cache": _describe_cache(),
+    }
+
+
+def _describe_engine() -> str:
+    from kmeans_fast.engines import serving
+
+    if not serving.llvmlite_is_installed():
+        return f"numpy, as {serving.obstacle()}"
+    obstacle = serving.why_numba_fails()
+    if obstacle and compiled_code().n_kept == 0:
+        return f"numpy, as {obstacle}"
+    if obstacle:
+        return f"compiled code where there is some, else numpy; nothing more is compiled, as {obstacle}"
+    return "compiled code where there is some, else numpy, until it has cost more than compiling would"
+
+
+def _describe_cache() -> str:
+    state = compiled_code()
+    if state.folder is None:
+        return "none, as no folder for it can be written to: compiled anew in each process"
+    how = "warm" if state.n_kept == state.n_kernels else "partly warm" if state.n_kept else "cold"
+    can_grow = "" if state.is_writable else ", which can only be read"
+    return (
+        f"{how}, {state.n_kept} of {state.n_kernels} kernels compiled for this processor, in {state.folder}{can_grow}"
+    )

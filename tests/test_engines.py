@@ -28,14 +28,14 @@ ROOT = Path(kf.__file__).parents[1]
     ],
 )
 def test_choice(monkeypatch, name, work, is_imported, expected):
-    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    monkeypatch.delitem(sys.modules, "llvmlite", raising=False)
     if is_imported:
-        monkeypatch.setitem(sys.modules, "numba", object())
+        monkeypatch.setitem(sys.modules, "llvmlite", object())
     assert engines.choose(name, work) == expected
 
 
 @needs_numba
-def test_a_small_call_in_a_fresh_process_does_not_import_numba():
+def test_a_small_call_in_a_fresh_process_does_not_import_llvmlite():
     code = """if True:
         import sys
         import numpy as np
@@ -44,7 +44,7 @@ def test_a_small_call_in_a_fresh_process_does_not_import_numba():
         engine = kf.kmeans(image, 8).engine
         quantized = kf.quantize(image, 8)
         kf.assign(image, quantized.palette)
-        print(engine, "numba" in sys.modules)
+        print(engine, "llvmlite" in sys.modules or "numba" in sys.modules)
     """
     assert printed_by(code) == ["numpy False"]
 
@@ -82,18 +82,20 @@ def check_that_numpy_serves(lines, reason):
     assert refusal == f"engine='numba' can't be had, as {reason}; engine='numpy' works without"
     assert warmed == f"nothing to compile, as {reason}"
     assert f"engine:      numpy, as {reason}" in info
-    assert "cache:       none, nothing is compiled" in info
+    assert any(line.startswith("cache:       cold, 0 of ") for line in info)
 
 
 @needs_numba
-def test_numba_that_is_switched_off():
+def test_numba_that_is_switched_off(tmp_path):
     """As it is by everyone who measures coverage."""
-    check_that_numpy_serves(printed_by(USE_ALL, NUMBA_DISABLE_JIT="1"), "NUMBA_DISABLE_JIT is set")
+    lines = printed_by(USE_ALL, NUMBA_DISABLE_JIT="1", NUMBA_CACHE_DIR=str(tmp_path))
+    check_that_numpy_serves(lines, "NUMBA_DISABLE_JIT is set")
 
 
-def test_numba_that_is_not_installed():
-    hide = "import sys; sys.modules['numba'] = None"
-    check_that_numpy_serves(printed_by(hide + USE_ALL), "numba isn't installed")
+@pytest.mark.parametrize("hidden", [("numba",), ("numba", "llvmlite")], ids=str)
+def test_numba_that_is_not_installed(tmp_path, hidden):
+    hide = f"import sys; sys.modules |= dict.fromkeys({hidden})"
+    check_that_numpy_serves(printed_by(hide + USE_ALL, NUMBA_CACHE_DIR=str(tmp_path)), "numba isn't installed")
 
 
 @pytest.mark.parametrize(
@@ -110,9 +112,10 @@ def test_numba_that_cannot_be_imported(tmp_path, source, reason):
     (tmp_path / "numba").mkdir()
     (tmp_path / "numba/config.py").touch()
     (tmp_path / "numba/__init__.py").write_text(f"import sys; print('tried', file=sys.__stdout__)\n{source}\n")
-    first, *others = printed_by(USE_ALL, tmp_path)
-    assert first == "tried"
-    check_that_numpy_serves(others, f"numba can't be imported ({reason})")
+    lines = printed_by(USE_ALL, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert lines.count("tried") == 1
+    lines.remove("tried")
+    check_that_numpy_serves(lines, f"numba can't be imported ({reason})")
 
 
 # ----------------------------------------------------------------------------------------------------------- freezers
@@ -120,7 +123,7 @@ def test_numba_that_cannot_be_imported(tmp_path, source, reason):
 
 def test_freezers_see_all_modules():
     """They follow import statements, as the standard library's finder does, and no names made by a program."""
-    finder = ModuleFinder([str(ROOT)], excludes=["numpy", "numba", "imageio", "PIL", "matplotlib"])
+    finder = ModuleFinder([str(ROOT)], excludes=["numpy", "numba", "llvmlite", "imageio", "PIL", "matplotlib"])
     finder.import_hook("kmeans_fast.cli")
     found = {Path(module.__file__) for name, module in finder.modules.items() if name.startswith("kmeans_fast")}
     assert {path.stem for path in (ROOT / "kmeans_fast").rglob("*.py")} >= {"numba_dense", "numpy_dense"}
@@ -151,22 +154,16 @@ def test_a_program_bundled_by_pyinstaller(tmp_path):
     done = subprocess.run([tmp_path / "dist/program/program"], capture_output=True, text=True, check=True, timeout=900)
     first, *info, status = done.stdout.splitlines()
     assert (first, status) == ("numba numpy True", "0")
-    assert "engine:      numba" in info
+    assert any(line.startswith("engine:      compiled code") for line in info)
 
 
-@needs_numba
-@pytest.mark.parametrize("part", engines.Engine._fields[1:])
+@pytest.mark.parametrize("part", range(5), ids=engines.Engine._fields[1:6])
 def test_both_engines_have_the_same_functions(part):
     """The same names, and the same arguments in the same order."""
-
-    def signatures(name):
-        module = getattr(engines.load(name), part)
-        functions = {name: getattr(function, "py_func", function) for name, function in vars(module).items()}
-        own = {
-            name: function
-            for name, function in functions.items()
-            if not name.startswith("_") and getattr(function, "__module__", "") == module.__name__
-        }
-        return {name: list(inspect.signature(function).parameters) for name, function in own.items()}
-
-    assert signatures("numba") == signatures("numpy")
+    compiled, plain = engines._numba_modules()[part], engines._numpy_modules()[part]
+    functions = engines._functions(plain)
+    assert functions
+    for name, function in functions.items():
+        other = getattr(compiled, name)
+        expected = list(inspect.signature(function).parameters)
+        assert list(inspect.signature(getattr(other, "function", other)).parameters) == expected

@@ -12,6 +12,7 @@ from conftest import needs_numba
 
 import kmeans_fast as kf
 from kmeans_fast import engines
+from kmeans_fast.engines import numpy_dense
 from kmeans_fast.machine.threads import workers
 
 
@@ -82,7 +83,6 @@ def test_a_chunk_in_pieces_gives_the_same(cat, engine, monkeypatch, dtype):
 
 def test_an_exception_ends_a_chunk_between_two_pieces(cat, monkeypatch):
     """The calling thread fails in its first piece; the other one's chunk has thousands left, and gives up."""
-    kernels = engines.load("numpy").dense
     main_thread, both_began = threading.get_ident(), threading.Barrier(2, timeout=300)
     pieces = []
 
@@ -96,7 +96,8 @@ def test_an_exception_ends_a_chunk_between_two_pieces(cat, monkeypatch):
         time.sleep(0.01)
 
     monkeypatch.setattr("kmeans_fast.points.dense.PIECE", 3 * 3 * 10)
-    monkeypatch.setattr(kernels, "assign_and_sum", fail_in_the_main_thread)
+    fail_in_the_main_thread.__module__ = numpy_dense.__name__
+    monkeypatch.setattr(numpy_dense, "assign_and_sum", fail_in_the_main_thread)
     with pytest.raises(RuntimeError, match="as Ctrl-C does"):
         kf.kmeans(cat, 3, init=cat[0, :3], algorithm="dense", engine="numpy", n_threads=2)
     assert len(pieces) < 1000

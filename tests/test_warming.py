@@ -1,11 +1,10 @@
-"""`warmup` and the cache of compiled code: all is compiled, kept, found again, and done without where that can't be."""
+"""`warmup`, and objects of compiled code: all is compiled, kept, found again, and done without where that can't be."""
 
 import os
-import pickle
 import shutil
+import signal
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +12,24 @@ import pytest
 from conftest import needs_numba
 
 import kmeans_fast as kf
-from kmeans_fast import cli, engines
+from kmeans_fast import cli, warming
+from kmeans_fast.engines import numba_jit, objects, serving
 
 pytestmark = needs_numba
 
 # Of all kernels this one is compiled soonest.
 PROBLEM = """
+import sys
 import numpy as np
-from kmeans_fast.engines.numba_seeding import locate
-place = locate(np.empty(0), np.arange(10.0), 12.0)
-print(place, sum(locate.stats.cache_hits.values()))
+from kmeans_fast import engines
+place = engines.load("numba").seeding.locate(np.empty(0), np.arange(10.0), 12.0)
+print(place, int("numba" not in sys.modules))
 """
 ANSWER = 5
 
 
 def solve(problem=PROBLEM, *arguments, **environment):
-    """Run a problem in a new process; return its answer, and how many times code came from the cache."""
+    """Run a problem in a new process; return its answer, and whether it did without Numba."""
     run = subprocess.run(
         [sys.executable, "-P", "-c", problem, *map(str, arguments)],
         env=os.environ | environment,
@@ -42,7 +43,7 @@ def solve(problem=PROBLEM, *arguments, **environment):
 
 @pytest.fixture(scope="module")
 def warm_folder(tmp_path_factory):
-    """A cache that holds what the small problem needs."""
+    """A folder that holds what the small problem needs."""
     folder = tmp_path_factory.mktemp("cache")
     assert solve(NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 0)
     return folder
@@ -54,49 +55,55 @@ def folder(warm_folder, tmp_path):
     return shutil.copytree(warm_folder, tmp_path / "cache")
 
 
-def kept(folder, suffix):
-    return sorted(folder.rglob(f"*.{suffix}"))
-
-
-def cache_state(*fields):
-    return import_module("kmeans_fast.engines.numba_cache").CacheState(*fields)
-
-
-def engines_kernels():
-    engines.load("numba")
-    return import_module("kmeans_fast.engines.numba_jit").KERNELS
-
-
-def signatures():
-    return {(number, signature) for number, kernel in enumerate(engines_kernels()) for signature in kernel.signatures}
+def kept(folder):
+    return sorted(folder.rglob("*.o"))
 
 
 @pytest.mark.stress
-def test_after_warmup_nothing_is_left_to_compile():
+def test_after_warmup_nothing_is_left_to_compile(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     kf.warmup()
-    warm = signatures()
-    random = np.random.default_rng(0)
-    for dtype in (np.uint8, np.int16, np.float32):
-        for n_features in (1, 3, 4, 6):
-            points = (random.random((300, 250, n_features)) * 255).astype(dtype)
-            for n_clusters in (3, 300):
-                for algorithm in ("auto", "dense"):
-                    kf.kmeans(points, n_clusters, init="random", algorithm=algorithm, max_iter=2, engine="numba")
-                kf.assign(points[:9], points[0, :n_clusters], engine="numba")
-            kf.kmeans(points, 3, max_iter=2, engine="numba")
-            if dtype == np.uint8 and n_features < 5:
-                kf.quantize(points, 12, engine="numba")
-                kf.quantize(points, 300, engine="numba", init="random")
-    assert signatures() == warm
+
+    def use():
+        random = np.random.default_rng(0)
+        for dtype in (np.uint8, np.float32, np.float64):
+            for n_features in (1, 3, 4, 6):
+                points = (random.random((300, 250, n_features)) * 255).astype(dtype)
+                for n_clusters in (3, 300):
+                    for algorithm in ("auto", "dense"):
+                        kf.kmeans(points, n_clusters, init="random", algorithm=algorithm, max_iter=2)
+                    kf.assign(points[:9], points[0, :n_clusters])
+                kf.kmeans(points, 3, max_iter=2)
+                if dtype == np.uint8 and n_features in (1, 3, 4):
+                    kf.quantize(points, 12)
+                    kf.quantize(points, 300, init="random")
+
+    assert serving.missing_for(use) == []
+
+
+def test_several_processes_compile_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    for kernel in numba_jit.KERNELS:
+        monkeypatch.setattr(kernel, "_variants", {})
+
+    def use():
+        kf.ColorHistogram.from_image(np.arange(4 * 90_000, dtype=np.uint8).reshape(300, 300, 4))
+        kf.ColorHistogram.from_image(np.arange(3 * 200_000, dtype=np.uint8).reshape(400, 500, 3))
+
+    missing = serving.missing_for(use)
+    assert len(missing) >= 3
+    serving.compile_at_once(missing, objects.writable_folder(), 2)
+    assert len(kept(tmp_path)) == len(missing)
+    assert serving.missing_for(use) == []
 
 
 def test_the_command_compiles_and_says_so(monkeypatch, capsys):
     called = []
-    monkeypatch.setattr("kmeans_fast.warming.warmup", lambda: called.append(True))
-    monkeypatch.setattr(engines, "compiled_code", lambda: cache_state("the-folder", True, 18, 18))
-    assert cli.main(["warmup"]) == 0
-    assert called
-    assert capsys.readouterr().out.startswith("18 kernels compiled for this processor, in the-folder (")
+    monkeypatch.setattr("kmeans_fast.warming.warmup", lambda *, everything: called.append(everything))
+    monkeypatch.setattr(warming, "compiled_code", lambda: warming.CompiledCode("the-folder", True, 18, 15))
+    assert cli.main(["warmup"]) == cli.main(["warmup", "--all"]) == 0
+    assert called == [False, True]
+    assert capsys.readouterr().out.startswith("15 kernels compiled for this processor, in the-folder (")
 
 
 @pytest.mark.parametrize(
@@ -109,15 +116,16 @@ def test_the_command_compiles_and_says_so(monkeypatch, capsys):
     ],
 )
 def test_info_says_what_there_is(monkeypatch, capsys, state, description):
-    monkeypatch.setattr(engines, "compiled_code", lambda: cache_state(*state))
+    monkeypatch.setattr(warming, "compiled_code", lambda: warming.CompiledCode(*state))
     assert cli.main(["info"]) == 0
     assert f"cache:       {description}\n" in capsys.readouterr().out
 
 
 def test_what_is_compiled_is_counted(folder):
-    code = "from kmeans_fast.engines import compiled_code as c\nprint(c().n_kernels, c().n_kept)"
+    code = "from kmeans_fast.warming import compiled_code as c\nprint(c().n_kernels, c().n_kept)"
     n_kernels, n_kept = solve(code, NUMBA_CACHE_DIR=str(folder))
-    assert (n_kernels, n_kept) == (len(engines_kernels()), 1)
+    assert n_kernels > 10
+    assert n_kept == 1
 
 
 def test_code_is_kept_for_the_next_process(folder):
@@ -131,33 +139,33 @@ SPOILT = {
     "one bit changed": lambda data: (
         data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
     ),
-    "a length changed": lambda data: data[:7] + bytes([data[7] ^ 255]) + data[8:],
-    "something else": lambda _: pickle.dumps("something else"),
+    "its checksum changed": lambda data: data[:7] + bytes([data[7] ^ 255]) + data[8:],
+    "something else": lambda _: b"something else",
 }
 # As the small problem, with one folder after another: a process for each would take most of its time to start.
 PROBLEM_IN_EACH = """
+import os
 import sys
-import numba
 import numpy as np
-from kmeans_fast.engines.numba_cache import keep_code
-from kmeans_fast.engines.numba_jit import _options
-from kmeans_fast.engines.numba_seeding import locate
+from kmeans_fast import engines
+from kmeans_fast.engines import numba_seeding, serving
 
+compiled, compile_now = [], serving.compile_now
+serving.compile_now = lambda variant: (compiled.append(variant), compile_now(variant))
 for folder in sys.argv[1:]:
-    numba.config.CACHE_DIR = folder
-    fresh = numba.njit(**_options(False))(locate.py_func)
-    keep_code(fresh)
-    print(fresh(np.empty(0), np.arange(10.0), 12.0), sum(fresh.stats.cache_hits.values()))
+    os.environ["NUMBA_CACHE_DIR"] = folder
+    numba_seeding.locate._variants.clear()
+    compiled.clear()
+    print(engines.load("numba").seeding.locate(np.empty(0), np.arange(10.0), 12.0), int(not compiled))
 """
 
 
 def test_damaged_files_are_compiled_anew(warm_folder, tmp_path):
     folders = []
     for name, spoil in SPOILT.items():
-        for suffix in ("nbi", "nbc"):
-            folders.append(shutil.copytree(warm_folder, tmp_path / f"{name}, {suffix}"))
-            for path in kept(folders[-1], suffix):
-                path.write_bytes(spoil(path.read_bytes()))
+        folders.append(shutil.copytree(warm_folder, tmp_path / name))
+        for path in kept(folders[-1]):
+            path.write_bytes(spoil(path.read_bytes()))
     untouched = shutil.copytree(warm_folder, tmp_path / "untouched")
     numbers = solve(PROBLEM_IN_EACH, *folders, untouched)
     answers, hits = numbers[::2], numbers[1::2]
@@ -167,23 +175,33 @@ def test_damaged_files_are_compiled_anew(warm_folder, tmp_path):
 
 
 def test_code_of_another_signature_is_not_used(folder):
-    """What two processes that write at once can leave behind: an index that leads to the other one's code."""
-    solve(PROBLEM.replace("arange(10.0)", "arange(10)"), NUMBA_CACHE_DIR=str(folder))
-    for path in kept(folder, "1.nbc"):
-        path.with_name(path.name.replace(".1.nbc", ".2.nbc")).replace(path)
-    assert solve(NUMBA_CACHE_DIR=str(folder))[0] == ANSWER
+    """What a wrong name, or a folder put together by hand, could lead to."""
+    (own,) = kept(folder)
+    solve(PROBLEM.replace("empty(0)", "ones(10, np.float32)"), NUMBA_CACHE_DIR=str(folder))
+    other = next(path for path in kept(folder) if path != own)
+    other.replace(own)
+    assert solve(NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 0)
 
 
 def test_code_for_other_source_is_not_used(folder):
-    for path in kept(folder, "nbi"):
-        with path.open("rb") as file:
-            version, (_, entries) = pickle.load(file), pickle.load(file)  # noqa: S301 -- our own
-        path.write_bytes(pickle.dumps(version) + pickle.dumps(("other source", entries)))
+    code = "from kmeans_fast.engines import objects\nobjects.source_stamp = lambda: 'other source'\n"
+    assert solve(code + PROBLEM, NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 0)
+
+
+def test_code_for_another_processor_is_not_used(folder):
+    """Neither where it has another level's name, nor where this processor lacks what it needs."""
+    (path,) = kept(folder)
+    lacks = "from kmeans_fast.engines import levels\nhas = levels.can_run\n"
+    lacks += f"levels.can_run = lambda level: level != {path.parent.name!r} and has(level)\n"
+    assert solve(lacks + PROBLEM, NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 0)
+    for other in set(kept(folder)) - {path}:
+        other.unlink()
+    path.parent.rename(path.parent.with_name("x86-64"))
     assert solve(NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 0)
 
 
 def test_without_any_folder_each_process_compiles(tmp_path):
-    """No place for a cache: a file where the folder would be, the source on a read-only disk, and no home."""
+    """No place for code: a file where the folder would be, the source on a read-only disk, and no home."""
     package = read_only_package(tmp_path)
     blocked = tmp_path / "file"
     blocked.touch()
@@ -209,32 +227,110 @@ def read_only_package(tmp_path):
     return tmp_path / "site"
 
 
-def test_a_full_disk_stops_no_call(folder):
+def test_a_full_disk_stops_no_call(tmp_path):
     """Writing fails from the first byte; the call is right nevertheless, and again in the next process."""
-    for path in kept(folder, "nb?"):
-        path.unlink()
-    code = "import numba.core.caching as c\ndef full(*_): raise OSError(28, 'No space left on device')\n"
-    code += "c.IndexDataCacheFile._save_data = c.IndexDataCacheFile._save_index = full\n"
-    assert solve(code + PROBLEM, NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 0)
-    assert solve(code + PROBLEM, NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 0)
+    code = "from kmeans_fast.engines import objects\ndef full(*_): raise OSError(28, 'No space left on device')\n"
+    code += "objects.replace_file = full\n"
+    for _ in range(2):
+        assert solve(code + PROBLEM, NUMBA_CACHE_DIR=str(tmp_path)) == (ANSWER, 0)
+    assert kept(tmp_path) == []
 
 
 def test_a_folder_that_can_only_be_read_is_read(folder):
     """As in a container that was warmed up when it was built, and has a read-only disk now."""
-    code = "import tempfile\ndef refuse(*_, **__): raise OSError(30, 'Read-only file system')\n"
-    code += "tempfile.TemporaryFile = refuse\n"
+    code = "import os\nos.access = lambda *_: False\n"
     assert solve(code + PROBLEM, NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 1)
 
 
+def test_the_command_fails_where_code_cannot_be_kept(monkeypatch, capsys):
+    monkeypatch.setattr(objects, "writable_folder", lambda: None)
+    assert cli.main(["warmup"]) == 1
+    message = "no folder for compiled code can be written to; NUMBA_CACHE_DIR can name one"
+    assert capsys.readouterr().err == f"kmeans-fast: error: {message}\n"
+
+
+# ---------------------------------------------------------------------------------------------- beside NumPy's service
+
+# Has kernels compiled beside it from the first call on, as if NumPy had cost a process as much as that already.
+BESIDE = """
+import os, signal, sys, time
+import numpy as np
+import llvmlite
+import kmeans_fast as kf
+from kmeans_fast.engines import background
+
+background.SECONDS, background.OTHER_SECONDS = {}, -1.0
+pixels = np.arange(3 * 200_000, dtype=np.uint8).reshape(400, 500, 3)
+first = kf.ColorHistogram.from_image(pixels)
+assert background._state.process is not None, "nothing is compiled"
+"""
+
+
+def run_beside(tmp_path, code):
+    command = [sys.executable, "-P", "-c", BESIDE + code]
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_calls_switch_over_when_code_is_there(tmp_path):
+    done = run_beside(
+        tmp_path,
+        """
+from kmeans_fast.engines import serving
+while missing := serving.missing_for(lambda: kf.ColorHistogram.from_image(pixels)):
+    assert kf.ColorHistogram.from_image(pixels) == first
+    time.sleep(0.05)
+assert kf.ColorHistogram.from_image(pixels) == first
+print(len(missing), "numba" in sys.modules)
+""",
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("0 False\n", "", 0)
+
+
 @pytest.mark.parametrize(
-    ("state", "complaint"),
+    ("end", "status"),
     [
-        (("f", True, 18, 17), "only 17 of 18 compiled kernels could be kept in f"),
-        ((None, False, 18, 0), "no folder for compiled code can be written to; NUMBA_CACHE_DIR can name one"),
+        ("", 0),
+        ("sys.exit(3)", 3),
+        ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
+        ("raise SystemError('on purpose')", 1),
+        ("os._exit(7)", 7),
     ],
 )
-def test_the_command_fails_where_code_cannot_be_kept(monkeypatch, capsys, state, complaint):
-    monkeypatch.setattr("kmeans_fast.warming.warmup", lambda: None)
-    monkeypatch.setattr(engines, "compiled_code", lambda: cache_state(*state))
-    assert cli.main(["warmup"]) == 1
-    assert capsys.readouterr().err == f"kmeans-fast: error: {complaint}\n"
+def test_a_process_can_end_while_code_is_compiled(tmp_path, end, status):
+    done = run_beside(tmp_path, end)
+    assert done.returncode == status
+    assert ("on purpose" in done.stderr) == ("on purpose" in end)
+    assert done.stderr == "" or "on purpose" in end
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_while_code_is_compiled(tmp_path):
+    done = run_beside(
+        tmp_path,
+        """
+child = os.fork()
+assert kf.ColorHistogram.from_image(pixels) == first
+if child == 0:
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+""",
+    )
+    assert (done.stdout, done.returncode) == ("0\n", 0)
+    assert "Warning" not in done.stderr
+
+
+def test_what_cannot_be_compiled_leaves_numpy_in_place(tmp_path):
+    done = run_beside(
+        tmp_path,
+        """
+background._state.process.kill()
+for _ in range(100):
+    assert kf.ColorHistogram.from_image(pixels) == first
+    if background._state.process is None:
+        break
+    time.sleep(0.05)
+print(len(background._state.given_up) > 0, background._state.process)
+""",
+    )
+    assert (done.stdout, done.stderr) == ("True None\n", "")

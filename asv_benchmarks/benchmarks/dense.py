@@ -2,7 +2,7 @@
 
 import kmeans_fast as kf
 
-from .common import N_THREADS, Timed, float_points, picture, spread, warm_up
+from .common import OURS, Timed, float_points, picture, spread, warm_up
 
 
 class Points(Timed):
@@ -17,7 +17,7 @@ class Points(Timed):
         warm_up(self.time_kmeans, points, n_clusters)
 
     def time_kmeans(self, points, n_clusters):
-        kf.kmeans(self.points, n_clusters, init=self.init, max_iter=2, algorithm="dense", n_threads=N_THREADS)
+        kf.kmeans(self.points, n_clusters, init=self.init, max_iter=2, algorithm="dense", **OURS)
 
 
 class Threads(Timed):
@@ -30,7 +30,7 @@ class Threads(Timed):
         warm_up(self.time_kmeans, n_threads)
 
     def time_kmeans(self, n_threads):
-        kf.kmeans(self.points, 256, init=self.init, max_iter=2, algorithm="dense", n_threads=n_threads)
+        kf.kmeans(self.points, 256, init=self.init, max_iter=2, algorithm="dense", **OURS | {"n_threads": n_threads})
 
 
 class Features(Timed):
@@ -45,4 +45,4 @@ class Features(Timed):
         warm_up(self.time_assign, n_features, n_clusters)
 
     def time_assign(self, n_features, n_clusters):
-        kf.assign(self.points, self.centroids, n_threads=N_THREADS)
+        kf.assign(self.points, self.centroids, **OURS)

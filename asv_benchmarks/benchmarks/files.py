@@ -5,7 +5,7 @@ from pathlib import Path
 
 import kmeans_fast as kf
 
-from .common import N_THREADS, SEED, Timed, jpeg, picture, require, warm_up
+from .common import OURS, SEED, Timed, jpeg, picture, require, warm_up
 from .quantize import quantize
 
 
@@ -86,7 +86,7 @@ class Compress(_InFolder):
         warm_up(self.time_compress, source, n_colors)
 
     def time_compress(self, source, n_colors):
-        kf.compress(self.path, self.destination, n_colors, seed=SEED, n_threads=N_THREADS)
+        kf.compress(self.path, self.destination, n_colors, seed=SEED, **OURS)
 
     def track_bytes(self, source, n_colors):
         self.time_compress(source, n_colors)

@@ -2,7 +2,7 @@
 
 import kmeans_fast as kf
 
-from .common import N_THREADS, Timed, histogram_of, least_seconds, picture, require, spread_colors, warm_up
+from .common import OURS, Timed, histogram_of, least_seconds, picture, require, spread_colors, warm_up
 
 
 class Counting(Timed):
@@ -15,7 +15,7 @@ class Counting(Timed):
         warm_up(self.time_from_image, megapixels)
 
     def time_from_image(self, megapixels):
-        kf.ColorHistogram.from_image(self.image, n_threads=N_THREADS)
+        kf.ColorHistogram.from_image(self.image, **OURS)
 
     def track_ns_a_pixel(self, megapixels):
         seconds = least_seconds(lambda: self.time_from_image(megapixels))
@@ -35,4 +35,4 @@ class Cells(Timed):
         self.histogram = histogram + histogram
 
     def time_cells(self):
-        kf.kmeans(self.histogram, 2, init=self.init, max_iter=1, n_threads=N_THREADS)
+        kf.kmeans(self.histogram, 2, init=self.init, max_iter=1, **OURS)

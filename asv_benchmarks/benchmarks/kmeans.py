@@ -2,7 +2,7 @@
 
 import kmeans_fast as kf
 
-from .common import FEW_PIXELS, N_THREADS, SEED, Timed, picture, require, spread, warm_up
+from .common import FEW_PIXELS, OURS, SEED, Timed, picture, require, spread, warm_up
 
 
 class Pictures(Timed):
@@ -16,7 +16,7 @@ class Pictures(Timed):
         warm_up(self.time_kmeans, megapixels, n_clusters)
 
     def time_kmeans(self, megapixels, n_clusters):
-        kf.kmeans(self.image, n_clusters, max_iter=25, seed=SEED, n_threads=N_THREADS)
+        kf.kmeans(self.image, n_clusters, max_iter=25, seed=SEED, **OURS)
 
 
 class LargePictures(Timed):
@@ -31,7 +31,7 @@ class LargePictures(Timed):
         warm_up(self.time_kmeans, megapixels, n_clusters)
 
     def time_kmeans(self, megapixels, n_clusters):
-        kf.kmeans(self.image, n_clusters, init=self.init, max_iter=8, n_threads=N_THREADS)
+        kf.kmeans(self.image, n_clusters, init=self.init, max_iter=8, **OURS)
 
 
 class Convergence(Timed):
@@ -49,7 +49,7 @@ class Convergence(Timed):
     }
 
     def setup(self, steps, n_clusters):
-        self.options = {"max_iter": 10_000, "seed": SEED, "n_threads": N_THREADS, **self.steps[steps]}
+        self.options = {"max_iter": 10_000, "seed": SEED, **OURS, **self.steps[steps]}
         require(lambda: kf.kmeans(FEW_PIXELS, 2, **self.options))
         self.image = picture(0.1)
         warm_up(self.time_kmeans, steps, n_clusters)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .common import N_THREADS, Timed, histogram_of, least_seconds, picture, warm_up
+from .common import OURS, Timed, histogram_of, least_seconds, picture, warm_up
 
 
 class Labels(Timed):
@@ -16,7 +16,7 @@ class Labels(Timed):
         warm_up(self.time_labels_of, megapixels)
 
     def time_labels_of(self, megapixels):
-        self.histogram.labels_of(self.image, self.color_labels, n_threads=N_THREADS)
+        self.histogram.labels_of(self.image, self.color_labels, **OURS)
 
     def track_ns_a_pixel(self, megapixels):
         seconds = least_seconds(lambda: self.time_labels_of(megapixels))

@@ -2,7 +2,7 @@
 
 import kmeans_fast as kf
 
-from .common import N_THREADS, Timed, histogram_of, spread_colors, warm_up
+from .common import OURS, Timed, histogram_of, spread_colors, warm_up
 
 
 class Iterations(Timed):
@@ -17,7 +17,7 @@ class Iterations(Timed):
         warm_up(self.time_kmeans, n_clusters, n_iterations)
 
     def time_kmeans(self, n_clusters, n_iterations):
-        kf.kmeans(self.histogram, n_clusters, init=self.init, max_iter=n_iterations, n_threads=N_THREADS)
+        kf.kmeans(self.histogram, n_clusters, init=self.init, max_iter=n_iterations, **OURS)
 
 
 class Threads(Timed):
@@ -29,4 +29,4 @@ class Threads(Timed):
         warm_up(self.time_one_thread)
 
     def time_one_thread(self):
-        kf.kmeans(self.histogram, 256, init=self.init, max_iter=8, n_threads=1)
+        kf.kmeans(self.histogram, 256, init=self.init, max_iter=8, **OURS | {"n_threads": 1})

@@ -11,14 +11,14 @@ import numpy as np
 
 import kmeans_fast as kf
 
-from .common import N_THREADS, SEED, photo, require, spread
+from .common import OURS, SEED, photo, require, spread
 from .quantize import quantize
 
 N_CLUSTERS = 16
 
 
 def count(image):
-    require(lambda: kf.ColorHistogram).from_image(image, n_threads=N_THREADS)
+    require(lambda: kf.ColorHistogram).from_image(image, **OURS)
 
 
 def reduce_colors(image):
@@ -27,12 +27,12 @@ def reduce_colors(image):
 
 
 def cluster(image):
-    kf.kmeans(image, N_CLUSTERS, max_iter=3, seed=SEED, n_threads=N_THREADS)
+    kf.kmeans(image, N_CLUSTERS, max_iter=3, seed=SEED, **OURS)
 
 
 def cluster_densely(image):
     init = spread(image, N_CLUSTERS) + 0.25
-    kf.kmeans(image, N_CLUSTERS, init=init, max_iter=3, algorithm="dense", n_threads=N_THREADS)
+    kf.kmeans(image, N_CLUSTERS, init=init, max_iter=3, algorithm="dense", **OURS)
 
 
 def make_all_calls():

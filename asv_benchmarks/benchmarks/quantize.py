@@ -4,11 +4,11 @@ import numpy as np
 
 import kmeans_fast as kf
 
-from .common import FEW_PIXELS, N_THREADS, SEED, Timed, picture, require, warm_up
+from .common import FEW_PIXELS, OURS, SEED, Timed, picture, require, warm_up
 
 
 def quantize(image, n_colors=None, **options):
-    return kf.quantize(image, n_colors, seed=SEED, n_threads=N_THREADS, **options)
+    return kf.quantize(image, n_colors, seed=SEED, **OURS, **options)
 
 
 class Pictures(Timed):

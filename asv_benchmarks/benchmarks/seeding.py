@@ -2,7 +2,7 @@
 
 import kmeans_fast as kf
 
-from .common import FEW_PIXELS, N_THREADS, SEED, Timed, float_points, histogram_of, require, warm_up
+from .common import FEW_PIXELS, OURS, SEED, Timed, float_points, histogram_of, require, warm_up
 
 MOST_ON_CUBES = 64
 
@@ -16,7 +16,7 @@ class Colors(Timed):
     def setup(self, init, n_clusters):
         if init == "cubes" and n_clusters > MOST_ON_CUBES:
             raise NotImplementedError("is not made for so many, and takes seconds")
-        self.options = {"init": init, "seed": SEED, "n_threads": N_THREADS}
+        self.options = {"init": init, "seed": SEED, **OURS}
         require(lambda: kf.kmeans(FEW_PIXELS, 2, max_iter=1, **self.options))
         self.histogram = histogram_of(1)
         warm_up(self.time_start_and_one_iteration, init, n_clusters)
@@ -41,4 +41,4 @@ class Points(Timed):
         warm_up(self.time_start_and_one_iteration, n_clusters)
 
     def time_start_and_one_iteration(self, n_clusters):
-        kf.kmeans(self.points, n_clusters, init="k-means++", max_iter=1, seed=SEED, n_threads=N_THREADS)
+        kf.kmeans(self.points, n_clusters, init="k-means++", max_iter=1, seed=SEED, **OURS)

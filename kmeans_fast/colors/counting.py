@@ -8,7 +8,7 @@ while: then the codes are sorted, a chunk at a time.
 """
 
 from collections.abc import Sequence
-from types import ModuleType
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -50,7 +50,7 @@ class Counts(NamedTuple):
     counts: NDArray[np.int64]
 
 
-def count_colors(pixels: Points, kernels: ModuleType, workers: Workers) -> Counts:
+def count_colors(pixels: Points, kernels: SimpleNamespace, workers: Workers) -> Counts:
     """Count the colours of 8-bit pixels of 1 to 4 channels."""
     in_tables = pixels.n_features <= TABLE_CHANNELS and pixels.size > PIXELS_PER_TASK
     if in_tables:
@@ -71,7 +71,7 @@ def count_colors(pixels: Points, kernels: ModuleType, workers: Workers) -> Count
     return total
 
 
-def _count_in_tables(pixels: Points, start: int, stop: int, kernels: ModuleType, lent: Workers) -> Counts:
+def _count_in_tables(pixels: Points, start: int, stop: int, kernels: SimpleNamespace, lent: Workers) -> Counts:
     n_entries = max(2**RUN_BITS, 2 ** (8 * pixels.n_features))
     tables = np.zeros((lent.n_threads, 2, n_entries), np.uint16)
     marks = np.zeros((lent.n_threads, 2, n_entries >> RUN_BITS), np.uint8)
@@ -86,7 +86,7 @@ def _count_in_tables(pixels: Points, start: int, stop: int, kernels: ModuleType,
     return _collect(tables, marks, kernels, lent)
 
 
-def _collect(tables: NDArray[np.uint16], marks: NDArray[np.uint8], kernels: ModuleType, lent: Workers) -> Counts:
+def _collect(tables: NDArray[np.uint16], marks: NDArray[np.uint8], kernels: SimpleNamespace, lent: Workers) -> Counts:
     """Add all tables to the first one and list its entries that aren't 0."""
     n_runs = marks.shape[2]
     ranges = [(first, min(first + RUNS_PER_TASK, n_runs)) for first in range(0, n_runs, RUNS_PER_TASK)]

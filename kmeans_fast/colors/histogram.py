@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -306,7 +306,7 @@ def label_pixels(
 
 
 def _finder(
-    histogram: ColorHistogram, color_labels: NDArray[Any], kernels: ModuleType
+    histogram: ColorHistogram, color_labels: NDArray[Any], kernels: SimpleNamespace
 ) -> Callable[[NDArray[Any], NDArray[Any]], None]:
     """Return a function of pixels (n, C) and labels (n,) that writes the labels."""
     n_channels, codes = histogram.n_channels, histogram.codes

@@ -1,54 +1,53 @@
 """The engines: one set of functions, compiled by Numba or in plain NumPy, that give the same bytes.
 
-An engine's modules hold functions on arrays: no classes, no options, no input or output. They are imported when an
-engine is first asked for, so that `import kmeans_fast` doesn't import Numba.
+An engine's modules hold functions on arrays: no classes, no options, no input or output. Compiled code runs without
+Numba, which is imported only to compile; see `objects`. As both engines give the same bytes and leave the same state
+behind, any call of a function may be served by either.
 """
 
 from __future__ import annotations
 
 import sys
-from functools import cache
-from importlib.util import find_spec
-from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from types import ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
 
-from kmeans_fast.machine.processors import available_threads
-
-if TYPE_CHECKING:
-    from kmeans_fast.engines.numba_cache import CacheState
+from kmeans_fast.engines.obstacles import numba_is_installed as numba_is_installed
 
 NAMES = ("auto", "numba", "numpy")
-# Points times clusters up to which NumPy has finished before Numba has started.
+# Points times clusters up to which NumPy has finished before llvmlite has been imported.
 SMALL_WORK = 500_000
 
 
 class Engine(NamedTuple):
-    """An engine's name and its modules; tests compare the functions of one engine with those of the other."""
+    """An engine's name and its functions; tests compare those of one engine with those of the other."""
 
     name: str
-    dense: ModuleType
-    seeding: ModuleType
-    cells: ModuleType
-    color_seeding: ModuleType
-    histogram: ModuleType
+    dense: SimpleNamespace
+    seeding: SimpleNamespace
+    cells: SimpleNamespace
+    color_seeding: SimpleNamespace
+    histogram: SimpleNamespace
+    fallbacks: Sequence[str] = ()
+    """Modules that NumPy served a call of, because a kernel wasn't compiled yet."""
 
-
-def numba_is_installed() -> bool:
-    """Say whether Numba can be found, without importing it."""
-    return find_spec("numba") is not None
+    @property
+    def served_by(self) -> str:
+        """Who served all calls so far: "numba" where that was compiled code, else "numpy"."""
+        return "numpy" if self.name == "numpy" or self.fallbacks else "numba"
 
 
 def choose(name: str, work: int) -> str:
     """Return ``"numpy"`` if ``"auto"`` is asked for and so many points times clusters are few; else the name as it is.
 
-    Importing Numba and loading compiled code takes half a second, and compiling it many times that. A process that has
-    not done so yet is served by NumPy sooner if it needs less: it took 0.3 s for a work of a million.
+    Importing llvmlite, to load compiled code, takes 70 ms. A process that has not done so yet is served by NumPy
+    sooner if it needs less: it took 0.3 s for a work of a million.
     """
-    return "numpy" if name == "auto" and work <= SMALL_WORK and "numba" not in sys.modules else name
+    return "numpy" if name == "auto" and work <= SMALL_WORK and "llvmlite" not in sys.modules else name
 
 
 def load(name: str) -> Engine:
-    """Return the engine of this name; ``"auto"`` is Numba where it works, and NumPy elsewhere.
+    """Return the engine of this name; ``"auto"`` is compiled code where it is at hand, and NumPy where it isn't.
 
     Raises
     ------
@@ -59,81 +58,47 @@ def load(name: str) -> Engine:
     """
     if name not in NAMES:
         raise ValueError(f"engine must be one of {', '.join(map(repr, NAMES))}, got {name!r}")
+    plain = _numpy_modules()
     if name == "numpy":
-        return _numpy_engine()
-    found = _numba_engine_or_obstacle()
-    if isinstance(found, Engine):
-        return found
+        return _engine(name, [SimpleNamespace(**_functions(module)) for module in plain])
+    from kmeans_fast.engines import serving
+
     if name == "numba":
-        raise ImportError(f"engine='numba' can't be had, as {found}; engine='numpy' works without")
-    return _numpy_engine()
+        if obstacle := serving.obstacle():
+            raise ImportError(f"engine='numba' can't be had, as {obstacle}; engine='numpy' works without")
+        return _engine(name, list(map(serving.compiled, _numba_modules(), map(_functions, plain))))
+    fallbacks: list[str] = []
+    parts = [
+        serving.at_hand(compiled, _functions(module), fallbacks)
+        for compiled, module in zip(_numba_modules(), plain, strict=True)
+    ]
+    return _engine(name, parts, fallbacks)
 
 
-def numba_obstacle() -> str:
-    """Return what keeps Numba from serving this process, worded to follow "as", or "" if nothing does; imports it."""
-    found = _numba_engine_or_obstacle()
-    return "" if isinstance(found, Engine) else found
+def _engine(name: str, parts: list[SimpleNamespace], fallbacks: Sequence[str] = ()) -> Engine:
+    dense, seeding, cells, color_seeding, histogram = parts
+    return Engine(name, dense, seeding, cells, color_seeding, histogram, fallbacks)
 
 
-@cache
-def _numba_engine_or_obstacle() -> Engine | str:
-    """Import Numba and what it compiles, once in a process: an import that fails would do so slowly in each call."""
-    if not numba_is_installed():
-        return "numba isn't installed"
-    try:
-        from numba import config
-
-        if getattr(config, "DISABLE_JIT", False):  # then kernels stay Python functions, which take hours
-            return "NUMBA_DISABLE_JIT is set"
-        return _numba_engine()
-    except (
-        Exception
-    ) as error:  # ImportError for a NumPy that is too new for it; AttributeError and others if it's broken
-        return f"numba can't be imported ({type(error).__name__}: {error})"
+def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
+    """Return what a module offers: the functions of its own that have public names."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+    }
 
 
 # The modules are imported by name, in plain statements, so that what bundles a program with its modules finds them.
 
 
-def _numba_engine() -> Engine:
+def _numba_modules() -> tuple[ModuleType, ...]:
     from kmeans_fast.engines import numba_cells, numba_color_seeding, numba_dense, numba_histogram, numba_seeding
 
-    return Engine("numba", numba_dense, numba_seeding, numba_cells, numba_color_seeding, numba_histogram)
+    return numba_dense, numba_seeding, numba_cells, numba_color_seeding, numba_histogram
 
 
-def _numpy_engine() -> Engine:
+def _numpy_modules() -> tuple[ModuleType, ...]:
     from kmeans_fast.engines import numpy_cells, numpy_color_seeding, numpy_dense, numpy_histogram, numpy_seeding
 
-    return Engine("numpy", numpy_dense, numpy_seeding, numpy_cells, numpy_color_seeding, numpy_histogram)
-
-
-def describe() -> dict[str, str]:
-    """Return what would run here: the engine and why, its threading, its threads, and where machine code is kept."""
-    obstacle = numba_obstacle()
-    return {
-        "engine": f"numpy, as {obstacle}" if obstacle else "numba",
-        "threading": "Python threads around kernels that release the GIL",
-        "threads": str(available_threads()),
-        "cache": "none, nothing is compiled" if obstacle else describe_cache(),
-    }
-
-
-def compiled_code() -> CacheState:
-    """Return what is kept of the kernels of the Numba engine, which must be at hand."""
-    load("numba")
-    from kmeans_fast.engines.numba_cache import cache_state  # import Numba, as load did
-    from kmeans_fast.engines.numba_jit import KERNELS
-
-    return cache_state(KERNELS)
-
-
-def describe_cache() -> str:
-    """Say where the Numba engine's machine code is kept, and whether it's all there."""
-    state = compiled_code()
-    if state.folder is None:
-        return "none, as no folder for it can be written to: compiled anew in each process"
-    how = "warm" if state.n_kept == state.n_kernels else "partly warm" if state.n_kept else "cold"
-    can_grow = "" if state.is_writable else ", which can only be read"
-    return (
-        f"{how}, {state.n_kept} of {state.n_kernels} kernels compiled for this processor, in {state.folder}{can_grow}"
-    )
+    return numpy_dense, numpy_seeding, numpy_cells, numpy_color_seeding, numpy_histogram

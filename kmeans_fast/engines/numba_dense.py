@@ -59,9 +59,30 @@ def assign_and_sum(
         rows = tuple(np.zeros(BLOCK, np.float32) for _ in range(max(3, n_features)))
         # float32 holds all points but those of float64, so that the difference is rounded once
         origins = np.empty(BLOCK * n_features, np.float64 if points.dtype == np.float64 else np.float32)
-        _filtered_pass(points, weights, centroids, origins, rows, _wide_work_space(n_features), labels, sums)
+        local = _local_work_space(n_features, len(centroids), origins)
+        _filtered_pass(
+            points, points.reshape(-1), weights, centroids, local, rows, _wide_work_space(n_features), labels, sums
+        )
     else:
         _plain_pass(points, weights, centroids, _wide_work_space(n_features), labels, sums)
+
+
+def _local_work_space(n_features: int, n_clusters: int, origins: Any) -> Any:
+    """Space for centroids as the filter wants them, a block of points, what it finds for each, and the undecided."""
+    directions = np.zeros((max(3, n_features), n_clusters + 1), np.float32)
+    norms = np.full(n_clusters + 1, np.inf, np.float32)
+    found = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.int32)
+    block = np.empty(origins.size, np.float32)
+    return (
+        np.empty(n_features),
+        directions,
+        norms,
+        np.zeros(n_clusters),
+        origins,
+        block,
+        *found,
+        np.empty(STRETCH, np.int64),
+    )
 
 
 def _wide_work_space(n_features: int) -> Any:
@@ -80,30 +101,28 @@ def _wide_work_space(n_features: int) -> Any:
 @kernel()
 def _filtered_pass(
     points,  # in
+    flat,  # in
     weights,  # in
     centroids,  # in
-    origins,  # in
+    space,  # work space
     rows,  # work space
     wide,  # work space
     labels,  # out
     sums,  # in/out
 ):
-    n_clusters, n_features = centroids.shape
-    origin, directions, norms = _localize(centroids, origins, len(rows))
-    largest_norm = norms[:n_clusters].max()
+    n_features = centroids.shape[1]
+    origin, directions, norms, norms64, origins, local, best, second, nearest, undecided = space
+    largest_norm = _localize(centroids, origins, origin, directions, norms, norms64)
     for i in range(origins.size):
         origins[i] = origin[i % n_features]
-    local = np.empty(origins.size, np.float32)
-    best = np.empty(BLOCK, np.float32)
-    second = np.empty(BLOCK, np.float32)
-    nearest = np.empty(BLOCK, np.int32)
-    undecided = np.empty(STRETCH, np.int64)
     for first in range(0, points.shape[0], STRETCH):
         stretch = points[first : first + STRETCH]
         stretch_labels = labels[first : first + STRETCH]
         n_undecided = 0
         for start in range(0, stretch.shape[0], BLOCK):
-            scale = _load(stretch[start : start + BLOCK], origins, local, rows) + largest_norm
+            begin, end = first + start, min(first + start + BLOCK, points.shape[0])
+            block = flat[begin * n_features : end * n_features]
+            scale = _load(block, n_features, origins, local, rows) + largest_norm
             _filter_block(rows, directions, norms, best, second, nearest)
             block_labels = stretch_labels[start : start + BLOCK]
             n_undecided = _keep_decided(scale, best, second, nearest, block_labels, start, undecided, n_undecided)
@@ -113,35 +132,36 @@ def _filtered_pass(
 
 
 @part()
-def _localize(centroids, origins, width):
+def _localize(centroids, origins, origin, directions, norms, norms64):
     """Centroids about their own mean, as the filter wants them: an origin, −2·c by feature, and ‖c‖².
 
     One more centroid than there are, at infinity, evens an odd number for a filter that takes two at a time.
+    Returns the largest ‖c‖².
     """
     n_clusters, n_features = centroids.shape
-    origin = np.zeros(n_features)
-    norms64 = np.zeros(n_clusters)
-    directions = np.zeros((width, n_clusters + 1), np.float32)
     for f in range(n_features):
-        origin[f] = origins.dtype.type(centroids[:, f].mean())  # rounded here as it is for the points
+        total = 0.0
+        for k in range(n_clusters):
+            total += centroids[k, f]
+        origin[f] = origins.dtype.type(total / n_clusters)  # rounded here as it is for the points
         for k in range(n_clusters):
             local = np.float32(centroids[k, f] - origin[f])
             directions[f, k] = np.float32(-2) * local
             norms64[k] += np.float64(local) * np.float64(local)
-    norms = np.full(n_clusters + 1, np.inf, np.float32)
+    largest = np.float32(0)
     for k in range(n_clusters):
         norms[k] = norms64[k]
-    return origin, directions, norms
+        largest = max(largest, norms[k])
+    return largest
 
 
 @part()
-def _load(block, origins, local, rows):
+def _load(flat, n_features, origins, local, rows):
     """Turn a block of points about, one float32 row a feature, relative to the origin. Returns the largest ‖x‖².
 
     `origins` holds the origin once for each point of a block, `local` is work space of that size.
     """
-    n_points, n_features = block.shape
-    flat = block.reshape(n_points * n_features)
+    n_points = flat.size // n_features
     for j in range(flat.size):
         local[j] = np.float32(origins.dtype.type(flat[j]) - origins[j])
     if n_features == 3:  # a known step lets LLVM shuffle vectors: 0.9 against 1.3 to 2.2 ns a point
@@ -239,9 +259,9 @@ def _settle(points, places, centroids, wide, labels):
         for f in range(points.shape[1]):
             for j in range(part.size):
                 rows[f, j] = points[part[j], f]
-        nearest = _nearest(wide, centroids)
+        _find_nearest(wide, centroids)
         for j in range(part.size):
-            labels[part[j]] = nearest[j]
+            labels[part[j]] = wide[3][j]
 
 
 @kernel()
@@ -261,17 +281,17 @@ def _plain_pass(
         for f in range(n_features):
             for i in range(block.shape[0]):
                 rows[f, i] = block[i, f]
-        nearest = _nearest(wide, centroids)
+        _find_nearest(wide, centroids)
         block_labels = labels[start : start + WIDE_BLOCK]
         for i in range(block_labels.size):
-            block_labels[i] = nearest[i]
+            block_labels[i] = wide[3][i]
         if sums.size:
             _add(block, weights[start : start + WIDE_BLOCK], block_labels, sums)
 
 
 @part()
-def _nearest(wide, centroids):
-    """Find the nearest centroids by the textbook: float64, feature by feature, nothing fused, the first of equals."""
+def _find_nearest(wide, centroids):
+    """Write the nearest centroids by the textbook: float64, feature by feature, nothing fused, the first of equals."""
     rows, distances, best, nearest = wide
     for i in range(WIDE_BLOCK):
         best[i] = np.inf
@@ -284,7 +304,6 @@ def _nearest(wide, centroids):
         for i in range(WIDE_BLOCK):
             nearest[i] = k if distances[i] < best[i] else nearest[i]
             best[i] = min(distances[i], best[i])
-    return nearest
 
 
 @part()

@@ -1,47 +1,139 @@
-"""How every Numba kernel of the package is compiled.
+"""Kernels, and how they are called: with code that is at hand, without importing Numba.
 
-Kernels are plain serial functions on a chunk of points that release the GIL; `kmeans_fast.machine.threads` runs several
-at once. No kernel is compiled with `parallel=True`: Numba's threading layers abort the process when two Python threads
-enter them (numba#9288) or after a fork (umap#707), and one such function took four times as long to compile.
+Kernels are plain serial functions on a chunk of points; `kmeans_fast.machine.threads` runs several at once, as they run
+without the GIL. No kernel is compiled with `parallel=True`: Numba's threading layers abort the process when two Python
+threads enter them (numba#9288) or after a fork (umap#707), and one such function took four times as long to compile.
+
+What can be compiled to an object that runs without Numba: a kernel takes what `signatures` says, and returns an
+integer, a float or nothing. It makes no arrays, views excepted, and no part returns one; whoever calls the kernel
+brings work space along.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
-import numba
-
-from kmeans_fast.engines.numba_cache import keep_code
+from kmeans_fast.engines import loading, objects
+from kmeans_fast.engines.signatures import Words, describe, flatten
 
 # All that have been decorated so far: when the engine has been loaded, all there are.
-KERNELS: list[Any] = []
+KERNELS: list["Kernel"] = []
 
 
-def kernel(fastmath: set[str] | bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a function at its first call, and keep the machine code on disk where that is possible.
+class NotAtHand(Exception):  # noqa: N818 -- nothing is wrong
+    """There is no compiled code for a call yet. Nothing has been done to its arguments."""
+
+    def __init__(self, variant: "Variant") -> None:
+        super().__init__(variant.job)
+        self.variant = variant
+
+
+class Variant:
+    """A kernel for one signature: its code, once that is at hand. It then stays so."""
+
+    def __init__(self, job: objects.Job) -> None:
+        self.job = job
+        self._entry: loading.Entry | None = None
+        self._may_be_kept = True
+
+    def __call__(self, words: Words) -> Any:  # noqa: D102
+        entry = self._entry or self._look()
+        if entry is None:
+            raise NotAtHand(self)
+        return entry(words)
+
+    def _look(self) -> loading.Entry | None:
+        """Look for kept code, once until there may be some more."""
+        if self._may_be_kept:
+            with loading.lock:  # another thread may have looked meanwhile
+                if self._may_be_kept:
+                    self._load_kept()
+                    self._may_be_kept = False  # after that, as others don't wait when it's so
+        return self._entry
+
+    def _load_kept(self) -> None:
+        try:
+            code = objects.find(self.job)
+            if code is not None:
+                self.use(code)
+        except (ImportError, OSError):  # llvmlite isn't there or doesn't work: `describe` says so
+            return
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Say whether there is code."""
+        return self._entry is not None
+
+    def use(self, code: bytes) -> None:
+        """Run this code from now on."""
+        self._entry = loading.load(code)
+
+    def look_again(self) -> None:
+        """Look for kept code at the next call."""
+        self._may_be_kept = True
+
+
+class Kernel:
+    """A function that is compiled for each signature that it is called with.
+
+    Raises
+    ------
+    NotAtHand
+        When it is called and there is no code for these arguments.
+    """
+
+    def __init__(self, function: Callable[..., Any], fastmath: set[str] | bool) -> None:
+        self.function = function
+        self.fastmath = fastmath
+        self.name = f"{function.__module__}.{function.__qualname__}"
+        self._variants: dict[tuple[Any, ...], Variant] = {}
+
+    def __call__(self, *arguments: Any) -> Any:  # noqa: D102
+        key: list[Any] = []
+        words: Words = []
+        flatten(arguments, key, words)
+        by = tuple(key)
+        variant = self._variants.get(by)
+        if variant is None:
+            variant = self._variants.setdefault(by, Variant(objects.Job.of(self.name, describe(arguments))))
+        return variant(words)
+
+
+class Part:
+    """A function that only kernels call. To Numba it is a dispatcher, made when Numba first asks."""
+
+    def __init__(self, function: Callable[..., Any], fastmath: set[str] | bool, inline: bool) -> None:
+        self._function = function
+        self._options: dict[str, Any] = {"fastmath": fastmath, "inline": "always" if inline else "never"}
+
+    @cached_property
+    def _dispatcher(self) -> Any:
+        from kmeans_fast.engines.compiling import dispatcher
+
+        return dispatcher(self._function, **self._options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dispatcher, name)
+
+
+def kernel(fastmath: set[str] | bool = False) -> Callable[[Callable[..., Any]], Kernel]:
+    """Make a function a kernel.
 
     `fastmath` takes LLVM's flags. Exact arithmetic must go without: fusing a multiply with an add rounds once
     instead of twice.
     """
 
-    def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(**_options(fastmath))(function)
-        keep_code(dispatcher)
-        KERNELS.append(dispatcher)
-        return dispatcher
+    def decorate(function: Callable[..., Any]) -> Kernel:
+        KERNELS.append(Kernel(function, fastmath))
+        return KERNELS[-1]
 
     return decorate
 
 
 def part(fastmath: set[str] | bool = False, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a function that only kernels call: a call from Python would crash.
+    """Make a function a part of kernels.
 
-    Without a way in from Python, and without a place in the cache of its own, it compiles in half the time. With
-    `inline` it is copied into its caller before types are inferred, which is quicker still if there is only one; it
-    then has its caller's `fastmath`.
+    With `inline` it is copied into its caller before types are inferred, which is quicker to compile if there is only
+    one; it then has its caller's `fastmath`.
     """
-    options = _options(fastmath) | {"no_cpython_wrapper": True, "inline": "always" if inline else "never"}
-    return lambda function: numba.njit(**options)(function)
-
-
-def _options(fastmath: set[str] | bool) -> dict[str, Any]:
-    return {"nogil": True, "error_model": "numpy", "fastmath": fastmath, "no_cfunc_wrapper": True}
+    return lambda function: Part(function, fastmath, inline)

@@ -3,6 +3,8 @@
 Shapes as in `numba_dense`; `closest` (n,) float64 is each point's squared distance to the nearest centroid so far.
 """
 
+from typing import Any
+
 import numpy as np
 
 from kmeans_fast.engines.numba_jit import kernel, part
@@ -68,24 +70,25 @@ def _squared_distance(points, i, centroid):
     return total
 
 
-@kernel()
 def add_distinct(
-    points,  # in
-    weights,  # in
-    distinct,  # in/out
-    n_distinct,
-):
+    points: Any,  # in
+    weights: Any,  # in
+    distinct: Any,  # in/out
+    n_distinct: int,
+) -> int:
     """Add those points of positive weight to `distinct` (limit, D) float64 that aren't among its first `n_distinct`.
 
     Returns how many there are then; stops when the array is full. An open-addressing hash table finds equals.
     """
+    slots = np.full(max(4, 1 << (2 * len(distinct) - 1).bit_length()), -1, np.int64)
+    n_found: int = _add_distinct(points, weights, distinct, n_distinct, slots, np.empty(points.shape[1]))
+    return n_found
+
+
+@kernel()
+def _add_distinct(points, weights, distinct, n_distinct, slots, row):
     n_features = points.shape[1]
-    mask = 4
-    while mask < 2 * distinct.shape[0]:
-        mask *= 2
-    mask -= 1
-    slots = np.full(mask + 1, -1, np.int64)
-    row = np.empty(n_features)
+    mask = slots.size - 1
     for j in range(n_distinct):
         slots[_find(slots, mask, distinct, distinct[j])] = j
     for i in range(points.shape[0]):
@@ -95,7 +98,8 @@ def add_distinct(
             row[f] = np.float64(points[i, f]) + 0.0  # −0.0 becomes 0.0
         slot = _find(slots, mask, distinct, row)
         if slots[slot] < 0:
-            distinct[n_distinct] = row
+            for f in range(n_features):
+                distinct[n_distinct, f] = row[f]
             slots[slot] = n_distinct
             n_distinct += 1
             if n_distinct == distinct.shape[0]:

@@ -1,0 +1,55 @@
+"""The processors that kernels are compiled for: levels that many processors share.
+
+Code for a level runs on each processor that has the level's features. On the processors measured it is as fast as code
+for the one processor alone, and it can be taken to another machine. Numba's ``NUMBA_CPU_NAME`` sets another one.
+"""
+
+import os
+import platform
+from functools import cache
+
+_V2 = {"cx16", "popcnt", "sahf", "sse3", "sse4.1", "sse4.2", "ssse3"}
+_V3 = _V2 | {"avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe", "xsave"}
+_V4 = _V3 | {"avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl"}
+# LLVM's names for processors and features, the best first.
+X86_LEVELS = {"x86-64-v4": _V4, "x86-64-v3": _V3, "x86-64-v2": _V2, "x86-64": set[str]()}
+OTHER_LEVELS = {"generic": set[str]()}
+
+
+def levels() -> list[str]:
+    """Return the levels that code may be kept for on this machine, the best first, whether it can run them or not."""
+    chosen = os.environ.get("NUMBA_CPU_NAME")
+    return [chosen] if chosen else list(_levels())
+
+
+def _levels() -> dict[str, set[str]]:
+    return X86_LEVELS if platform.machine().lower() in ("x86_64", "amd64") else OTHER_LEVELS
+
+
+def can_run(level: str) -> bool:
+    """Say whether this processor has all that code for a level may use. Imports llvmlite."""
+    required = (_levels() | OTHER_LEVELS).get(level)
+    name, features = _host()
+    return level == name if required is None else required <= features
+
+
+def best_level() -> str:
+    """Return the level to compile for.
+
+    Raises
+    ------
+    ValueError
+        If ``NUMBA_CPU_NAME`` names a processor whose code this one can't run.
+    """
+    for level in levels():
+        if can_run(level):
+            return level
+    raise ValueError(f"NUMBA_CPU_NAME is {levels()[0]!r}, whose code can't run on this processor, {_host()[0]!r}")
+
+
+@cache
+def _host() -> tuple[str, set[str]]:
+    from llvmlite import binding
+
+    features = binding.get_host_cpu_features()
+    return binding.get_host_cpu_name(), {name for name, is_there in features.items() if is_there}

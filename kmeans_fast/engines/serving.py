@@ -1,0 +1,148 @@
+"""How an engine's functions find their kernels' code: compiled at once, or served by NumPy until it is at hand."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from kmeans_fast.engines import background, child, levels, objects
+from kmeans_fast.engines.numba_jit import NotAtHand, Variant
+from kmeans_fast.engines.obstacles import compiling_obstacle, numba_is_installed
+
+Function = Callable[..., Any]
+# Two threads that need the same kernel wait for one compiler.
+_compiling = threading.RLock()
+# What is missing is only noted here, while this is a set.
+_missing: set[Variant] | None = None
+
+
+def llvmlite_is_installed() -> bool:
+    """Say whether what runs compiled code can be found."""
+    return find_spec("llvmlite") is not None
+
+
+def obstacle() -> str:
+    """Return what keeps compiled code from running here, worded to follow "as", or ""."""
+    if not llvmlite_is_installed():
+        return "llvmlite isn't installed" if numba_is_installed() else "numba isn't installed"
+    return "" if objects.shipped() else compiling_obstacle()
+
+
+def why_numba_fails() -> str:
+    """Return what keeps Numba from compiling, worded to follow "as", or ""; imports it."""
+    return compiling_obstacle() or _why_import_fails()
+
+
+@cache
+def _why_import_fails() -> str:
+    """Try it once in a process: an import that fails would do so slowly each time."""
+    try:
+        from kmeans_fast.engines import compiling  # noqa: F401
+    except Exception as error:  # an installation that doesn't fit together can raise anything
+        return f"numba can't be imported ({type(error).__name__}: {error})"
+    return ""
+
+
+def compiled(module: ModuleType, plain: dict[str, Function]) -> SimpleNamespace:
+    """Return functions of a compiled module that have their kernels compiled when they are first called."""
+    return SimpleNamespace(**{name: _compile_first(getattr(module, name)) for name in plain})
+
+
+def _compile_first(function: Function) -> Function:
+    def call(*arguments: Any) -> Any:
+        while True:
+            try:
+                return function(*arguments)
+            except NotAtHand as missing:
+                compile_now(missing.variant)
+
+    return call
+
+
+def compile_now(variant: Variant) -> None:
+    """Compile a kernel in this process, and keep it where that is possible.
+
+    Raises
+    ------
+    ImportError
+        If Numba is switched off or can't be imported, whatever it raises then.
+    """
+    with _compiling:
+        if variant.is_at_hand:
+            return
+        if why := why_numba_fails():
+            raise ImportError(f"engine='numba' can't be had, as {why}; engine='numpy' works without")
+        from kmeans_fast.engines.compiling import compile_kernel
+
+        level = levels.best_level()
+        code = compile_kernel(variant.job, level)
+        objects.keep(variant.job, level, code)
+        variant.use(code)
+
+
+def at_hand(module: ModuleType, plain: dict[str, Function], fallbacks: list[str]) -> SimpleNamespace:
+    """Return functions of a compiled module that NumPy's serve for as long as there is no code.
+
+    Their modules' names are added to `fallbacks` when that happens. As both give the same bytes, and leave the same
+    state behind, any call may be served by either.
+    """
+    functions = {name: _or_else(getattr(module, name), function, fallbacks) for name, function in plain.items()}
+    return SimpleNamespace(**functions)
+
+
+def _or_else(function: Function, plain: Function, fallbacks: list[str]) -> Function:
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except NotAtHand as error:
+            missing = error.variant
+        fallbacks.append(plain.__name__)
+        if _missing is not None:
+            _missing.add(missing)
+            return plain(*arguments)
+        start = time.perf_counter()
+        try:
+            return plain(*arguments)
+        finally:
+            background.charge(missing, time.perf_counter() - start)
+
+    return call
+
+
+def missing_for(use: Callable[[], None]) -> list[Variant]:
+    """Return what isn't compiled of all that `use` calls, the dearest first; NumPy serves it meanwhile."""
+    global _missing
+    import llvmlite  # noqa: F401 - or else small work would be NumPy's anyhow
+
+    _missing = set()
+    try:
+        use()
+        return sorted(_missing, key=lambda variant: (-background.seconds_to_compile(variant.job), variant.job))
+    finally:
+        _missing = None
+
+
+def compile_at_once(variants: Sequence[Variant], folder: Path, n_processes: int) -> None:
+    """Compile kernels in several processes, and wait for them.
+
+    Raises
+    ------
+    RuntimeError
+        If one can't be compiled.
+    """
+    if not child.can_start():
+        for variant in variants:
+            compile_now(variant)
+        return
+    shares = [variants[i::n_processes] for i in range(min(n_processes, len(variants)))]
+    processes = [child.start([variant.job for variant in share], folder, nice=False) for share in shares]
+    failed = {job: reason for process in processes for job, reason in child.failures(process).items()}
+    for variant in variants:
+        if objects.find(variant.job) is None:
+            reason = failed.get(variant.job, "the compiler was ended")
+            raise RuntimeError(f"{variant.job.kernel} can't be compiled: {reason}")
+        variant.look_again()
