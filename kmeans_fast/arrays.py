@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmeans_fast.points.access import Points
+from kmeans_fast.points.access import LARGEST_FLOAT, Points
 
+# Of the sum of all weights: with it, and points as large as they may be, inertia stays far from what overflows.
+LARGEST_WEIGHT = 1e20
 # What an object that is no array has, and what its owner can do.
 _WAYS_OUT = (
     ("toarray", "its toarray() makes an array of it"),
@@ -179,3 +181,56 @@ def _checked_mask(mask: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     if array.shape not in (shape, (math.prod(shape),)):
         raise ValueError(f"mask must have one value a point, shape {shape}, got {array.shape}")
     return array.reshape(-1)
+
+
+def with_weights(points: Selection, value: ArrayLike | None) -> tuple[Selection, NDArray[np.float64]]:
+    """Return points with their weights, flat; nothing, shape (0,), for None."""
+    if value is None:
+        return points, np.empty(0)
+    weights = _checked_weights(points, value)
+    return _without_hidden(points, weights)
+
+
+def _checked_weights(points: Selection, value: ArrayLike) -> NDArray[np.float64]:
+    array = unmasked_numbers("sample_weight", value, "; mask= leaves points out")
+    if array.shape not in (points.shape, (math.prod(points.shape),)):
+        raise ValueError(f"sample_weight must have one weight a point, shape {points.shape}, got {array.shape}")
+    flat = points.of(np.ascontiguousarray(array, dtype=np.float64).reshape(-1))
+    if not np.isfinite(flat).all():
+        raise ValueError("sample_weight must be finite, got NaN or infinity")
+    if flat.min() < 0:
+        raise ValueError(f"sample_weight must not be negative, got {flat.min():g}")
+    if flat.max() == 0:
+        raise ValueError("sample_weight must have a positive sum, all weights are 0")
+    with np.errstate(over="ignore"):
+        total = flat.sum()
+    if total > LARGEST_WEIGHT:
+        raise ValueError(f"sample_weight must have a sum of at most {LARGEST_WEIGHT:g}, got {total:g}")
+    return flat
+
+
+def _without_hidden(points: Selection, weights: NDArray[np.float64]) -> tuple[Selection, NDArray[np.float64]]:
+    """Leave out points of weight 0 that no computation can take: NaN, infinity and what is too large."""
+    if weights.all() or not points.points.may_be_infinite:
+        return points, weights
+    hidden = weights == 0
+    with np.errstate(invalid="ignore"):
+        hidden[hidden] = ~(np.abs(points.points.take(np.flatnonzero(hidden))) <= LARGEST_FLOAT).all(axis=1)
+    return (points.without(hidden), weights[~hidden]) if hidden.any() else (points, weights)
+
+
+def centroids(
+    name: str, value: ArrayLike, n_features: int | None = None, n_clusters: int | None = None
+) -> NDArray[np.float64]:
+    """Return centroids as a new C-contiguous (K, D) float64 array."""
+    array = unmasked_numbers(name, value)
+    expected = f"({n_clusters or 'K'}, {n_features or 'D'})"
+    if (
+        array.ndim != 2
+        or array.shape[1] != (n_features or array.shape[1])
+        or array.shape[0] != (n_clusters or array.shape[0])
+    ):
+        raise ValueError(f"{name} must have shape {expected}, got {array.shape}")
+    checked = Points(array, name)
+    checked.check_values()
+    return np.array(array, dtype=np.float64, order="C")

@@ -219,7 +219,7 @@ def kmeans(
         _refuse_for_histogram(options, sample_weight=sample_weight, mask=mask, channel_axis=channel_axis)
         return _kmeans_of_colors(points, options)
     selection = arrays.select("points", points, mask, channel_axis)
-    return _kmeans_of_points(selection, validation.weights(sample_weight, selection), options)
+    return _kmeans_of_points(*arrays.with_weights(selection, sample_weight), options)
 
 
 def _kmeans_of_colors(histogram: ColorHistogram, options: Options) -> KMeansResult:
@@ -231,7 +231,6 @@ def _kmeans_of_colors(histogram: ColorHistogram, options: Options) -> KMeansResu
 
 
 def _kmeans_of_points(selection: Selection, weights: NDArray[np.float64], options: Options) -> KMeansResult:
-    selection, weights = validation.without_hidden(selection, weights)
     points = selection.points
     scale = 1.0
     if weights.size and weights.min() == weights.max():
@@ -326,9 +325,9 @@ def assign(
     """
     selection = arrays.select("points", points, mask, channel_axis)
     source = selection.points
-    checked = validation.centroids("centroids", centroids, source.n_features)
+    checked = arrays.centroids("centroids", centroids, source.n_features)
     source.check_values()
-    with machine_for(engine, n_threads, source.size, source.size * len(checked)) as machine:
+    with machine_for(engine, validation.thread_count(n_threads), source.size, source.size * len(checked)) as machine:
         dense = DenseAlgorithm(source, session.NO_WEIGHTS, len(checked), *machine)
         dense.assign(checked)
     return selection.labels(dense.labels)

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from kmeans_fast import engines
 from kmeans_fast.engines import Engine
+from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.machine.processors import available_threads
 from kmeans_fast.machine.threads import Workers, workers
-from kmeans_fast.points.access import chunk_bounds
-from kmeans_fast.validation import integer
 
 
 class Machine(NamedTuple):
@@ -35,6 +34,6 @@ def machine_for(engine: str, n_threads: int | None, n_points: int, work: int) ->
 @contextmanager
 def lent_workers(n_threads: int | None, n_points: int) -> Iterator[Workers]:
     """Lend as many workers as were asked for, or are there, but no more than there are chunks."""
-    wanted = available_threads() if n_threads is None else integer("n_threads", n_threads, 1)
+    wanted = available_threads() if n_threads is None else n_threads
     with workers(min(wanted, len(chunk_bounds(n_points)))) as lent:
         yield lent

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmeans_fast import validation
+from kmeans_fast import arrays, validation
 from kmeans_fast.colors import seeding as color_seeding
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.draws import Draws
@@ -115,9 +115,7 @@ def checked_options(
 
     Without a number of clusters, which errors call `name`, there are as many as rows of `init`, or 8.
     """
-    checked_init = (
-        validation.choice("init", init, inits) if isinstance(init, str) else validation.centroids("init", init)
-    )
+    checked_init = validation.choice("init", init, inits) if isinstance(init, str) else arrays.centroids("init", init)
     if n_clusters is None:
         n_clusters = DEFAULT_CLUSTERS if isinstance(checked_init, str) else len(checked_init)
     n_clusters = validation.cluster_count(name, n_clusters)
@@ -135,7 +133,7 @@ def checked_options(
         algorithm=validation.choice("algorithm", algorithm, ALGORITHMS),
         callback=callback,
         engine=validation.choice("engine", engine, ENGINES),
-        n_threads=None if n_threads is None else validation.integer("n_threads", n_threads, 1),
+        n_threads=validation.thread_count(n_threads),
     )
 
 

@@ -113,9 +113,9 @@ def plot_clusters(
     points = _checked_numbers("points", points)
     if points.ndim < 2 or points.shape[-1] != 3 or points.size == 0:
         raise ValueError(f"points must have shape (N, 3) or (H, W, 3) and not be empty, got {points.shape}")
-    centroids = validation.centroids("centroids", centroids, 3)
+    centroids = arrays.centroids("centroids", centroids, 3)
     if new_centroids is not None:
-        new_centroids = validation.centroids("new_centroids", new_centroids, 3, len(centroids))
+        new_centroids = arrays.centroids("new_centroids", new_centroids, 3, len(centroids))
     sizes = _triangle_sizes(labels, points.shape[:-1], len(centroids))
     sample = _spread_sample(points, validation.integer("n_points", n_points, 1))
     top = _color_top("points", points)

@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as hnp
 import kmeans_fast as kf
 from kmeans_fast import engines, session
 from kmeans_fast.lending import machine_for
-from kmeans_fast.points.access import CHUNK_SIZE, Points
+from kmeans_fast.machine.chunks import CHUNK_SIZE
+from kmeans_fast.points.access import Points
 
 DTYPES = [np.uint16, np.int16, np.float32, np.float64]
 ANSWERS = {}

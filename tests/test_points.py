@@ -6,7 +6,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from kmeans_fast.points.access import CHUNK_SIZE, Points, chunk_bounds
+from kmeans_fast.machine.chunks import CHUNK_SIZE, chunk_bounds
+from kmeans_fast.points.access import Points
 
 
 @pytest.mark.parametrize("n_points", [1, CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 2**31 + 7, 5 * 10**9 + 3])

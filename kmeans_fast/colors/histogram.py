@@ -18,8 +18,10 @@ from kmeans_fast.colors.counting import TABLE_CHANNELS, Counts, count_colors, me
 from kmeans_fast.engines.codes import MAX_CHANNELS, decode
 from kmeans_fast.engines.layout import Cells
 from kmeans_fast.lending import Machine, machine_for
+from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.machine.files import replace_file
-from kmeans_fast.points.access import Points, chunk_bounds
+from kmeans_fast.points.access import Points
+from kmeans_fast.validation import thread_count
 
 # Sums of 8-bit values over more pixels than this would leave the integers that a float64 holds.
 MOST_PIXELS = 2**45
@@ -124,7 +126,7 @@ class ColorHistogram:
         megabytes of work space. With four channels it takes less than 100 MB and 24 bytes a colour.
         """
         pixels = _checked_image(image, mask, channel_axis).points
-        with machine_for(engine, n_threads, pixels.size, pixels.size) as machine:
+        with machine_for(engine, thread_count(n_threads), pixels.size, pixels.size) as machine:
             return count(pixels, machine)
 
     def update(
@@ -143,7 +145,7 @@ class ColorHistogram:
         """
         pixels = _checked_image(image, mask, channel_axis).points
         _check_sum(self.n_channels, pixels.n_features, self.n_pixels + pixels.size)
-        with machine_for(engine, n_threads, pixels.size, pixels.size) as machine:
+        with machine_for(engine, thread_count(n_threads), pixels.size, pixels.size) as machine:
             self._set(self.n_channels, *_merged(self, count(pixels, machine)))
 
     def __add__(self, other: object) -> ColorHistogram:
@@ -231,7 +233,7 @@ class ColorHistogram:
         by_color = np.ascontiguousarray(color_labels)
         if by_color.shape != self.counts.shape:
             raise ValueError(f"color_labels must have shape {self.counts.shape}, got {by_color.shape}")
-        with machine_for(engine, n_threads, points.size, points.size) as machine:
+        with machine_for(engine, thread_count(n_threads), points.size, points.size) as machine:
             return selection.labels(label_pixels(self, points, by_color, machine))
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -496,9 +496,9 @@ def _move(colors, counts, i, label, labels, sums):
     """Give colour i another label, and correct the sums of both clusters."""
     old, count = labels[i], counts[i]
     for f in range(4):
-        part = count * np.int64(colors[i, f])
-        sums[old, f] -= part
-        sums[label, f] += part
+        value = count * np.int64(colors[i, f])
+        sums[old, f] -= value
+        sums[label, f] += value
     sums[old, 4] -= count
     sums[label, 4] += count
     labels[i] = label

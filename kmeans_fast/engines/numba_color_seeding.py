@@ -92,10 +92,10 @@ def locate(
         running = np.float64(before)
         places[t] = starts[cell]
         for i in range(starts[cell], starts[cell + 1]):
-            part = counts[i] * np.int64(closest[i])
-            if part > 0:
+            potential = counts[i] * np.int64(closest[i])
+            if potential > 0:
                 places[t] = i
-            running += np.float64(part)
+            running += np.float64(potential)
             if running > targets[t]:
                 break
 
@@ -240,13 +240,13 @@ def _best_cut(coordinates, moments, order, edges, total, table, cut, lower_part)
 
 
 @part()
-def _explained(part, total):
-    """Squares of the means of both parts, times their pixels: what is left of the error when this is taken off."""
-    n_part, n_rest = np.float64(part[0]), np.float64(total[0] - part[0])
+def _explained(some, total):
+    """Squares of the means of some and the rest, times their pixels: what is left of the error if this is taken off."""
+    n_some, n_rest = np.float64(some[0]), np.float64(total[0] - some[0])
     explained = 0.0
-    for f in range(1, part.size):
-        of_part, of_rest = np.float64(part[f]), np.float64(total[f] - part[f])
-        explained += of_part * of_part / n_part + of_rest * of_rest / n_rest
+    for f in range(1, some.size):
+        of_some, of_rest = np.float64(some[f]), np.float64(total[f] - some[f])
+        explained += of_some * of_some / n_some + of_rest * of_rest / n_rest
     return explained
 
 

@@ -255,13 +255,13 @@ def _settle(points, places, centroids, wide, labels):
     """Label the points at these places by the textbook."""
     rows = wide[0]
     for start in range(0, places.size, WIDE_BLOCK):
-        part = places[start : start + WIDE_BLOCK]
+        block = places[start : start + WIDE_BLOCK]
         for f in range(points.shape[1]):
-            for j in range(part.size):
-                rows[f, j] = points[part[j], f]
+            for j in range(block.size):
+                rows[f, j] = points[block[j], f]
         _find_nearest(wide, centroids)
-        for j in range(part.size):
-            labels[part[j]] = wide[3][j]
+        for j in range(block.size):
+            labels[block[j]] = wide[3][j]
 
 
 @kernel()

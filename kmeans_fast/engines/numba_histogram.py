@@ -203,8 +203,8 @@ def _search(
     for i in range(pixels.shape[0]):
         code = _code(pixels, i, spread)
         if code != previous:  # neighbours are often alike
-            part = np.int64(code >> shift)
-            low, high = starts[part], starts[part + 1] - 1
+            bucket = np.int64(code >> shift)
+            low, high = starts[bucket], starts[bucket + 1] - 1
             while low < high:
                 middle = (low + high) // 2
                 if codes[middle] < code:

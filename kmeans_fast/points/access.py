@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.machine.chunks import chunk_bounds
+
 KERNEL_DTYPES: set[np.dtype[Any]] = {np.dtype(t) for t in (np.uint8, np.uint16, np.int16, np.float32, np.float64)}
 # Other dtypes are widened, without loss, to one of those.
 WIDENED_DTYPES: dict[np.dtype[Any], np.dtype[Any]] = {
@@ -24,10 +26,6 @@ WIDENED_DTYPES: dict[np.dtype[Any], np.dtype[Any]] = {
 # Beyond these, a float64 can't hold an integer, or the square of a value, or a sum of squares over many points.
 LARGEST_INTEGER = 2**53
 LARGEST_FLOAT = 1e140
-
-# Points in a chunk: the unit of work for a thread, and of summation, so it may depend on the input but not on the
-# threads. 65,536 points take the fastest pass 0.3 ms, thirty times what handing them to a thread costs.
-CHUNK_SIZE = 65_536
 
 
 class Points:
@@ -117,12 +115,3 @@ def _rows(array: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
         border = last * stride
         return np.concatenate([_rows(array, start, border), _rows(array, border, stop)])
     return array[first : last + 1].reshape(-1, array.shape[-1])[start - first * stride : stop - first * stride]
-
-
-def chunk_bounds(n_points: int, n_clusters: int = 1) -> list[tuple[int, int]]:
-    """Cut `n_points` into chunks, the same ones whatever the number of threads.
-
-    With many clusters chunks are larger, so that the sums kept for each chunk stay below a byte a point and feature.
-    """
-    size = CHUNK_SIZE * max(1, -(-n_clusters // 1024))
-    return [(start, min(start + size, n_points)) for start in range(0, n_points, size)]

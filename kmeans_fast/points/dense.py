@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from kmeans_fast.engines import Engine
 from kmeans_fast.lloyd import Measure
+from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.machine.threads import Workers
-from kmeans_fast.points.access import Points, chunk_bounds
+from kmeans_fast.points.access import Points
 
 # Points times centroids times features in a call of a kernel, which nothing can interrupt: some 0.2 s.
 PIECE = 2**28

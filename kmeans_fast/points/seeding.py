@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines import Engine
 from kmeans_fast.lending import Machine
-from kmeans_fast.points.access import Points, chunk_bounds
+from kmeans_fast.machine.chunks import chunk_bounds
+from kmeans_fast.points.access import Points
 
 
 def distinct_points(
