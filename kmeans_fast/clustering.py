@@ -105,10 +105,10 @@ def kmeans(
 
         - ``"k-means++"``: greedy k-means++ [2]_.
         - ``"random"``: K points drawn without replacement.
-        - ``"variance"``, for 8-bit points: the means of K boxes that their colours are split into where it lowers the
-          error most [5]_.
-        - ``"cubes"``, for 8-bit points: the best that such a split and eight times k-means++ lead to when not colours
-          but cubes of colours are clustered.
+        - ``"variance"``, for points of 8 or 16 bits: the means of K boxes that their colours are split into where it
+          lowers the error most [5]_.
+        - ``"cubes"``, for the same: the best that such a split and eight times k-means++ lead to when not colours but
+          cubes of colours are clustered.
         - an array: these. Where there are no more distinct points than clusters, rows keep their order.
 
         Draws are by weight.
@@ -133,10 +133,10 @@ def kmeans(
     seed : int
         Not negative. The same seed gives the same draws on every machine.
     algorithm : {"auto", "dense", "histogram"}
-        ``"dense"`` looks at every point in every iteration. ``"histogram"`` looks at the distinct colours of 8-bit
-        points with 1 to 4 features, whole cells of them at once (the filtering algorithm [3]_), and only at those
-        whose label can have changed. Centroids, labels and counts are the same. ``"auto"`` takes the histogram where it
-        can.
+        ``"dense"`` looks at every point in every iteration. ``"histogram"`` looks at the distinct colours of points of
+        8 or 16 bits (uint8, uint16) with 1 to 4 features, whole cells of them at once (the filtering algorithm [3]_),
+        and only at those whose label can have changed. Centroids, labels and counts are the same. ``"auto"`` takes the
+        histogram where it can.
     engine : {"auto", "numba", "numpy"}
         Which implementation; the bytes are the same. ``"auto"`` takes Numba where it is installed, but NumPy for a
         little work in a process that has not imported Numba yet.

@@ -16,6 +16,7 @@ from kmeans_fast import lloyd
 from kmeans_fast.colors.cell_passes import HistogramAlgorithm
 from kmeans_fast.colors.histogram import ColorHistogram, count, label_pixels
 from kmeans_fast.draws import Draws
+from kmeans_fast.engines.codes import MAX_CHANNELS
 from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Measure, Run
 from kmeans_fast.options import STARTS, Options
@@ -24,6 +25,7 @@ from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import DenseAlgorithm
 
 NO_WEIGHTS = np.empty(0)
+COLOR_DTYPES = (np.uint8, np.uint16)
 
 
 class Data(Protocol):
@@ -71,7 +73,7 @@ class PointData:
 
 @dataclass(frozen=True)
 class ColorData:
-    """8-bit pixels by their colours. Draws are made among the pixels in the order of their colours.
+    """Pixels of 8 or 16 bits by their colours. Draws are made among the pixels in the order of their colours.
 
     Attributes
     ----------
@@ -116,8 +118,8 @@ class ColorData:
 def data_of(points: Points, weights: NDArray[np.float64], options: Options, machine: Machine) -> Data:
     """Choose between points and colours.
 
-    8-bit points of 1 to 4 features without weights are clustered by colour. Even the dense algorithm takes its first
-    centroids from the colours, where they are drawn, so that they are the same.
+    Points of 8 or 16 bits with 1 to 4 features and no weights are clustered by colour. Even the dense algorithm takes
+    its first centroids from the colours, where they are drawn, so that they are the same.
     """
     is_dense = options.algorithm == "dense"
     if has_colors(points, weights) and (isinstance(options.init, str) or not is_dense):
@@ -127,7 +129,9 @@ def data_of(points: Points, weights: NDArray[np.float64], options: Options, mach
 
 def has_colors(points: Points, weights: NDArray[np.float64]) -> bool:
     """Say whether a histogram can stand for the points."""
-    return points.array.dtype == np.uint8 and points.n_features <= 4 and not weights.size
+    return (
+        points.array.dtype.newbyteorder("=") in COLOR_DTYPES and points.n_features <= MAX_CHANNELS and not weights.size
+    )
 
 
 def fit(data: Data, options: Options) -> tuple[Algorithm, Run]:

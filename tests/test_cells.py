@@ -7,17 +7,26 @@ from conftest import locked
 from hypothesis import given
 from hypothesis import strategies as st
 
-import kmeans_fast as kf
 from kmeans_fast import engines
 from kmeans_fast.colors import cell_passes as filtering
 from kmeans_fast.colors import cells
 from kmeans_fast.colors import shared_passes as sharing
 from kmeans_fast.colors.cell_passes import HistogramAlgorithm
+from kmeans_fast.colors.histogram import count
+from kmeans_fast.lending import machine_for
 from kmeans_fast.machine.threads import workers
+from kmeans_fast.points.access import Points
 
 
 def colors_of(image):
-    return kf.ColorHistogram.from_image(image)
+    with machine_for("auto", 1, 1, 1) as machine:
+        return count(Points(image), machine)
+
+
+def widened(image):
+    """The same picture with 16 bits, of which the lower eight are noise."""
+    noise = np.random.default_rng(7).integers(0, 256, image.shape, np.uint16)
+    return locked(image.astype(np.uint16) << 8 | noise)
 
 
 def assert_each_step_is_plain(histogram, steps, engine, n_threads=1):
@@ -58,6 +67,39 @@ def test_every_number_of_channels(engine, n_channels):
     histogram = colors_of(locked(image))
     init = histogram.colors[:: max(1, len(histogram) // 20)]
     assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, 15), engine)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [3, 8, 9, 12, 16])
+def test_16_bits_of_which_some_are_used(engine, n_channels, bits):
+    image = np.random.default_rng(bits).integers(0, 2**bits, (2000, n_channels), np.uint16)
+    image[:1000] = image[:1000] // 5
+    histogram = colors_of(locked(image))
+    assert histogram.cells.scale == 2.0 ** -max(0, bits - 8)
+    init = histogram.colors[:: max(1, len(histogram) // 20)]
+    assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, 12), engine)
+
+
+@pytest.mark.parametrize("n_clusters", [2, 16, 150])
+def test_a_run_on_a_picture_of_16_bits(small_cat, engine, n_clusters):
+    histogram = colors_of(widened(small_cat))
+    init = histogram.colors[np.linspace(0, len(histogram) - 1, n_clusters).astype(int)]
+    assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, 25), engine)
+
+
+def test_sums_that_no_float64_holds(engine):
+    """16-bit colours of so many pixels each that their sums have 60 bits, on both engines."""
+    counts = np.array([2**44 - 1, 2**40 + 1, 3, 2**44 - 3], np.int64)
+    histogram = colors_of(np.array([[65535, 1], [65534, 2], [7, 7], [65001, 9]], np.uint16))
+    histogram.counts = counts
+    with workers(1) as lent:
+        algorithm = HistogramAlgorithm(histogram, 2, engines.load(engine), lent)
+        sums = algorithm.assign_and_sum(np.array([[65535.0, 0], [0, 0]]))
+    labels = algorithm.labels.tolist()
+    for k in (0, 1):
+        members = [i for i, label in enumerate(labels) if label == k]
+        exact = [sum(int(counts[i]) * int(histogram.colors[i, f]) for i in members) for f in (0, 1)]
+        assert sums[k].tolist() == [*map(float, exact), float(sum(int(counts[i]) for i in members))]
 
 
 @pytest.mark.parametrize("part_colors", [300, 10**9])
@@ -134,22 +176,23 @@ def test_more_candidates_than_a_list_holds(engine):
 
 
 @pytest.mark.parametrize("scale", [1e-4, 0.01, 1, 50])
-def test_centroids_that_wander(small_cat, engine, scale):
+@pytest.mark.parametrize("is_wide", [False, True])
+def test_centroids_that_wander(small_cat, engine, scale, is_wide):
     """Moves of all sizes, some centroids resting: what the bounds have to survive."""
-    histogram = colors_of(small_cat)
+    histogram = colors_of(widened(small_cat) if is_wide else small_cat)
     generator = np.random.default_rng(5)
     centroids = histogram.colors[generator.choice(len(histogram), 60, replace=False)].astype(np.float64)
     steps = [centroids]
     for _ in range(30):
-        moves = generator.normal(0, scale, centroids.shape) * generator.choice([0, 0, 1, 10], (60, 1))
+        moves = generator.normal(0, scale, centroids.shape) * generator.choice([0, 0, 1, 10], (60, 1)) * 256**is_wide
         steps.append(steps[-1] + moves)
     assert_each_step_is_plain(histogram, steps, engine)
 
 
-@given(data=st.data(), seed=st.integers(0, 2**32 - 1), spread=st.sampled_from([2, 9, 40, 256]))
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1), spread=st.sampled_from([2, 9, 40, 256, 3000, 65536]))
 def test_drawn_walks(data, seed, spread):
     generator = np.random.default_rng(seed)
-    image = generator.integers(0, spread, (200, 3), np.uint8)
+    image = generator.integers(0, spread, (200, 3), np.uint8 if spread <= 256 else np.uint16)
     n_clusters = data.draw(st.integers(1, 30))
     half_steps = data.draw(st.booleans())
     centroids = generator.uniform(0, spread, (n_clusters, 3))
@@ -160,17 +203,19 @@ def test_drawn_walks(data, seed, spread):
     assert_each_step_is_plain(colors_of(image), steps, "auto")
 
 
-def test_boxes_hold_their_colours(small_cat):
-    histogram = colors_of(small_cat)
+@pytest.mark.parametrize("is_wide", [False, True])
+def test_boxes_hold_their_colours(small_cat, is_wide):
+    histogram = colors_of(widened(small_cat) if is_wide else small_cat)
     built = cells.build(histogram.colors, histogram.codes, histogram.counts)
     starts, centers, halves = built.cells
+    excess = 8 * is_wide
     assert starts[0] == 0
     assert starts[-1] == len(histogram)
     for i in range(len(starts) - 1):
         members = histogram.colors[starts[i] : starts[i + 1]]
-        assert len(np.unique(members >> cells.CELL_BITS, axis=0)) == 1
-        assert np.array_equal(members.min(axis=0), (centers - halves)[i, :3])
-        assert np.array_equal(members.max(axis=0), (centers + halves)[i, :3])
+        assert len(np.unique(members >> cells.CELL_BITS + excess, axis=0)) == 1
+        assert np.array_equal(members.min(axis=0), (centers - halves)[i, :3] * 2**excess)
+        assert np.array_equal(members.max(axis=0), (centers + halves)[i, :3] * 2**excess)
     region_starts = built.regions.starts
     first_colors = histogram.colors[starts[:-1]][region_starts[:-1]]
-    assert len(np.unique(first_colors >> cells.REGION_BITS, axis=0)) == len(region_starts) - 1
+    assert len(np.unique(first_colors >> cells.REGION_BITS + excess, axis=0)) == len(region_starts) - 1

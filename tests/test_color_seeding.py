@@ -10,6 +10,7 @@ from conftest import locked
 import kmeans_fast as kf
 from kmeans_fast import engines
 from kmeans_fast.colors import seeding as color_seeding
+from kmeans_fast.colors.histogram import count
 from kmeans_fast.draws import Draws
 from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.machine.threads import workers
@@ -37,6 +38,33 @@ def test_k_means_plus_plus_leaves_cells_alone_and_chooses_the_same(small_cat, en
     assert_same_choices(kf.ColorHistogram.from_image(small_cat), n_clusters, engine, seed=seed)
 
 
+def wide_colors(image):
+    """The colours of a picture as those of 16 bits, the lower ones of which are noise."""
+    noise = np.random.default_rng(7).integers(0, 256, image.shape, np.uint16)
+    with machine_for("numpy", 1, 1, 1) as machine:
+        return count(Points(locked(image.astype(np.uint16) << 8 | noise)), machine)
+
+
+@pytest.mark.parametrize("n_clusters", [1, 2, 17, 200])
+def test_16_bits_are_chosen_alike(small_cat, engine, n_clusters):
+    assert_same_choices(wide_colors(small_cat), n_clusters, engine)
+
+
+def test_16_bits_are_split_where_8_are(small_cat, engine):
+    options = {"init": "variance", "max_iter": 30, "engine": engine}
+    narrow, wide = kf.kmeans(small_cat, 12, **options), kf.kmeans(small_cat.astype(np.uint16) * 257, 12, **options)
+    np.testing.assert_allclose(wide.centroids, narrow.centroids * 257, rtol=1e-12)
+    assert np.array_equal(wide.labels, narrow.labels)
+
+
+@pytest.mark.parametrize("init", ["variance", "cubes"])
+def test_16_bits_that_lie_in_too_few_cubes(engine, init):
+    """One far away: all others are in one cube of scaled steps, and k-means++ serves."""
+    points = np.append(np.arange(100), 65535).astype(np.uint16)[:, np.newaxis]
+    drawn = kf.kmeans(points, 9, max_iter=50, engine=engine)
+    assert np.array_equal(kf.kmeans(points, 9, init=init, max_iter=50, engine=engine).centroids, drawn.centroids)
+
+
 @pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
 def test_any_number_of_channels_on_threads(engine, n_channels, monkeypatch):
     monkeypatch.setattr(color_seeding, "SHARED_COLORS", 50)
@@ -52,7 +80,7 @@ def test_as_many_centroids_as_colours(engine):
 
 def test_more_pixels_than_exact_sums_are_drawn_by_the_plain_way(small_cat, engine, monkeypatch):
     expected = kf.kmeans(small_cat, 9, max_iter=2, engine=engine)
-    monkeypatch.setattr(color_seeding, "MOST_EXACT_PIXELS", 10)
+    monkeypatch.setattr(color_seeding, "MOST_POTENTIAL", 10)
     assert np.array_equal(kf.kmeans(small_cat, 9, max_iter=2, engine=engine).centroids, expected.centroids)
 
 
@@ -84,9 +112,11 @@ def test_each_split_is_the_best_of_all(engine):
 
 @pytest.mark.parametrize("init", ["variance", "cubes"])
 @pytest.mark.parametrize("n_clusters", [2, 16, 100])
-def test_the_start_is_the_same_on_every_engine_and_thread(small_cat, init, n_clusters):
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_start_is_the_same_on_every_engine_and_thread(small_cat, init, n_clusters, dtype):
+    points = small_cat.astype(dtype) * dtype(np.iinfo(dtype).max // 255)
     runs = [
-        kf.kmeans(small_cat, n_clusters, init=init, max_iter=3, engine=engine, n_threads=n_threads)
+        kf.kmeans(points, n_clusters, init=init, max_iter=3, engine=engine, n_threads=n_threads)
         for engine, n_threads in (("auto", 1), ("auto", 3), ("numpy", 1))
     ]
     assert all(np.array_equal(run.centroids, runs[0].centroids) for run in runs)
@@ -119,10 +149,10 @@ def test_starts_end_no_worse_than_k_means_plus_plus_does_on_average(cat, init):
 
 
 @pytest.mark.parametrize("init", ["variance", "cubes"])
-@pytest.mark.parametrize("points", [np.eye(3), np.eye(3, dtype=np.uint16), np.zeros((9, 5), np.uint8)])
+@pytest.mark.parametrize("points", [np.eye(3), np.eye(3, dtype=np.int16), np.zeros((9, 5), np.uint8)])
 def test_points_that_have_no_cubes(init, points):
     points = points + np.arange(len(points), dtype=points.dtype)[:, np.newaxis]
-    with pytest.raises(ValueError, match=f"init='{init}' needs 8-bit points with 1 to 4 features"):
+    with pytest.raises(ValueError, match=f"init='{init}' needs points of dtype uint8 or uint16 with 1 to 4 features"):
         kf.kmeans(points, 2, init=init)
 
 

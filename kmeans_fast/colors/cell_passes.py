@@ -1,4 +1,4 @@
-"""The histogram algorithm: Lloyd's passes over the distinct colours of 8-bit points, whole cells of them at a time."""
+"""The histogram algorithm: Lloyd's passes over distinct colours of 8 or 16 bits, whole cells of them at a time."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import DenseAlgorithm
 
-# Beyond this magnitude a centroid's square could leave the range in which the cells' float32 is sound.
+# Beyond this magnitude, scaled, a centroid's square could leave the range in which the cells' float32 is sound.
 LARGEST_COORDINATE = 1e6
 # An iteration after one that looked at this many colours, which takes 2 ms or more, is shared among the workers.
 SHARED_COLORS = 50_000
@@ -61,7 +61,7 @@ class HistogramAlgorithm:
 
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every colour."""
-        if np.abs(centroids).max() > LARGEST_COORDINATE:
+        if np.abs(centroids).max() * self._cells.scale > LARGEST_COORDINATE:
             self._forget(len(centroids))
             self._sums[:, self._summed] = self._dense.assign_and_sum(centroids)
             return

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from kmeans_fast.engines.layout import Bounds, Cells, Closest, Level, Lists
 
-# Logarithm of the side of the cubes. A photo of 362,063 colours has 7,649 cells and 1,282 regions of these sizes.
+# Logarithm of the side of the cubes, in scaled steps. A photo of 362,063 colours has 7,649 cells and 1,282 regions of
+# these sizes.
 CELL_BITS = 3
 REGION_BITS = 4
 # The most candidates that are kept for a cell or region; one with more is compared with all centroids each time.
@@ -29,25 +30,34 @@ CELL_CANDIDATES = 24
 REGION_CANDIDATES = 160
 
 
-def build(colors: NDArray[np.uint8], codes: NDArray[np.uint32], counts: NDArray[np.int64]) -> Cells:
+def build(colors: NDArray[Any], codes: NDArray[Any], counts: NDArray[np.int64]) -> Cells:
     """Sort colours (N, C), given in the order of their codes, into cells and regions."""
     n_channels = colors.shape[1]
-    padded = np.zeros((len(colors), 4), np.uint8)
+    excess = excess_bits(codes, n_channels)
+    scale = 2.0**-excess
+    padded = np.zeros((len(colors), 4), colors.dtype)
     for channel in range(n_channels):  # seven times as fast as a copy of short rows
         padded[:, channel] = colors[:, channel]
-    cell_starts = run_starts(codes >> np.uint32(n_channels * CELL_BITS))
+    cell_starts = run_starts(codes >> codes.dtype.type(n_channels * (CELL_BITS + excess)))
     low = np.minimum.reduceat(padded, cell_starts[:-1], axis=0)
     high = np.maximum.reduceat(padded, cell_starts[:-1], axis=0)
-    region_starts = run_starts(codes[cell_starts[:-1]] >> np.uint32(n_channels * REGION_BITS))
+    region_starts = run_starts(codes[cell_starts[:-1]] >> codes.dtype.type(n_channels * (REGION_BITS + excess)))
     region_low = np.minimum.reduceat(low, region_starts[:-1], axis=0)
     region_high = np.maximum.reduceat(high, region_starts[:-1], axis=0)
     return Cells(
         padded,
         np.ascontiguousarray(padded.T),
         counts,
-        _level(cell_starts, low, high),
-        _level(region_starts, region_low, region_high),
+        _level(cell_starts, low, high, scale),
+        _level(region_starts, region_low, region_high, scale),
+        scale,
     )
+
+
+def excess_bits(codes: NDArray[Any], n_channels: int) -> int:
+    """Return how many bits more than 8 the largest value of any channel has, given ascending codes."""
+    bits = -(-int(codes[-1]).bit_length() // n_channels)
+    return max(0, bits - 8)
 
 
 def run_starts(keys: NDArray[Any]) -> NDArray[np.int64]:
@@ -56,8 +66,8 @@ def run_starts(keys: NDArray[Any]) -> NDArray[np.int64]:
     return np.concatenate([[0], changes, [len(keys)]]).astype(np.int64)
 
 
-def _level(starts: NDArray[np.int64], low: NDArray[np.uint8], high: NDArray[np.uint8]) -> Level:
-    lower, upper = low.astype(np.float32), high.astype(np.float32)
+def _level(starts: NDArray[np.int64], low: NDArray[Any], high: NDArray[Any], scale: float) -> Level:
+    lower, upper = low.astype(np.float32) * np.float32(scale), high.astype(np.float32) * np.float32(scale)
     half = np.float32(0.5)
     return Level(starts, (lower + upper) * half, (upper - lower) * half)
 
@@ -84,10 +94,11 @@ def _no_lists(n_cubes: int, capacity: int) -> Lists:
 def nothing_closest(cells: Cells) -> Closest:
     """Make the state of k-means++ before the first centroid."""
     n_cells, n_regions = len(cells.cells.starts) - 1, len(cells.regions.starts) - 1
-    most = np.iinfo(np.int32).max
+    dtype = np.int32 if cells.colors.dtype == np.uint8 else np.int64
+    most = np.iinfo(dtype).max
     return Closest(
-        np.full(len(cells.counts), most, np.int32),
-        np.full(n_cells, most, np.int32),
-        np.full(n_regions, most, np.int32),
+        np.full(len(cells.counts), most, dtype),
+        np.full(n_cells, most, dtype),
+        np.full(n_regions, most, dtype),
         np.zeros(n_cells, np.int64),
     )

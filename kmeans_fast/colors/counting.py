@@ -9,7 +9,7 @@ while: then the codes are sorted, a chunk at a time.
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,19 +40,20 @@ class Counts(NamedTuple):
 
     Attributes
     ----------
-    codes : ndarray of uint32, shape (N,)
+    codes : ndarray of uint32, or uint64 for 16 bits a channel, shape (N,)
         The colours' codes in ascending order.
     counts : ndarray of int64, shape (N,)
         All at least 1.
     """
 
-    codes: NDArray[np.uint32]
+    codes: NDArray[Any]
     counts: NDArray[np.int64]
 
 
 def count_colors(pixels: Points, kernels: SimpleNamespace, workers: Workers) -> Counts:
-    """Count the colours of 8-bit pixels of 1 to 4 channels."""
-    in_tables = pixels.n_features <= TABLE_CHANNELS and pixels.size > PIXELS_PER_TASK
+    """Count the colours of pixels of 1 to 4 channels of 8 or 16 bits."""
+    is_short = pixels.dtype == np.uint8 and pixels.n_features <= TABLE_CHANNELS
+    in_tables = is_short and pixels.size > PIXELS_PER_TASK
     if in_tables:
         most_threads = min(MAX_TABLES, max(1, pixels.size // PIXELS_PER_TABLE))
         stretch = MAX_TABLE_PIXELS // PIXELS_PER_TASK * PIXELS_PER_TASK
@@ -141,7 +142,7 @@ def merge(parts: Sequence[Counts]) -> Counts:
     )
 
 
-def _merge_piece(codes: NDArray[np.uint32], counts: NDArray[np.int64]) -> Counts:
+def _merge_piece(codes: NDArray[Any], counts: NDArray[np.int64]) -> Counts:
     order = np.argsort(codes, kind="stable")  # merges the sorted runs that it finds
     codes = codes[order]
     starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))

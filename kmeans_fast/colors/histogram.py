@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from kmeans_fast.arrays import Selection, select
 from kmeans_fast.colors.cells import build
 from kmeans_fast.colors.counting import TABLE_CHANNELS, Counts, count_colors, merge
-from kmeans_fast.engines.codes import MAX_CHANNELS, decode
+from kmeans_fast.engines.codes import MAX_CHANNELS, decode, encode
 from kmeans_fast.engines.layout import Cells
 from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.machine.chunks import chunk_bounds
@@ -36,18 +36,18 @@ FILE_DTYPES: dict[str, np.dtype[Any]] = {
 
 
 class ColorHistogram:
-    """Distinct colours of 1 to 4 channels of 8 bits, and the number of pixels of each.
+    """Distinct colours of 1 to 4 channels of 8 or 16 bits, and the number of pixels of each.
 
     Made by `from_image` or `load`. `kmeans` takes it as points that stand for all the pixels, so that a picture of any
     size can be clustered exactly, tile by tile.
 
     Attributes
     ----------
-    colors : ndarray of uint8, shape (N, C)
+    colors : ndarray of uint8 or uint16, shape (N, C)
         In the order of their codes; read-only.
     counts : ndarray of int64, shape (N,)
         The number of pixels of each colour; read-only.
-    codes : ndarray of uint32, shape (N,)
+    codes : ndarray of uint32, or uint64 for 16 bits, shape (N,)
         The colours' Morton codes, ascending; read-only.
 
     Examples
@@ -64,14 +64,14 @@ class ColorHistogram:
     [4, 2]
     """
 
-    colors: NDArray[np.uint8]
+    colors: NDArray[Any]
     counts: NDArray[np.int64]
-    codes: NDArray[np.uint32]
+    codes: NDArray[Any]
 
-    def __init__(self, n_channels: int, codes: NDArray[np.uint32], counts: NDArray[np.int64]) -> None:
+    def __init__(self, n_channels: int, codes: NDArray[Any], counts: NDArray[np.int64]) -> None:
         self._set(n_channels, codes, counts)
 
-    def _set(self, n_channels: int, codes: NDArray[np.uint32], counts: NDArray[np.int64]) -> None:
+    def _set(self, n_channels: int, codes: NDArray[Any], counts: NDArray[np.int64]) -> None:
         self.codes, self.counts, self.colors = codes, counts, decode(codes, n_channels)
         for array in (self.codes, self.counts, self.colors):
             array.setflags(write=False)
@@ -291,7 +291,7 @@ class ColorHistogram:
 
 
 def count(pixels: Points, machine: Machine) -> ColorHistogram:
-    """Count the colours of 8-bit pixels of 1 to 4 channels."""
+    """Count the colours of pixels of 1 to 4 channels of 8 or 16 bits."""
     return ColorHistogram(pixels.n_features, *count_colors(pixels, machine.engine.histogram, machine.workers))
 
 
@@ -312,6 +312,8 @@ def _finder(
 ) -> Callable[[NDArray[Any], NDArray[Any]], None]:
     """Return a function of pixels (n, C) and labels (n,) that writes the labels."""
     n_channels, codes = histogram.n_channels, histogram.codes
+    if codes.dtype == np.uint64:
+        return lambda pixels, labels: np.copyto(labels, color_labels[codes.searchsorted(encode(pixels))])
     if n_channels <= TABLE_CHANNELS:
         table = np.zeros(2 ** (8 * n_channels), color_labels.dtype)
         table[codes] = color_labels

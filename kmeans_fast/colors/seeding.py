@@ -9,11 +9,13 @@ References
 .. [1] X. Wu, "Efficient statistical computations for optimal color quantization", Graphics Gems II, 1991.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import lloyd
-from kmeans_fast.colors.cells import nothing_closest, run_starts
+from kmeans_fast.colors.cells import excess_bits, nothing_closest, run_starts
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.shared_passes import SharedPasses
 from kmeans_fast.draws import Draws
@@ -22,8 +24,8 @@ from kmeans_fast.points import seeding
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import DenseAlgorithm
 
-# Up to so many pixels the sums of squared distances stay below 2⁵³, up to which float64 holds every integer.
-MOST_EXACT_PIXELS = 2**53 // (4 * 255**2)
+# Sums of squared distances below this are exact in int64.
+MOST_POTENTIAL = 2**63
 # Colours are split, and clustered, by cubes of at least so many for each centroid. With more, splits took up to four
 # times as long and ended no lower.
 ITEMS_PER_SPLIT = 16
@@ -53,7 +55,7 @@ def k_means_plus_plus(
     histogram: ColorHistogram, n_clusters: int, draws: Draws, machine: Machine
 ) -> NDArray[np.float64]:
     """Choose K colours by greedy k-means++, each counting as often as it occurs; see `seeding.k_means_plus_plus`."""
-    if histogram.n_pixels > MOST_EXACT_PIXELS:
+    if not _is_exact(histogram.colors, histogram.counts):
         counts = histogram.counts.astype(np.float64)
         return seeding.k_means_plus_plus(Points(histogram.colors), counts, n_clusters, draws, machine)
     kernels = machine.engine.color_seeding
@@ -83,51 +85,63 @@ def k_means_plus_plus(
 def split_by_variance(
     histogram: ColorHistogram,
     n_clusters: int,
-    draws: Draws,  # noqa: ARG001 - as all starts are called
+    draws: Draws,
     machine: Machine,
 ) -> NDArray[np.float64]:
     """Return the means of K boxes that the colours are split into.
 
-    Boxes are made of cubes of colours, as large as leaves enough of them.
+    Boxes are made of cubes of colours, as large as leaves enough of them. 16-bit colours so close together that they
+    lie in fewer cubes of scaled steps are chosen by k-means++.
     """
     coordinates, moments = _cubes(histogram, ITEMS_PER_SPLIT * n_clusters)
+    if len(moments) < n_clusters:
+        return k_means_plus_plus(histogram, n_clusters, draws, machine)
     return _means(machine.engine.color_seeding.split(coordinates, moments, n_clusters))
 
 
 def best_on_cubes(histogram: ColorHistogram, n_clusters: int, draws: Draws, machine: Machine) -> NDArray[np.float64]:
     """Return the best centroids that a split and some runs of k-means++ lead to on the mean colours of cubes."""
     coordinates, moments = _cubes(histogram, ITEMS_PER_CLUSTER * n_clusters)
-    colors, counts = np.rint(_means(moments)).astype(np.uint8), moments[:, 0]
+    if len(moments) <= n_clusters:
+        return k_means_plus_plus(histogram, n_clusters, draws, machine)
+    colors, counts = np.rint(_means(moments)).astype(histogram.colors.dtype), moments[:, 0]
     algorithm = DenseAlgorithm(Points(colors), counts.astype(np.float64), n_clusters, *machine)
     starts = [_means(machine.engine.color_seeding.split(coordinates, moments, n_clusters))]
     starts += [k_means_plus_plus_of_few(colors, counts, n_clusters, draws) for _ in range(N_DRAWS)]
-    runs = [lloyd.lloyd(algorithm, start, MAX_ITER, TOL, None, lloyd.LONG) for start in starts]
+    tol = TOL / histogram.cells.scale**2
+    runs = [lloyd.lloyd(algorithm, start, MAX_ITER, tol, None, lloyd.LONG) for start in starts]
     return min(runs, key=lambda run: run.measure.inertia).centroids
 
 
 def k_means_plus_plus_of_few(
-    colors: NDArray[np.uint8], counts: NDArray[np.int64], n_clusters: int, draws: Draws
+    colors: NDArray[Any], counts: NDArray[np.int64], n_clusters: int, draws: Draws
 ) -> NDArray[np.float64]:
     """Choose what `k_means_plus_plus` does, without an engine: for a few thousand colours its calls cost the most."""
-    channels = np.ascontiguousarray(colors.T, np.int32)
+    weights = counts if _is_exact(colors, counts) else counts.astype(np.float64)
+    channels = np.ascontiguousarray(colors.T, np.int32 if colors.dtype == np.uint8 else np.int64)
     n_candidates = seeding.candidate_count(n_clusters)
     chosen = [seeding.first_place(len(colors), counts.astype(np.float64), draws)]
     closest = _squared_distances(channels, channels[:, chosen])[0]
     while len(chosen) < n_clusters:
-        ends = np.cumsum(counts * closest)
+        ends = np.cumsum(weights * closest)
         targets = np.array([draws.uniform() for _ in range(n_candidates)]) * float(ends[-1])
         # the last that adds to it, should rounding have put a draw at the very end
         candidates = np.minimum(ends.searchsorted(targets, side="right"), ends.searchsorted(ends[-1]))
         left = np.minimum(_squared_distances(channels, channels[:, candidates]), closest)
-        best = int((left * counts).sum(axis=1).argmin())
+        best = int((left * weights).sum(axis=1).argmin())
         chosen.append(int(candidates[best]))
         closest = left[best]
     return colors[chosen].astype(np.float64)
 
 
-def _squared_distances(channels: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.int32]:
+def _is_exact(colors: NDArray[Any], counts: NDArray[np.int64]) -> bool:
+    """Say whether no sum of squared distances between such colours can leave int64."""
+    return int(counts.sum()) * 4 * int(np.iinfo(colors.dtype).max) ** 2 < MOST_POTENTIAL
+
+
+def _squared_distances(channels: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
     """Return (T, N) for colours (C, N) and others (C, T)."""
-    total = np.zeros((others.shape[1], channels.shape[1]), np.int32)
+    total = np.zeros((others.shape[1], channels.shape[1]), channels.dtype)
     for ours, theirs in zip(channels, others, strict=True):
         difference = ours - theirs[:, np.newaxis]
         difference *= difference
@@ -140,14 +154,18 @@ def _means(moments: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _cubes(histogram: ColorHistogram, least: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return where cubes of colours are, in units of their side, with their pixels and sums of channels."""
+    """Return where cubes of colours are, in units of their side, with their pixels and sums of channels.
+
+    Their side is a scaled step at least, so that all of them are below 256.
+    """
     colors, codes, counts = histogram.colors, histogram.codes, histogram.counts
-    for bits in range(LARGEST_CUBE_BITS, -1, -1):
-        starts = run_starts(codes >> np.uint32(histogram.n_channels * bits))[:-1]
+    excess = excess_bits(codes, histogram.n_channels)
+    for bits in range(LARGEST_CUBE_BITS + excess, excess - 1, -1):
+        starts = run_starts(codes >> codes.dtype.type(histogram.n_channels * bits))[:-1]
         if len(starts) >= least:
             break
     moments = np.empty((len(starts), 1 + histogram.n_channels), np.int64)
     moments[:, 0] = np.add.reduceat(counts, starts)
     for f in range(histogram.n_channels):
         moments[:, 1 + f] = np.add.reduceat(counts * colors[:, f], starts)
-    return colors[starts] >> np.uint8(bits), moments
+    return (colors[starts] >> colors.dtype.type(bits)).astype(np.uint8), moments

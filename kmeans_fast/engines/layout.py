@@ -3,7 +3,7 @@
 How they are made is in `kmeans_fast.colors.cells`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,8 @@ class Level(NamedTuple):
     starts : ndarray of int64, shape (M + 1,)
         Where each cube's members (colours of a cell, cells of a region) begin, and where the last one's end.
     centers, halves : ndarray of float32, shape (M, 4)
-        The middle and half the size of the box around each cube's colours, exact multiples of ½; 0 for channels that
-        there aren't.
+        The middle and half the size of the box around each cube's colours, scaled as `Cells.scale` says; 0 for
+        channels that there aren't. Multiples of half a scaled step below 256, so that they are exact.
     """
 
     starts: NDArray[np.int64]
@@ -57,7 +57,7 @@ class Bounds(NamedTuple):
         Candidates of each cell, taken from those of its region, and of each region.
     lead : ndarray of float32, shape (M,)
         By how much, at least, every colour of a cell is nearer to its owner than to any other centroid, in squared
-        distances. Labels hold as long as this is positive.
+        scaled distances. Labels hold as long as this is positive.
     """
 
     cells: Lists
@@ -70,17 +70,17 @@ class Closest(NamedTuple):
 
     Attributes
     ----------
-    closest : ndarray of int32, shape (N,)
+    closest : ndarray of int32 or, for 16-bit colours, int64, shape (N,)
         Squared distance of each colour to the closest centroid.
-    farthest, region_farthest : ndarray of int32, shape (M,) and (R,)
+    farthest, region_farthest : ndarray of the same dtype, shape (M,) and (R,)
         The largest of those in each cell and region.
     potentials : ndarray of int64, shape (M,)
         The sum over each cell of count times squared distance.
     """
 
-    closest: NDArray[np.int32]
-    farthest: NDArray[np.int32]
-    region_farthest: NDArray[np.int32]
+    closest: NDArray[Any]
+    farthest: NDArray[Any]
+    region_farthest: NDArray[Any]
     potentials: NDArray[np.int64]
 
 
@@ -89,18 +89,23 @@ class Cells(NamedTuple):
 
     Attributes
     ----------
-    colors : ndarray of uint8, shape (N, 4)
+    colors : ndarray of uint8 or uint16, shape (N, 4)
         Missing channels are 0, which adds exactly nothing to a squared distance.
-    channels : ndarray of uint8, shape (4, N)
+    channels : ndarray of the same dtype, shape (4, N)
         The same, channel by channel.
     counts : ndarray of int64, shape (N,)
         The number of pixels of each colour.
     cells, regions : Level
         Of colours, and of cells.
+    scale : float
+        The power of two, at most 1, that brings all values below 256. Whatever is bounded in float32 is bounded for
+        scaled colours and centroids: multiplying by a power of two changes no rounding, so that what holds for 8 bits
+        holds for 16. What is decided and summed exactly isn't scaled.
     """
 
-    colors: NDArray[np.uint8]
-    channels: NDArray[np.uint8]
+    colors: NDArray[Any]
+    channels: NDArray[Any]
     counts: NDArray[np.int64]
     cells: Level
     regions: Level
+    scale: float

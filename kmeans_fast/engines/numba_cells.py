@@ -14,9 +14,10 @@ of which the first two terms are known and the last is at most 2 Σ h·|d|. The 
 most by a's growth plus that bound, less b's growth plus that bound: a cell whose centroids go the same way, or away
 from the border between them, sleeps on.
 
-All is rounded to the safe side. float32 has u = 2⁻²⁴; sums and products of a few terms are wrong by a few u of the
-squares they are made of, and are taken for better or worse by at least 16 u. What float32 can't decide is settled in
-float64, in the textbook's order, with ties to the lowest index.
+All this is about colours and centroids scaled to below 2⁸; see `layout.Cells.scale`. It is rounded to the safe side.
+float32 has u = 2⁻²⁴; sums and products of a few terms are wrong by a few u of the squares they are made of, and are
+taken for better or worse by at least 16 u. What float32 can't decide is settled in float64, in the textbook's order,
+with ties to the lowest index.
 
 References
 ----------
@@ -80,6 +81,7 @@ def relabel(
     by how much the sums of channels and counts change.
     """
     n_clusters = len(centroids)
+    scaled = before * cells.scale, centroids * cells.scale
     # Made here, because compiling what makes arrays takes Numba a tenth of all its time.
     work = (
         np.zeros((10, n_clusters + LANES), np.float32),
@@ -89,28 +91,30 @@ def relabel(
         np.zeros(8 * ROW, np.float32),
         *np.arange(3 * (n_clusters + 1), dtype=np.int32).reshape(3, -1),
     )
-    looked_at: int = _relabel(cells, before, centroids, first_region, last_region, bounds, labels, sums, work)
+    looked_at: int = _relabel(cells, centroids, scaled, first_region, last_region, bounds, labels, sums, work)
     return looked_at
 
 
 @kernel()
 def _relabel(
-    cells, before, centroids, first_region, last_region,  # in
+    cells, centroids, scaled, first_region, last_region,  # in
     bounds, labels, sums,  # in/out
     work,  # arrays for what lasts as long as the call
 ):  # fmt: skip
     # Unpacked once, and hardly sliced below: handing on a tuple of arrays or making a view costs as much as a cell.
     rows, steps, moves, table, room, everyone, source, chosen = work
-    colors, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves) = cells
+    colors, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves), scale = cells
+    before, now = scaled
     cell_lists, region_lists, lead = bounds
     candidates, sizes, reference, reserve = cell_lists
     region_candidates, region_sizes, region_reference, region_reserve = region_lists
     r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
     n_clusters = centroids.shape[0]
-    pad, fastest = _find_steps(before, centroids, steps, moves)
+    unit, one = np.float32(scale), np.float32(1)
+    pad, fastest = _find_steps(before, now, steps, moves)
     k0, k1, k2, k3, norms = rows[0], rows[1], rows[2], rows[3], rows[4]
     g0, g1, g2, g3, reserves = rows[5], rows[6], rows[7], rows[8], rows[9]
-    _gather(centroids, everyone, n_clusters, k0, k1, k2, k3)
+    _gather(now, everyone, n_clusters, k0, k1, k2, k3)
     n_compared = 0
     for r in range(first_region, last_region):
         region_reserve[r] -= moves[region_reference[r]] + fastest
@@ -138,7 +142,7 @@ def _relabel(
                     n_source = _copy_list(region_candidates, region_sizes, r, source) or _copy(
                         everyone, n_clusters, source
                     )
-                    _gather(centroids, source, n_source, g0, g1, g2, g3)
+                    _gather(now, source, n_source, g0, g1, g2, g3)
                 reference[c], reserve[c], n_own = _choose(
                     g0, g1, g2, g3, source, n_source, centers, halves, c, CELL_SKIN, norms, reserves, chosen
                 )
@@ -153,18 +157,18 @@ def _relabel(
                     if labels[i] != chosen[0]:
                         _move(colors, counts, i, chosen[0], labels, sums)
                 continue
-            limit = _localize(centroids, chosen, n_own, centers, halves, c, table)
+            limit = _localize(now, chosen, n_own, centers, halves, c, table)
             least = UNLIMITED
             for start in range(starts[c], starts[c + 1], COLORS_AT_ONCE):
                 n = min(starts[c + 1] - start, COLORS_AT_ONCE)
                 n_lanes = (n + LANES - 1) // LANES * LANES
                 n_there = min(n_lanes, labels.size - start)
                 # Numbers that aren't literals: for each of those Numba would compile the function once more.
-                _load(r0, start, n_there, centers[c, 0], room, np.uint64(X0))
-                _load(r1, start, n_there, centers[c, 1], room, np.uint64(X1))
-                _load(r2, start, n_there, centers[c, 2], room, np.uint64(X2))
-                _load(r3, start, n_there, centers[c, 3], room, np.uint64(X3))
-                _load(labels, start, n_there, np.float32(0), room, np.uint64(OWNER))
+                _load(r0, start, n_there, unit, centers[c, 0], room, np.uint64(X0))
+                _load(r1, start, n_there, unit, centers[c, 1], room, np.uint64(X1))
+                _load(r2, start, n_there, unit, centers[c, 2], room, np.uint64(X2))
+                _load(r3, start, n_there, unit, centers[c, 3], room, np.uint64(X3))
+                _load(labels, start, n_there, one, np.float32(0), room, np.uint64(OWNER))
                 _compare(room, n_lanes, n_own, table)
                 _ignore(room, n, n_lanes)
                 _find_leads(room, n_lanes)
@@ -381,12 +385,13 @@ def _localize(centroids, own, n_own, centers, halves, i, table):
     return ROUNDING * (largest + h0 * h0 + h1 * h1 + h2 * h2 + h3 * h3) + SMALLEST_LEAD
 
 
-@part()
-def _load(values, start, n, center, room, row):
+@part(fastmath={"contract"})
+def _load(values, start, n, unit, center, room, row):
+    """Write scaled values about the center of their cell: exact, fused or not."""
     first = np.uint64(start)
     for i in range(n):
         u = np.uint64(i)
-        room[row + u] = np.float32(values[first + u]) - center
+        room[row + u] = np.float32(values[first + u]) * unit - center
 
 
 @part(inline=True)

@@ -11,6 +11,8 @@ import numpy as np
 from kmeans_fast.engines.numba_jit import kernel, part
 
 VALUES = 256
+# Less than 1 − 4 u, u being 2⁻²⁴.
+BELOW_ROUNDING = 1 - 2.0**-20
 
 
 @kernel()
@@ -25,17 +27,19 @@ def lower(
 
     Returns how many colours were looked at.
     """
-    _, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves) = cells
+    _, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves), scale = cells
     closest, farthest, region_farthest, potentials = state
     r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
     k0, k1, k2, k3 = centroid[0], centroid[1], centroid[2], centroid[3]
+    s0, s1, s2, s3 = _scaled(centroid, scale)
+    unit = _safe_unit(scale)
     n_looked = 0
     for r in range(first_region, last_region):
-        if _least_distance(region_centers, region_halves, r, k0, k1, k2, k3) >= region_farthest[r]:
+        if _least_distance(region_centers, region_halves, r, s0, s1, s2, s3) * unit >= region_farthest[r]:
             continue
-        most = np.int32(0)
+        most = closest.dtype.type(0)
         for c in range(region_starts[r], region_starts[r + 1]):
-            if _least_distance(centers, halves, c, k0, k1, k2, k3) < farthest[c]:
+            if _least_distance(centers, halves, c, s0, s1, s2, s3) * unit < farthest[c]:
                 s, e = starts[c], starts[c + 1]
                 n_looked += e - s
                 farthest[c], potentials[c] = _lower_cell(r0, r1, r2, r3, counts, closest, s, e, k0, k1, k2, k3)
@@ -57,17 +61,19 @@ def add_gains(
 
     Returns how many colours were looked at.
     """
-    _, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves) = cells
+    _, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves), scale = cells
     closest, farthest, region_farthest, _ = state
     r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
+    unit = _safe_unit(scale)
     n_looked = 0
     for t in range(candidates.shape[0]):
         k0, k1, k2, k3 = candidates[t, 0], candidates[t, 1], candidates[t, 2], candidates[t, 3]
+        s0, s1, s2, s3 = _scaled(candidates[t], scale)
         for r in range(first_region, last_region):
-            if _least_distance(region_centers, region_halves, r, k0, k1, k2, k3) >= region_farthest[r]:
+            if _least_distance(region_centers, region_halves, r, s0, s1, s2, s3) * unit >= region_farthest[r]:
                 continue
             for c in range(region_starts[r], region_starts[r + 1]):
-                if _least_distance(centers, halves, c, k0, k1, k2, k3) < farthest[c]:
+                if _least_distance(centers, halves, c, s0, s1, s2, s3) * unit < farthest[c]:
                     s, e = starts[c], starts[c + 1]
                     n_looked += e - s
                     gains[t] += _gain_of_cell(r0, r1, r2, r3, counts, closest, s, e, k0, k1, k2, k3)
@@ -88,15 +94,14 @@ def locate(
     counts, starts = cells[2], cells[3][0]
     closest, potentials = state[0], state[3]
     for t in range(targets.size):
-        cell, before = _cell_of(potentials, targets[t])
-        running = np.float64(before)
+        cell, running = _cell_of(potentials, targets[t])
         places[t] = starts[cell]
         for i in range(starts[cell], starts[cell + 1]):
             potential = counts[i] * np.int64(closest[i])
             if potential > 0:
                 places[t] = i
-            running += np.float64(potential)
-            if running > targets[t]:
+            running += potential
+            if np.float64(running) > targets[t]:
                 break
 
 
@@ -152,23 +157,41 @@ def _split(
             gains[box] = _best_cut(coordinates, moments, order, edges[box], totals[box], table, cuts[box], work)
 
 
+@part(inline=True)
+def _scaled(color, scale):
+    unit = np.float32(scale)
+    k0, k1, k2, k3 = np.float32(color[0]), np.float32(color[1]), np.float32(color[2]), np.float32(color[3])
+    return k0 * unit, k1 * unit, k2 * unit, k3 * unit
+
+
+@part()
+def _safe_unit(scale):
+    """Return what makes a scaled squared distance in float32 one in steps that is never too large.
+
+    Differences are exact. Their squares and sums are so without scaling, being multiples of ¼ below 2²⁰, and otherwise
+    wrong by less than 4 u.
+    """
+    return 1.0 if scale == 1.0 else BELOW_ROUNDING / (scale * scale)
+
+
 @part()
 def _least_distance(centers, halves, i, k0, k1, k2, k3):
-    """Squared distance from a colour to a box: exact, as all are multiples of ½ below 2⁹."""
+    """Squared distance from a colour to a box, both scaled."""
     zero = np.float32(0)
-    d0 = max(abs(np.float32(k0) - centers[i, 0]) - halves[i, 0], zero)
-    d1 = max(abs(np.float32(k1) - centers[i, 1]) - halves[i, 1], zero)
-    d2 = max(abs(np.float32(k2) - centers[i, 2]) - halves[i, 2], zero)
-    d3 = max(abs(np.float32(k3) - centers[i, 3]) - halves[i, 3], zero)
+    d0 = max(abs(k0 - centers[i, 0]) - halves[i, 0], zero)
+    d1 = max(abs(k1 - centers[i, 1]) - halves[i, 1], zero)
+    d2 = max(abs(k2 - centers[i, 2]) - halves[i, 2], zero)
+    d3 = max(abs(k3 - centers[i, 3]) - halves[i, 3], zero)
     return d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
 
 
 @part()
 def _lower_cell(r0, r1, r2, r3, counts, closest, start, stop, k0, k1, k2, k3):
-    farthest = np.int32(0)
+    kind = closest.dtype.type
+    farthest = kind(0)
     potential = np.int64(0)
     for i in range(np.uint64(start), np.uint64(stop)):
-        closest[i] = min(closest[i], _squared_distance(r0[i], r1[i], r2[i], r3[i], k0, k1, k2, k3))
+        closest[i] = min(closest[i], kind(_squared_distance(r0[i], r1[i], r2[i], r3[i], k0, k1, k2, k3)))
     for i in range(np.uint64(start), np.uint64(stop)):
         farthest = max(farthest, closest[i])
         potential += counts[i] * np.int64(closest[i])
@@ -177,18 +200,20 @@ def _lower_cell(r0, r1, r2, r3, counts, closest, start, stop, k0, k1, k2, k3):
 
 @part()
 def _gain_of_cell(r0, r1, r2, r3, counts, closest, start, stop, k0, k1, k2, k3):
+    kind = closest.dtype.type
     gain = np.int64(0)
     for i in range(np.uint64(start), np.uint64(stop)):  # unsigned, which spares a check for indices from the end
-        lowered = closest[i] - _squared_distance(r0[i], r1[i], r2[i], r3[i], k0, k1, k2, k3)
-        gain += counts[i] * np.int64(max(lowered, np.int32(0)))
+        lowered = closest[i] - kind(_squared_distance(r0[i], r1[i], r2[i], r3[i], k0, k1, k2, k3))
+        gain += counts[i] * np.int64(max(lowered, kind(0)))
     return gain
 
 
 @part()
 def _squared_distance(x0, x1, x2, x3, k0, k1, k2, k3):
-    d0, d1 = np.int32(x0) - k0, np.int32(x1) - k1
-    d2, d3 = np.int32(x2) - k2, np.int32(x3) - k3
-    return np.int32(d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3)
+    # In int64, as Numba adds int32, of which LLVM computes as much as the caller keeps.
+    d0, d1 = np.int32(np.int32(x0) - k0), np.int32(np.int32(x1) - k1)
+    d2, d3 = np.int32(np.int32(x2) - k2), np.int32(np.int32(x3) - k3)
+    return d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
 
 
 @part()

@@ -15,6 +15,8 @@ from kmeans_fast.engines.layout import Bounds, Cells
 PAIRS = 2**20
 # What rounding may hide in float64, relative to the squares involved; 2⁻⁵³ times a generous number of operations.
 RELATIVE_ROUNDING = 1e-12
+# NumPy sums by cluster in float64, which is exact up to 2⁵³: for 2²⁶ colours, if their values have half as many bits.
+HALF_BITS = 26
 
 
 def relabel(
@@ -30,21 +32,23 @@ def relabel(
     """Label the colours of some regions; return how many were looked at."""
     first_cell, last_cell = cells.regions.starts[[first_region, last_region]]
     step = max(1, PAIRS // len(centroids))
+    scaled = centroids * cells.scale
     for first in range(first_cell, last_cell, step):
         stop = min(first + step, last_cell)
-        candidates = _candidates(cells.cells.centers[first:stop], cells.cells.halves[first:stop], centroids)
+        candidates = _candidates(cells.cells.centers[first:stop], cells.cells.halves[first:stop], scaled)
         part = slice(cells.cells.starts[first], cells.cells.starts[stop])
         members = np.diff(cells.cells.starts[first : stop + 1])
         sums -= _sums(cells, part, labels, len(centroids))
-        labels[part] = _nearest(cells.colors[part], np.repeat(np.arange(stop - first), members), *candidates)
+        owners = np.repeat(np.arange(stop - first), members)
+        labels[part] = _nearest(cells.colors[part], owners, *candidates, centroids)
         sums += _sums(cells, part, labels, len(centroids))
     return int(cells.cells.starts[last_cell] - cells.cells.starts[first_cell])
 
 
 def _candidates(
     centers: NDArray[np.float32], halves: NDArray[np.float32], centroids: NDArray[np.float64]
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Return the candidates of all cells in one row, where each cell's begin (and the last one's end), and centroids.
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the candidates of all cells in one row, and where each cell's begin (and the last one's end).
 
     A centroid is none if another one, the nearest to the center of the box, is nearer to every corner of it.
     """
@@ -59,11 +63,11 @@ def _candidates(
     is_candidate = lead <= RELATIVE_ROUNDING * 255**2
     is_candidate[np.arange(len(centers)), nearest] = True
     starts = np.concatenate([[0], np.cumsum(is_candidate.sum(axis=1))])
-    return np.nonzero(is_candidate)[1], starts, centroids
+    return np.nonzero(is_candidate)[1], starts
 
 
 def _nearest(
-    colors: NDArray[np.uint8],
+    colors: NDArray[Any],
     owners: NDArray[np.intp],
     candidates: NDArray[np.intp],
     starts: NDArray[np.intp],
@@ -88,10 +92,13 @@ def _nearest(
 
 
 def _sums(cells: Cells, part: slice, labels: NDArray[Any], n_clusters: int) -> NDArray[np.int64]:
-    """Sum channels and counts of some colours by cluster. In float64, which is exact up to 2⁵³."""
+    """Sum channels and counts of some colours by cluster, exactly."""
     sums = np.zeros((n_clusters, 5), np.int64)
     counts = cells.counts[part]
     for f in range(5):
         weights = counts * cells.colors[part, f] if f < 4 else counts
-        sums[:, f] = np.bincount(labels[part], weights=weights, minlength=n_clusters)
+        for bits, half in ((0, weights & (2**HALF_BITS - 1)), (HALF_BITS, weights >> HALF_BITS)):
+            if half.any():
+                total = np.bincount(labels[part], weights=half, minlength=n_clusters)
+                sums[:, f] += total.astype(np.int64) << bits
     return sums

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.engines.layout import Cells, Closest, Level
+from kmeans_fast.engines.layout import Cells, Closest
 
 VALUES = 256
+# As in `numba_color_seeding`: what float32 can't lose in a squared distance of scaled colours.
+BELOW_ROUNDING = 1 - 2.0**-20
 
 
 def lower(
@@ -95,22 +97,24 @@ def _near_cells(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the cells in which a centroid may be nearer than what is closest so far, and their colours."""
     first, last = cells.regions.starts[[first_region, last_region]]
-    near = first + np.flatnonzero(_least_distances(cells.cells, centroid)[first:last] < state.farthest[first:last])
+    near = first + np.flatnonzero(_least_distances(cells, centroid)[first:last] < state.farthest[first:last])
     starts, sizes = cells.cells.starts[near], np.diff(cells.cells.starts)[near]
     members = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
     return near, members
 
 
-def _least_distances(level: Level, centroid: NDArray[np.int32]) -> NDArray[np.float32]:
-    outside = np.maximum(np.abs(centroid.astype(np.float32) - level.centers) - level.halves, np.float32(0))
-    distances: NDArray[np.float32] = (outside * outside).sum(axis=1)
-    return distances
+def _least_distances(cells: Cells, centroid: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return how far, in squared steps, a colour is from the box of each cell, at least."""
+    scaled = centroid.astype(np.float32) * np.float32(cells.scale)
+    outside = np.maximum(np.abs(scaled - cells.cells.centers) - cells.cells.halves, np.float32(0))
+    distances: NDArray[np.float64] = (outside * outside).sum(axis=1).astype(np.float64)
+    return distances if cells.scale == 1 else distances * (BELOW_ROUNDING / cells.scale**2)
 
 
-def _squared_distances(colors: NDArray[np.uint8], centroid: NDArray[np.int32]) -> NDArray[np.int32]:
-    total = np.zeros(len(colors), np.int32)
+def _squared_distances(colors: NDArray[Any], centroid: NDArray[np.int32]) -> NDArray[Any]:
+    total: NDArray[Any] = np.zeros(len(colors), np.int32 if colors.dtype == np.uint8 else np.int64)
     for f in range(4):
-        difference = colors[:, f].astype(np.int32) - centroid[f]
+        difference = colors[:, f].astype(total.dtype) - centroid[f]
         total += difference * difference
     return total
 
