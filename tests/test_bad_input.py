@@ -101,7 +101,7 @@ def test_options(options, error, message):
     ("points", "options", "message"),
     [
         (POINTS.astype(np.float32), {}, "got float32 with 3 features"),
-        (POINTS.astype(np.uint16), {}, "got int16 with 3 features"),
+        (POINTS.astype(np.int16), {}, "got int16 with 3 features"),
         (np.zeros((9, 5), np.uint8), {}, "got uint8 with 5 features"),
         (POINTS, {"sample_weight": [1, 2, 3, 4]}, "got uint8 with 3 features and sample_weight"),
     ],
