@@ -58,11 +58,31 @@ class Measure:
     totals: NDArray[np.float64]
 
 
+class Givers(NamedTuple):
+    """Points for centroids of one kind to be moved onto: of each cluster the farthest that such a centroid may take.
+
+    Attributes
+    ----------
+    takers : slice
+        Those centroids.
+    distances : ndarray of float64, shape (G,)
+        Squared distances of the points to the centroids of their clusters, −1 for a cluster without such points.
+    points : ndarray of float64, shape (G, D)
+    """
+
+    takers: slice
+    distances: NDArray[np.float64]
+    points: NDArray[np.float64]
+
+
 class Algorithm(Protocol):
     """A way to carry out the passes; it owns the labels, which each assignment overwrites."""
 
     name: str
-    labels: NDArray[Any]
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The label of every point."""
 
     def assign(self, centroids: NDArray[np.float64], /) -> None:
         """Label every point."""
@@ -73,8 +93,8 @@ class Algorithm(Protocol):
     def measure(self, centroids: NDArray[np.float64], /) -> Measure:
         """Measure the clusters that the labels describe."""
 
-    def farthest_members(self, centroids: NDArray[np.float64], /) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return each cluster's farthest point and its squared distance, −1 for a cluster without points."""
+    def givers(self, centroids: NDArray[np.float64], /) -> list[Givers]:
+        """Return the points that centroids without any may be moved onto; one entry where all may take any point."""
 
 
 @dataclass(frozen=True)
@@ -193,11 +213,11 @@ def _move_empty(
     Each cluster gives up one point at most, which makes the points distinct: equal points share a cluster. Where there
     are more empty centroids than clusters to take from, the last of them stay where they are.
     """
-    distances, points = algorithm.farthest_members(centroids)
-    givers = np.argsort(-distances, kind="stable")
-    givers = givers[distances[givers] > 0]
-    takers = np.flatnonzero(empty)[: givers.size]
-    new_centroids[takers] = points[givers[: takers.size]]
+    for own, distances, points in algorithm.givers(centroids):
+        givers = np.argsort(-distances, kind="stable")
+        givers = givers[distances[givers] > 0]
+        takers = np.arange(len(centroids))[own][empty[own]][: givers.size]
+        new_centroids[takers] = points[givers[: takers.size]]
 
 
 def _squared_moves(old: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:

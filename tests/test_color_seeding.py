@@ -106,7 +106,7 @@ def test_each_split_is_the_best_of_all(engine):
         candidates = [(*cut, i) for i, box in enumerate(boxes) for cut in cuts(box)]
         _, parts, place = max(candidates, key=lambda candidate: candidate[0])
         boxes[place : place + 1] = parts
-        totals = engines.load(engine).color_seeding.split(colors, moments, n_clusters)
+        totals = engines.load(engine).color_seeding.split(colors, moments, np.array([0, len(colors)]), n_clusters)
         assert sorted(totals.tolist()) == sorted([len(box), *box.sum(axis=0).tolist()] for box in boxes)
 
 

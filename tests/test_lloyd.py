@@ -60,8 +60,8 @@ class NoNumbers:
     def measure(self, centroids):
         return lloyd.Measure(np.nan, np.zeros(len(centroids), np.int64), np.zeros(len(centroids)))
 
-    def farthest_members(self, centroids):
-        return np.full(len(centroids), np.inf), np.full_like(centroids, self.rounds)
+    def givers(self, centroids):
+        return [lloyd.Givers(slice(None), np.full(len(centroids), np.inf), np.full_like(centroids, self.rounds))]
 
 
 def test_clusters_that_stay_empty_end_the_search_for_points():

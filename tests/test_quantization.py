@@ -56,6 +56,9 @@ def check(result: QuantizedImage, image: np.ndarray, n_colors: int) -> None:
     assert result.counts.min() > 0, "each entry is used"
 
     all_distances = distances(image, palette)
+    if image.ndim == 3 and image.shape[2] == 4 and palette.shape[1] == 4:  # opaque pixels stay opaque
+        is_opaque = image.reshape(-1, 4)[:, 3] == 255
+        all_distances[np.ix_(is_opaque, palette[:, 3] < 255)] = np.iinfo(np.int64).max
     np.testing.assert_array_equal(labels.reshape(-1), all_distances.argmin(axis=1))
     has_alpha = image.ndim == 3 and image.shape[2] == 4
     mse = all_distances.min(axis=1).mean() / (255**2 if has_alpha else 1)
@@ -200,9 +203,16 @@ def test_hidden_colours_pull_no_centroid_and_share_one_entry():
 
 
 def test_faint_pixels_pull_little():
-    """A pixel counts by its alpha: 3 of red at 255 and 1 of blue at 51 make 15 parts of red to 1 of blue."""
+    """A pixel counts by its alpha: 3 of red at 250 and 1 of blue at 50 make 15 parts of red to 1 of blue."""
+    image = np.array([[[240, 0, 0, 250]] * 3 + [[0, 0, 240, 50]]], np.uint8)
+    assert quantize(image, 1).palette.tolist() == [[225, 0, 15, 200]]
+
+
+def test_an_opaque_entry_shows_what_is_left_of_faint_pixels():
+    """Its colour is the mean of premultiplied ones, with an alpha of 255."""
     image = np.array([[[240, 0, 0, 255]] * 3 + [[0, 0, 240, 51]]], np.uint8)
-    assert quantize(image, 1).palette.tolist() == [[225, 0, 15, 204]]
+    result = quantize(image, 1)
+    assert result.palette.tolist() == [[180, 0, 12]]
 
 
 def test_a_picture_of_nothing():
@@ -230,15 +240,15 @@ def test_tol_and_callback_are_in_8_bit_steps_with_transparency(cat):
     image = np.dstack([cat, np.full(cat.shape[:2], 255, np.uint8)])
     image[0, 0, 3] = 254
     history = []
-    options = {"tol": 0.5, "max_iter": 100, "relaxation": 1, "momentum": 0}
+    options = {"init": "random", "tol": 0.5, "max_iter": 100, "relaxation": 1, "momentum": 0}
     result = quantize(image, 4, callback=lambda *step: history.append(step), **options)
     assert result.converged
     assert len(history) == result.n_iter
     for _, old, new, shift in history:
         assert shift == pytest.approx(((new - old) ** 2).sum(axis=1).max())
     assert history[-1][3] <= 0.5 < history[-2][3]
-    np.testing.assert_allclose(history[-1][1][:, :3], result.palette[:, :3], atol=0.51)
-    np.testing.assert_allclose(history[-1][1][:, 3], 255, atol=0.01)
+    np.testing.assert_allclose(history[-1][1][1:, :3], result.palette[1:, :3], atol=0.51)
+    np.testing.assert_allclose(history[-1][1][:, 3], [254, 255, 255, 255], atol=1e-9)
 
 
 # ---------------------------------------------------------------------------------------------------- options

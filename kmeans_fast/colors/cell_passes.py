@@ -7,7 +7,7 @@ from kmeans_fast.colors import cells
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.shared_passes import SharedPasses
 from kmeans_fast.engines import Engine
-from kmeans_fast.lloyd import Measure
+from kmeans_fast.lloyd import Givers, Measure
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import DenseAlgorithm
@@ -86,6 +86,10 @@ class HistogramAlgorithm:
         """Measure the clusters that the labels describe, in pixels."""
         measure = self._dense.measure(centroids)
         return Measure(measure.inertia, measure.totals.astype(np.int64), measure.totals)
+
+    def givers(self, centroids: NDArray[np.float64]) -> list[Givers]:
+        """Return each cluster's farthest colour, for any centroid to take."""
+        return self._dense.givers(centroids)
 
     def farthest_members(self, centroids: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return each cluster's farthest colour and its squared distance, −1 for a cluster without colours."""

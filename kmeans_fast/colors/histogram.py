@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast.arrays import Selection, select
-from kmeans_fast.colors.cells import build
+from kmeans_fast.colors.cells import build, run_starts
 from kmeans_fast.colors.counting import TABLE_CHANNELS, Counts, count_colors, merge
 from kmeans_fast.engines.codes import MAX_CHANNELS, decode, encode
 from kmeans_fast.engines.layout import Cells
@@ -293,6 +293,17 @@ class ColorHistogram:
 def count(pixels: Points, machine: Machine) -> ColorHistogram:
     """Count the colours of pixels of 1 to 4 channels of 8 or 16 bits."""
     return ColorHistogram(pixels.n_features, *count_colors(pixels, machine.engine.histogram, machine.workers))
+
+
+def sort_points(points: NDArray[Any], counts: NDArray[np.int64]) -> tuple[ColorHistogram, NDArray[np.intp]]:
+    """Return the distinct ones of points (N, C) of 8 or 16 bits as a histogram, and the place of each point in it."""
+    codes = encode(points)
+    order = np.argsort(codes)
+    codes = codes[order]
+    starts = run_starts(codes)
+    places = np.empty(len(codes), np.intp)
+    places[order] = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    return ColorHistogram(points.shape[1], codes[starts[:-1]], np.add.reduceat(counts[order], starts[:-1])), places
 
 
 def label_pixels(

@@ -93,20 +93,20 @@ def split_by_variance(
     Boxes are made of cubes of colours, as large as leaves enough of them. 16-bit colours so close together that they
     lie in fewer cubes of scaled steps are chosen by k-means++.
     """
-    coordinates, moments = _cubes(histogram, ITEMS_PER_SPLIT * n_clusters)
+    coordinates, moments = cubes(histogram, ITEMS_PER_SPLIT * n_clusters)
     if len(moments) < n_clusters:
         return k_means_plus_plus(histogram, n_clusters, draws, machine)
-    return _means(machine.engine.color_seeding.split(coordinates, moments, n_clusters))
+    return _means(_split(coordinates, moments, n_clusters, machine))
 
 
 def best_on_cubes(histogram: ColorHistogram, n_clusters: int, draws: Draws, machine: Machine) -> NDArray[np.float64]:
     """Return the best centroids that a split and some runs of k-means++ lead to on the mean colours of cubes."""
-    coordinates, moments = _cubes(histogram, ITEMS_PER_CLUSTER * n_clusters)
+    coordinates, moments = cubes(histogram, ITEMS_PER_CLUSTER * n_clusters)
     if len(moments) <= n_clusters:
         return k_means_plus_plus(histogram, n_clusters, draws, machine)
     colors, counts = np.rint(_means(moments)).astype(histogram.colors.dtype), moments[:, 0]
     algorithm = DenseAlgorithm(Points(colors), counts.astype(np.float64), n_clusters, *machine)
-    starts = [_means(machine.engine.color_seeding.split(coordinates, moments, n_clusters))]
+    starts = [_means(_split(coordinates, moments, n_clusters, machine))]
     starts += [k_means_plus_plus_of_few(colors, counts, n_clusters, draws) for _ in range(N_DRAWS)]
     tol = TOL / histogram.cells.scale**2
     runs = [lloyd.lloyd(algorithm, start, MAX_ITER, tol, None, lloyd.LONG) for start in starts]
@@ -149,11 +149,20 @@ def _squared_distances(channels: NDArray[Any], others: NDArray[Any]) -> NDArray[
     return total
 
 
+def _split(
+    coordinates: NDArray[np.uint8], moments: NDArray[np.int64], n_clusters: int, machine: Machine
+) -> NDArray[np.int64]:
+    boxes: NDArray[np.int64] = machine.engine.color_seeding.split(
+        coordinates, moments, np.array([0, len(moments)]), n_clusters
+    )
+    return boxes
+
+
 def _means(moments: NDArray[np.int64]) -> NDArray[np.float64]:
     return moments[:, 1:] / moments[:, :1]
 
 
-def _cubes(histogram: ColorHistogram, least: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def cubes(histogram: ColorHistogram, least: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return where cubes of colours are, in units of their side, with their pixels and sums of channels.
 
     Their side is a scaled step at least, so that all of them are below 256.

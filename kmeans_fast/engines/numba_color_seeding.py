@@ -108,23 +108,26 @@ def locate(
 def split(
     coordinates: Any,  # in
     moments: Any,  # in
+    starts: Any,  # in
     n_clusters: int,
 ) -> Any:
     """Split items into K boxes, each time the box and where it lowers the squared error most; return their moments.
 
     Takes `coordinates` (M, C) uint8, along which is split, and `moments` (M, 1 + C) int64, the number of pixels and the
-    sums of their channels. There must be K distinct items.
+    sums of their channels. There must be K distinct items. The first boxes are there already: `starts` (G + 1,) int64
+    says where the items of each begin and where those of the last one end.
     """
     n_items, n_moments = moments.shape
+    n_first = len(starts) - 1
     # Made here, because what Numba compiles for an array of zeros takes it longer than all of the splitting.
     order = np.arange(n_items)
     edges = np.full((n_clusters, 2), n_items)
-    edges[0, 0] = 0
+    edges[:n_first, 0], edges[:n_first, 1] = starts[:-1], starts[1:]
     totals = np.zeros((n_clusters, n_moments), np.int64)
-    totals[0] = moments.sum(axis=0)
+    totals[:n_first] = np.add.reduceat(moments, starts[:-1], axis=0)
     table = np.zeros((n_moments - 1, VALUES, n_moments), np.int64)
     cuts, gains, work = np.zeros((n_clusters, 2), np.int64), np.zeros(n_clusters), np.zeros(n_moments, np.int64)
-    _split(coordinates, moments, order, edges, totals, gains, cuts, table, work)
+    _split(coordinates, moments, n_first, order, edges, totals, gains, cuts, table, work)
     return totals
 
 
@@ -132,17 +135,19 @@ def split(
 def _split(
     coordinates,  # in
     moments,  # in
+    n_first,
     order,  # in/out
     edges,  # in/out
-    totals,  # out
+    totals,  # in/out
     gains,  # work space
     cuts,  # work space
     table,  # work space
     work,  # work space
 ):
     n_clusters, n_moments = totals.shape
-    gains[0] = _best_cut(coordinates, moments, order, edges[0], totals[0], table, cuts[0], work)
-    for new in range(1, n_clusters):
+    for box in range(n_first):
+        gains[box] = _best_cut(coordinates, moments, order, edges[box], totals[box], table, cuts[box], work)
+    for new in range(n_first, n_clusters):
         old = 0
         for box in range(1, new):
             old = box if gains[box] > gains[old] else old

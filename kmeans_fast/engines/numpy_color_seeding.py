@@ -1,5 +1,6 @@
 """The seeding on colours in plain NumPy: the same functions as `numba_color_seeding`, the same bytes."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -72,12 +73,13 @@ def locate(
 def split(
     coordinates: NDArray[np.uint8],  # in
     moments: NDArray[np.int64],  # in
+    starts: NDArray[np.int64],  # in
     n_clusters: int,
 ) -> NDArray[np.int64]:
     """Split items into K boxes, each time the box and where it lowers the squared error most; return their moments."""
-    boxes = [np.arange(len(moments))]
-    totals = [moments.sum(axis=0)]
-    cuts = [_best_cut(coordinates, moments, totals[0])]
+    boxes = [np.arange(*edges) for edges in pairwise(starts.tolist())]
+    totals = [moments[box].sum(axis=0) for box in boxes]
+    cuts = [_best_cut(coordinates[box], moments[box], total) for box, total in zip(boxes, totals, strict=True)]
     while len(boxes) < n_clusters:
         old = int(np.argmax([gain for gain, _, _ in cuts]))
         members = boxes[old]

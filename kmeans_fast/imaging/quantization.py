@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
@@ -22,11 +23,12 @@ from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
 from kmeans_fast.imaging.sorting import ORDERS, order_of
 from kmeans_fast.imaging.spaces import OPAQUE, TRANSLUCENT, Space
+from kmeans_fast.imaging.translucency import MixedData, Mixture, mixed_data
 from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.lloyd import LONG, Callback
 from kmeans_fast.options import STARTS, Asked, Options, checked_options
 from kmeans_fast.points.access import Points
-from kmeans_fast.session import ColorData, Data, PointData
+from kmeans_fast.session import ColorData, Data
 
 INITS = ("auto", *STARTS)
 # Where `quantize` differs from `kmeans`. With these, all of 64 cases (8 pictures, K from 2 to 256) were within 0.4 % of
@@ -57,8 +59,9 @@ def quantize(
 ) -> QuantizedImage:
     """Reduce an image to `n_colors` colours by k-means on all its pixels.
 
-    The centroids are rounded to 8 bits before the last assignment. So every pixel gets its nearest palette entry, the
-    entries are distinct, each is used, and quantizing the result again changes nothing.
+    The centroids are rounded to 8 bits before the last assignment. So every pixel gets its nearest palette entry (an
+    opaque pixel the nearest opaque one), the entries are distinct, each is used, and quantizing the result again
+    changes nothing.
 
     Parameters
     ----------
@@ -76,8 +79,8 @@ def quantize(
         light; or by hue, after the greys.
     init : {"auto", "variance", "cubes", "k-means++", "random"} or array_like, shape (K, C)
         As for `kmeans_fast.kmeans`. ``"auto"`` is ``"cubes"`` for up to 16 colours and ``"variance"`` for more, or
-        ``"k-means++"`` for a picture with transparency and for several runs. An array has one row of 8-bit values for
-        each colour, whose number it also is; it is not possible for a picture with transparency.
+        ``"k-means++"`` for several runs. An array has one row of 8-bit values for each colour, whose number it also is;
+        it is not possible for a picture with transparency.
     max_iter, tol, relaxation, momentum
         As for `kmeans_fast.kmeans`. The defaults stop within 0.5 % of the error of the fixed point, mostly, in a
         fraction of its time; ``max_iter=10**6, tol=0, relaxation=1, momentum=0`` goes all the way.
@@ -103,7 +106,8 @@ def quantize(
     -----
     A picture whose pixels are all opaque gives the same result with an alpha channel as without. Otherwise colours are
     compared premultiplied with alpha, all fully transparent pixels share the entry (0, 0, 0, 0), and their hidden
-    colours pull on no centroid.
+    colours pull on no centroid. Opaque pixels stay opaque: each gets the nearest of the opaque entries, any other pixel
+    the nearest of all. How many are opaque is found by splitting both kinds of colours where it lowers the error most.
 
     Examples
     --------
@@ -198,32 +202,27 @@ class Colors:
     space: Space
     machine: Machine
 
+    @cached_property
+    def mixture(self) -> Mixture | None:
+        """Opaque and translucent colours apart, in a picture with transparency."""
+        return None if self.space is OPAQUE else Mixture(self.histogram)
+
     @property
     def reserved(self) -> NDArray[np.uint8]:
         """Palette entries that are given, (0 or 1, C): one for what is transparent beside what is visible."""
-        hidden = self._hidden
-        return np.zeros((int(hidden.any() and not hidden.all()), self.histogram.n_channels), np.uint8)
-
-    @property
-    def _hidden(self) -> NDArray[np.bool_]:
-        if self.space is OPAQUE:
-            return np.zeros(len(self.histogram), np.bool_)
-        is_hidden: NDArray[np.bool_] = self.histogram.colors[:, 3] == 0
-        return is_hidden
+        is_needed = self.mixture is not None and self.mixture.has_hidden and self.mixture.has_visible
+        return np.zeros((int(is_needed), self.histogram.n_channels), np.uint8)
 
     @property
     def n_distinct(self) -> int:
         """Distinct colours; all that are fully transparent count as one."""
-        hidden = self._hidden
-        return int(len(hidden) - hidden.sum() + hidden.any())
+        return len(self.histogram) if self.mixture is None else self.mixture.n_distinct
 
-    def data(self, only_visible: bool) -> Data:
-        """Return the colours as points to be clustered; of a mixture, only those that are visible if so wanted."""
-        if self.space is OPAQUE:
+    def visible(self, n_clusters: int) -> Data:
+        """Return the colours as points for K clusters: if some are fully transparent, those that aren't."""
+        if self.mixture is None:
             return ColorData(self.histogram, None, False, self.machine)
-        chosen = ~self._hidden if only_visible and len(self.reserved) else np.ones(len(self.histogram), np.bool_)
-        points = Points(self.space.embed(self.histogram.colors[chosen]))
-        return PointData(points, self.histogram.counts[chosen].astype(np.float64), self.machine)
+        return mixed_data(self.mixture, n_clusters, self.machine)
 
 
 @contextmanager
@@ -320,15 +319,15 @@ def apply_palette(pixels: NDArray[np.uint8], colors: Colors, found: Found) -> Qu
 def _with_n_colors(colors: Colors, options: Options) -> Found:
     """Find a palette of so many entries: k-means, centroids rounded, and the assignment to what they became."""
     space, reserved = colors.space, colors.reserved
-    visible = colors.data(only_visible=True)
     n_clusters = options.n_clusters
     if isinstance(options.init, str):  # more would only take memory
         n_clusters = min(n_clusters, colors.n_distinct) - len(reserved)
+    visible = colors.visible(n_clusters)
     algorithm, run = session.fit(visible, _in_space(options, space, n_clusters))
     rounded = space.embed(np.vstack([reserved, space.restore(run.centroids)])).astype(np.float64)
     everything = visible
-    if len(reserved):
-        everything = colors.data(only_visible=False)
+    if isinstance(visible, MixedData) and len(reserved):
+        everything = visible.with_hidden
         algorithm = everything.algorithm(len(rounded))
     final = session.settle(everything, algorithm, rounded)
     return Found(
@@ -349,7 +348,7 @@ def _in_space(options: Options, space: Space, n_clusters: int) -> Options:
     if isinstance(init, str) and init == "auto":
         # With few colours a bad start is rarely mended, and a good one costs little.
         named = "cubes" if n_clusters <= MOST_ON_CUBES else "variance"
-        init = named if space is OPAQUE and options.n_init == 1 else "k-means++"
+        init = named if options.n_init == 1 else "k-means++"
     return replace(
         options,
         n_clusters=n_clusters,

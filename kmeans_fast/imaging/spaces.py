@@ -27,11 +27,15 @@ class Space:
     """Length of one 8-bit step in the points."""
 
 
+# Length of an 8-bit step in premultiplied points.
+UNIT = 255
+
+
 def premultiplied(colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
     """Turn straight colours (..., 4) into premultiplied ones times 255."""
     points = colors.astype(np.uint16)
     points[..., :3] *= points[..., 3:]
-    points[..., 3] *= 255
+    points[..., 3] *= UNIT
     return points
 
 
@@ -52,4 +56,4 @@ def _rounded(centroids: NDArray[np.float64]) -> NDArray[np.uint8]:
 #: Grey or RGB as they are.
 OPAQUE = Space(lambda colors: colors, _rounded, 1)
 #: RGBA, premultiplied.
-TRANSLUCENT = Space(premultiplied, straight, 255)
+TRANSLUCENT = Space(premultiplied, straight, UNIT)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.engines import Engine
-from kmeans_fast.lloyd import Measure
+from kmeans_fast.lloyd import Givers, Measure
 from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
@@ -96,6 +96,10 @@ class DenseAlgorithm:
 
         self._workers.for_each(run, self._chunks)
         return Measure(float(_add_in_order(inertias)), _add_in_order(counts), _add_in_order(totals))
+
+    def givers(self, centroids: NDArray[np.float64]) -> list[Givers]:
+        """Return each cluster's farthest point, for any centroid to take."""
+        return [Givers(slice(None), *self.farthest_members(centroids))]
 
     def farthest_members(self, centroids: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return each cluster's farthest point and its squared distance, −1 for a cluster without points."""

@@ -1,0 +1,300 @@
+"""Pictures with transparency: their opaque and their translucent colours, clustered together.
+
+An opaque pixel has to stay opaque. So entries are of two kinds: opaque colours choose among the *opaque* entries only,
+translucent ones among all, and the mean of an opaque entry's members is taken with an alpha of 255, which is the best
+that it can be. Each step of Lloyd's algorithm lowers the error under this condition as it does without.
+
+Everything is measured in premultiplied colours times 255, as `spaces` makes them. Opaque colours are the most mostly;
+for their part, they are compared as the three 8-bit channels that they are, with centroids divided by 255.
+
+How many entries are opaque is found by splitting: both kinds of colours begin as a box of their own, and each time that
+box of all is split where it lowers the error most, until there are as many as entries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast.colors import seeding
+from kmeans_fast.colors.cell_passes import HistogramAlgorithm
+from kmeans_fast.colors.histogram import ColorHistogram, sort_points
+from kmeans_fast.draws import Draws
+from kmeans_fast.engines.codes import encode
+from kmeans_fast.imaging.spaces import UNIT, premultiplied
+from kmeans_fast.lending import Machine
+from kmeans_fast.lloyd import Algorithm, Givers, Measure
+from kmeans_fast.options import STARTS
+from kmeans_fast.points.dense import smallest_label_dtype
+
+# Alpha of what is opaque.
+OPAQUE_ALPHA = 255 * UNIT
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The colours of a picture, apart: what is opaque and what isn't.
+
+    Attributes
+    ----------
+    colors : ColorHistogram
+        Of RGBA as they are in the picture.
+    """
+
+    colors: ColorHistogram
+
+    @cached_property
+    def is_opaque(self) -> NDArray[np.bool_]:
+        """Which of the colours are."""
+        is_opaque: NDArray[np.bool_] = self.colors.colors[:, 3] == 255
+        return is_opaque
+
+    @cached_property
+    def opaque(self) -> ColorHistogram | None:
+        """Opaque colours without their alpha, which leaves the order of their codes as it is."""
+        chosen = self.colors.colors[self.is_opaque, :3]
+        return ColorHistogram(3, encode(chosen), self.colors.counts[self.is_opaque]) if len(chosen) else None
+
+    @cached_property
+    def _sorted(self) -> tuple[ColorHistogram, NDArray[np.intp]]:
+        rest = ~self.is_opaque
+        return sort_points(premultiplied(self.colors.colors[rest]), self.colors.counts[rest])
+
+    @property
+    def translucent(self) -> ColorHistogram:
+        """All other colours, premultiplied; those that are fully transparent are one, the first."""
+        return self._sorted[0]
+
+    @property
+    def has_hidden(self) -> bool:
+        """Whether something is fully transparent."""
+        return int(self.translucent.codes[0]) == 0
+
+    @cached_property
+    def visible(self) -> ColorHistogram | None:
+        """Translucent colours that are not fully transparent."""
+        if not self.has_hidden:
+            return self.translucent
+        codes, counts = self.translucent.codes[1:], self.translucent.counts[1:]
+        return ColorHistogram(4, codes, counts) if len(codes) else None
+
+    @property
+    def places(self) -> NDArray[np.intp]:
+        """Where in `translucent` each of the other colours is."""
+        return self._sorted[1]
+
+    @property
+    def has_visible(self) -> bool:
+        """Whether something isn't fully transparent."""
+        return self.opaque is not None or self.visible is not None
+
+    @property
+    def n_distinct(self) -> int:
+        """Distinct colours; all that are fully transparent count as one."""
+        return int(self.is_opaque.sum()) + len(self.translucent)
+
+
+@dataclass(frozen=True)
+class MixedData:
+    """Opaque and translucent colours to be clustered; see `kmeans_fast.session.Data`.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        The colours.
+    only_visible : bool
+        Whether those that are fully transparent are left out.
+    n_opaque : int
+        How many entries, the last ones, are opaque: at least one if there are opaque colours.
+    machine : Machine
+        What it runs on.
+    """
+
+    mixture: Mixture
+    only_visible: bool
+    n_opaque: int
+    machine: Machine
+
+    @property
+    def opaque(self) -> ColorHistogram | None:
+        """Opaque colours."""
+        return self.mixture.opaque
+
+    @property
+    def translucent(self) -> ColorHistogram | None:
+        """Other colours that take part."""
+        return self.mixture.visible if self.only_visible else self.mixture.translucent
+
+    @property
+    def with_hidden(self) -> MixedData:
+        """The same with all colours; the first entry is for what is fully transparent."""
+        return replace(self, only_visible=False)
+
+    def distinct(self, limit: int) -> NDArray[np.float64] | None:
+        """Return all colours, translucent ones first, or None if there are more than `limit`."""
+        if sum(len(part) for part in (self.opaque, self.translucent) if part is not None) > limit:
+            return None
+        return self._stacked(
+            *(None if part is None else np.unique(part.colors, axis=0) for part in (self.translucent, self.opaque))
+        )
+
+    def start(self, name: str, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
+        """Find K first centroids, for each kind among its own colours."""
+        n_translucent = n_clusters - self.n_opaque
+        return self._stacked(
+            self._start_of(self.translucent, name, n_translucent, draws),
+            self._start_of(self.opaque, name, self.n_opaque, draws),
+        )
+
+    def _start_of(
+        self, part: ColorHistogram | None, name: str, n_clusters: int, draws: Draws
+    ) -> NDArray[np.float64] | None:
+        if part is None or n_clusters == 0:
+            return None
+        if n_clusters == len(part):
+            return part.colors.astype(np.float64)
+        return STARTS[name].of_colors(part, n_clusters, draws, self.machine)
+
+    def _stacked(self, translucent: NDArray[Any] | None, opaque: NDArray[Any] | None) -> NDArray[np.float64]:
+        """Return centroids, given premultiplied ones and opaque ones as they are."""
+        parts = [np.empty((0, 4)) if translucent is None else translucent.astype(np.float64)]
+        if opaque is not None:
+            parts.append(_with_alpha(opaque))
+        return np.concatenate(parts)
+
+    def algorithm(self, n_clusters: int) -> MixedAlgorithm:
+        """Return the algorithm for K clusters."""
+        parts = []
+        n_translucent = n_clusters - self.n_opaque
+        if self.translucent is not None:
+            algorithm = HistogramAlgorithm(self.translucent, n_clusters, *self.machine)
+            parts.append(_Part(algorithm, slice(0, n_clusters), slice(0, n_translucent), 4, 1))
+        if self.opaque is not None:
+            algorithm = HistogramAlgorithm(self.opaque, self.n_opaque, *self.machine)
+            own = slice(n_translucent, n_clusters)
+            parts.append(_Part(algorithm, own, own, 3, UNIT))
+        return MixedAlgorithm(parts, n_translucent, n_clusters)
+
+    def labels(self, algorithm: Algorithm) -> NDArray[Any]:
+        """Return labels of the picture's colours, of all of them."""
+        n_opaque = 0 if self.opaque is None else len(self.opaque)
+        n_translucent = algorithm.labels.size - n_opaque
+        labels = np.empty(len(self.mixture.colors), algorithm.labels.dtype)
+        labels[self.mixture.is_opaque] = algorithm.labels[n_translucent:]
+        labels[~self.mixture.is_opaque] = algorithm.labels[:n_translucent][self.mixture.places]
+        return labels
+
+
+class _Part(NamedTuple):
+    """The passes over the colours of one kind."""
+
+    algorithm: HistogramAlgorithm
+    entries: slice
+    """That these colours choose among."""
+    own: slice
+    """That none but these colours can fill."""
+    n_channels: int
+    unit: int
+    """Length of one of the part's steps in a centroid's."""
+
+    def centroids(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the entries in the part's own channels and steps."""
+        return np.ascontiguousarray(centroids[self.entries, : self.n_channels]) / self.unit
+
+
+class MixedAlgorithm:
+    """The passes of Lloyd's algorithm for entries of two kinds; see `kmeans_fast.lloyd.Algorithm`.
+
+    Parameters
+    ----------
+    parts : list
+        One or two, of translucent colours and of opaque ones.
+    n_translucent : int
+        How many entries, the first ones, are for translucent colours only.
+    n_clusters : int
+        K.
+    """
+
+    name = "histogram"
+
+    def __init__(self, parts: list[_Part], n_translucent: int, n_clusters: int) -> None:
+        self._parts = parts
+        self._n_translucent = n_translucent
+        self._n_clusters = n_clusters
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """Those of the parts, one after the other."""
+        dtype = smallest_label_dtype(self._n_clusters)
+        return np.concatenate(
+            [part.algorithm.labels.astype(dtype) + dtype.type(part.entries.start) for part in self._parts]
+        )
+
+    def assign(self, centroids: NDArray[np.float64]) -> None:
+        """Label every colour."""
+        for part in self._parts:
+            part.algorithm.assign(part.centroids(centroids))
+
+    def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Label every colour; return the sums of each cluster's pixels, and in the last column their number."""
+        sums = np.zeros((self._n_clusters, 5))
+        for part in self._parts:
+            of_part = part.algorithm.assign_and_sum(part.centroids(centroids))
+            sums[part.entries, : part.n_channels] += of_part[:, :-1] * part.unit
+            sums[part.entries, -1] += of_part[:, -1]
+        sums[self._n_translucent :, 3] = OPAQUE_ALPHA * sums[self._n_translucent :, 4]
+        return sums
+
+    def measure(self, centroids: NDArray[np.float64]) -> Measure:
+        """Measure the clusters that the labels describe, in pixels."""
+        inertia, totals = 0.0, np.zeros(self._n_clusters)
+        for part in self._parts:
+            measure = part.algorithm.measure(part.centroids(centroids))
+            inertia += measure.inertia * part.unit**2
+            totals[part.entries] += measure.totals
+        return Measure(inertia, totals.astype(np.int64), totals)
+
+    def givers(self, centroids: NDArray[np.float64]) -> list[Givers]:
+        """Return for each kind of entry each cluster's farthest colour that may become one."""
+        found = []
+        for part in self._parts:
+            distances, points = part.algorithm.farthest_members(part.centroids(centroids))
+            found.append(Givers(part.own, distances, points if part.n_channels == 4 else _with_alpha(points)))
+        return found
+
+
+def _with_alpha(colors: NDArray[Any]) -> NDArray[np.float64]:
+    """Return opaque colours (K, 3) of 8 bits as centroids."""
+    return np.column_stack([colors.astype(np.float64) * UNIT, np.full(len(colors), float(OPAQUE_ALPHA))])
+
+
+def mixed_data(mixture: Mixture, n_clusters: int, machine: Machine) -> MixedData:
+    """Return the colours to be clustered into K entries: if some are fully transparent, the others."""
+    return MixedData(mixture, mixture.has_visible, _share(mixture, n_clusters, machine), machine)
+
+
+def _share(mixture: Mixture, n_clusters: int, machine: Machine) -> int:
+    """Return how many of K entries for visible colours are to be opaque."""
+    opaque, translucent = mixture.opaque, mixture.visible
+    if opaque is None or translucent is None:
+        return 0 if opaque is None else n_clusters
+    if n_clusters == 1:
+        return 1
+    if n_clusters >= len(opaque) + len(translucent):
+        return n_clusters - len(translucent)
+    least = seeding.ITEMS_PER_SPLIT * n_clusters
+    coordinates, moments = seeding.cubes(translucent, least)
+    opaque_coordinates, opaque_moments = seeding.cubes(opaque, least)
+    opaque_moments[:, 1:] *= UNIT
+    starts = np.array([0, len(moments), len(moments) + len(opaque_moments)])
+    boxes = machine.engine.color_seeding.split(
+        np.concatenate([coordinates, np.pad(opaque_coordinates, ((0, 0), (0, 1)))]),
+        np.concatenate([moments, np.column_stack([opaque_moments, OPAQUE_ALPHA * opaque_moments[:, 0]])]),
+        starts,
+        min(n_clusters, int(starts[-1])),
+    )
+    return int((boxes[:, 4] == OPAQUE_ALPHA * boxes[:, 0]).sum())

@@ -1,0 +1,171 @@
+"""Opaque and translucent colours clustered together, held against the textbook with entries of two kinds."""
+
+import numpy as np
+import pytest
+import reference
+from conftest import locked
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import kmeans_fast as kf
+from kmeans_fast import engines, lloyd, quantize
+from kmeans_fast.colors import seeding
+from kmeans_fast.draws import Draws
+from kmeans_fast.imaging.spaces import TRANSLUCENT, premultiplied
+from kmeans_fast.imaging.translucency import MixedData, Mixture, mixed_data
+from kmeans_fast.lending import Machine
+from kmeans_fast.machine.threads import workers
+
+OPAQUE = 255 * 255
+
+
+@pytest.fixture(scope="module")
+def soft_cat(cat):
+    """A cut-out with a soft edge: opaque, translucent and fully transparent pixels."""
+    small = cat[::3, ::3]
+    y, x = np.ogrid[: small.shape[0], : small.shape[1]]
+    alpha = np.clip(420 - 6 * np.hypot(y - 50, x - 75), 0, 255).astype(np.uint8)
+    return locked(np.dstack([small, alpha]))
+
+
+@pytest.fixture
+def machine(engine):
+    with workers(1) as lent:
+        yield Machine(engines.load(engine), lent)
+
+
+def mixture_of(image):
+    return Mixture(kf.ColorHistogram.from_image(image))
+
+
+# --------------------------------------------------------------------------------------------- the textbook's two kinds
+
+
+def assign(colors, centroids, n_opaque):
+    """The nearest of all entries for each colour, of the opaque ones (the last) for an opaque one."""
+    first = len(centroids) - n_opaque
+    labels = reference.assign(premultiplied(colors), centroids)
+    is_opaque = colors[:, 3] == 255
+    if is_opaque.any():
+        labels[is_opaque] = first + reference.assign(colors[is_opaque, :3], centroids[first:, :3] / 255)
+    return labels
+
+
+def update(colors, counts, centroids, n_opaque):
+    """The means of premultiplied colours; those of opaque entries are opaque."""
+    labels = assign(colors, centroids, n_opaque)
+    means = reference.update(premultiplied(colors), counts.astype(np.float64), centroids, labels)
+    means[len(centroids) - n_opaque :, 3] = OPAQUE
+    return means
+
+
+def error(colors, counts, centroids, labels):
+    return (counts * ((premultiplied(colors).astype(np.float64) - centroids[labels]) ** 2).sum(axis=1)).sum()
+
+
+@pytest.mark.parametrize("n_clusters", [2, 9, 40])
+def test_each_step_is_the_textbooks(soft_cat, machine, n_clusters):
+    mixture = mixture_of(np.maximum(soft_cat, 1))
+    data = mixed_data(mixture, n_clusters, machine)
+    colors, counts = mixture.colors.colors, mixture.colors.counts
+    centroids = data.start("variance", n_clusters, Draws(0))
+    algorithm = data.algorithm(n_clusters)
+    before = np.inf
+    for _ in range(12):
+        sums = algorithm.assign_and_sum(centroids)
+        labels = assign(colors, centroids, data.n_opaque)
+        assert np.array_equal(data.labels(algorithm), labels)
+        inertia = algorithm.measure(centroids).inertia
+        assert inertia == pytest.approx(error(colors, counts, centroids, labels), rel=1e-12)
+        assert inertia <= before
+        before = inertia
+        expected = update(colors, counts, centroids, data.n_opaque)
+        centroids = sums[:, :-1] / sums[:, -1:]
+        assert np.array_equal(centroids, expected)
+
+
+@pytest.mark.parametrize("init", ["variance", "cubes", "k-means++", "random"])
+@pytest.mark.parametrize("n_colors", [3, 16, 60])
+def test_the_palette_is_the_textbooks(soft_cat, machine, init, n_colors):
+    mixture = mixture_of(soft_cat)
+    data = mixed_data(mixture, n_colors - 1, machine)
+    visible = mixture.colors.colors[:, 3] > 0
+    colors, counts = mixture.colors.colors[visible], mixture.colors.counts[visible]
+    centroids = data.start(init, n_colors - 1, Draws(0))
+    for _ in range(6):
+        centroids = update(colors, counts, centroids, data.n_opaque)
+    palette = TRANSLUCENT.restore(centroids)
+    options = {"init": init, "max_iter": 6, "tol": 0, "relaxation": 1, "momentum": 0, "engine": machine.engine.name}
+    result = quantize(soft_cat, n_colors, **options)
+    assert result.palette.tolist() == [[0, 0, 0, 0], *palette.tolist()]
+
+
+# ------------------------------------------------------------------------------------------------------------- promises
+
+
+@settings(max_examples=60, deadline=None)
+@given(image=arrays(np.uint8, (4, 5, 4), elements=st.sampled_from([0, 1, 100, 254, 255])), n_colors=st.integers(2, 9))
+def test_opaque_pixels_stay_opaque(image, n_colors):
+    result = quantize(image, n_colors, engine="numpy")
+    alpha = result.to_array()[..., 3] if result.palette.shape[1] == 4 else np.full(image.shape[:2], 255)
+    assert (alpha[image[..., 3] == 255] == 255).all()
+
+
+def test_a_single_colour_of_a_picture_with_faint_pixels_is_opaque():
+    image = np.array([[[9, 9, 9, 255], [9, 9, 9, 254], [9, 9, 9, 1]]], np.uint8)
+    assert quantize(image, 1).hex_colors == ["#060606"]
+
+
+@pytest.mark.parametrize("alpha", [254, 100, 0])
+@pytest.mark.parametrize("n_colors", [2, 16, 64])
+def test_a_picture_with_few_pixels_that_are_not_opaque(cat, alpha, n_colors):
+    """It's nearly what it is without them."""
+    image = np.dstack([cat[::3, ::3], np.full(cat[::3, ::3].shape[:2], 255, np.uint8)])
+    image[:2, :2, 3] = alpha
+    result, opaque = quantize(image, n_colors), quantize(image[..., :3], n_colors - 1)
+    assert (result.to_array()[..., 3][2:] == 255).all()
+    assert result.mse < 1.02 * opaque.mse
+
+
+def test_no_share_found_by_trying_all_is_much_better(soft_cat, machine):
+    """The best division of 11 entries between the two kinds, by Lloyd's algorithm for each."""
+    mixture = mixture_of(soft_cat)
+    chosen = mixed_data(mixture, 11, machine)
+    inertias = {}
+    for n_opaque in range(1, 11):
+        data = MixedData(mixture, True, n_opaque, machine)
+        start = data.start("cubes", 11, Draws(0))
+        inertias[n_opaque] = lloyd.lloyd(data.algorithm(11), start, 40, 0, None).measure.inertia
+    assert inertias[chosen.n_opaque] < 1.1 * min(inertias.values())
+
+
+@pytest.mark.parametrize("name", ["variance", "cubes", "k-means++", "random"])
+def test_shares_are_never_more_than_there_are(machine, name):
+    """Translucent colours so close together that they lie in one cube."""
+    image = np.array([[[9, 9, 9, 1], [8, 9, 9, 1], [9, 8, 9, 1], [0, 0, 0, 255], [255, 0, 0, 255], [0, 99, 0, 255]]])
+    for n_colors in range(1, 7):
+        result = quantize(image.astype(np.uint8), n_colors, init=name, engine=machine.engine.name)
+        assert result.n_colors == n_colors
+    assert result.mse == 0
+
+
+def test_empty_entries_take_colours_of_their_kind(machine):
+    image = np.array([[[0, 0, 0, 255], [9, 0, 0, 255], [200, 0, 0, 255], [0, 0, 0, 90], [0, 200, 0, 90]]], np.uint8)
+    mixture = mixture_of(image)
+    data = MixedData(mixture, True, 2, machine)
+    far = np.array([[0, 0, 0, 90 * 255], [6e4, 6e4, 6e4, 9e4], [0, 0, 0, OPAQUE], [6e4, 6e4, 6e4, OPAQUE]])
+    centroids, measure = lloyd.partition(data.algorithm(4), far)
+    assert centroids.tolist() == [far[0].tolist(), [0, 18000, 0, 22950], far[2].tolist(), [51000, 0, 0, OPAQUE]]
+    assert measure.counts.tolist() == [1, 1, 2, 1]
+
+
+def test_hidden_colours_are_one_and_the_first(soft_cat):
+    mixture = mixture_of(soft_cat)
+    assert mixture.has_hidden
+    assert mixture.translucent.colors[0].tolist() == [0, 0, 0, 0]
+    assert mixture.translucent.counts[0] == (soft_cat[..., 3] == 0).sum()
+    assert len(mixture.visible) == len(mixture.translucent) - 1
+    assert mixture.translucent.n_pixels + mixture.opaque.n_pixels == soft_cat[..., 0].size
+    assert (np.diff(mixture.opaque.codes.astype(np.int64)) > 0).all()
+    assert seeding.cubes(mixture.translucent, 100)[0].dtype == np.uint8
