@@ -201,7 +201,7 @@ def _checked_weights(points: Selection, value: ArrayLike) -> NDArray[np.float64]
     if flat.min() < 0:
         raise ValueError(f"sample_weight must not be negative, got {flat.min():g}")
     if flat.max() == 0:
-        raise ValueError("sample_weight must have a positive sum, all weights are 0")
+        raise ValueError("sample_weight must have a positive sum, all weights are zero")
     with np.errstate(over="ignore"):
         total = flat.sum()
     if total > LARGEST_WEIGHT:

@@ -59,21 +59,34 @@ def k_means_plus_plus(
     draws: Draws,
     machine: Machine,
 ) -> NDArray[np.float64]:
-    """Choose K points by greedy k-means++.
+    """Choose K points by greedy k-means++ with 2 + ⌊ln K⌋ candidates for each; see `k_means_plus_plus_places`."""
+    places = k_means_plus_plus_places(points, weights, n_clusters, candidate_count(n_clusters), draws, machine)
+    return points.take(places)
 
-    Each next centroid is the best of 2 + ⌊ln K⌋ candidates, drawn with a probability in proportion to weight times
-    squared distance to the nearest centroid so far; best is the one that leaves the least sum of those. Takes 8 bytes
-    a point.
+
+def k_means_plus_plus_places(
+    points: Points,
+    weights: NDArray[np.float64],
+    n_clusters: int,
+    n_candidates: int,
+    draws: Draws,
+    machine: Machine,
+) -> NDArray[np.int64]:
+    """Choose K points by greedy k-means++; return their places.
+
+    Each next centroid is the best of some candidates, drawn with a probability in proportion to weight times squared
+    distance to the nearest centroid so far; best is the one that leaves the least sum of those. Takes 8 bytes a point.
     """
     state = _Closest(points, weights, machine)
-    n_candidates = candidate_count(n_clusters)
-    chosen = [points.take(np.array([first_place(points.size, weights, draws)]))[0]]
-    state.lower(chosen[0])
+    chosen = np.array([first_place(points.size, weights, draws)])
+    state.lower(points.take(chosen)[0])
     while len(chosen) < n_clusters:
-        candidates = points.take(state.draw(n_candidates, draws))
-        chosen.append(candidates[state.best(candidates)])
-        state.lower(chosen[-1])
-    return np.array(chosen)
+        places = state.draw(n_candidates, draws)
+        candidates = points.take(places)
+        best = state.best(candidates)
+        chosen = np.append(chosen, places[best])
+        state.lower(candidates[best])
+    return chosen
 
 
 def candidate_count(n_clusters: int) -> int:
