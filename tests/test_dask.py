@@ -114,7 +114,7 @@ def test_channels_anywhere():
         (da.zeros((9, 2)), {"mask": np.ones(9, bool)}, ValueError, "mask must be an array of Dask's of bool"),
         (da.zeros((9, 2)), {"mask": da.zeros(9, dtype=bool)}, ValueError, "points must not be empty"),
         (da.full((9, 2), np.nan), {}, ValueError, "points must be finite"),
-        (da.zeros((9, 2)), {"init": "variance"}, ValueError, "init='variance' needs 8-bit points"),
+        (da.zeros((9, 2)), {"init": "variance"}, ValueError, "init='variance' needs"),
         (da.zeros((9, 2)), {"n_clusters": 10}, ValueError, "n_clusters must be at most the number of points, 9"),
         (da.zeros((9, 2)), {"tol": -1}, ValueError, "tol must be at least 0"),
     ],

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast.draws import Draws
 from kmeans_fast.lending import machine_for
-from kmeans_fast.lloyd import Measure
+from kmeans_fast.lloyd import Givers, Measure
 from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.points import seeding
 from kmeans_fast.points.access import Points
@@ -96,14 +96,14 @@ class BlockAlgorithm:
         inertias, counts, totals = zip(*parts, strict=True)
         return Measure(float(_total(inertias)), _total(counts), _total(totals))
 
-    def farthest_members(self, centroids: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return each cluster's farthest point and its squared distance, −1 for a cluster without points."""
+    def givers(self, centroids: NDArray[np.float64]) -> list[Givers]:
+        """Return each cluster's farthest point, for any centroid to take."""
         parts = self._blocks.for_each(_farthest_members, self._centroids, centroids, self._blocks.engine)
         distances = np.array([part[0] for part in parts])
         points = np.array([part[1] for part in parts])
         ranks = np.where(distances == distances.max(axis=0), 0, 1)
         first = np.lexsort((*np.moveaxis(points, -1, 0)[::-1], ranks), axis=0)[0]
-        return distances.max(axis=0), points[first, np.arange(len(centroids))]
+        return [Givers(slice(None), distances.max(axis=0), points[first, np.arange(len(centroids))])]
 
 
 class BlockData:
