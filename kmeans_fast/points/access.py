@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.machine.chunks import chunk_bounds
+from kmeans_fast.machine.chunks import CHUNK_SIZE
 
 KERNEL_DTYPES: set[np.dtype[Any]] = {np.dtype(t) for t in (np.uint8, np.uint16, np.int16, np.float32, np.float64)}
 # Other dtypes are widened, without loss, to one of those.
@@ -26,6 +26,8 @@ WIDENED_DTYPES: dict[np.dtype[Any], np.dtype[Any]] = {
 # Beyond these, a float64 can't hold an integer, or the square of a value, or a sum of squares over many points.
 LARGEST_INTEGER = 2**53
 LARGEST_FLOAT = 1e140
+# Values whose least and largest are looked for while they are in a cache.
+CHECKED_AT_ONCE = 2**18
 
 
 class Points:
@@ -90,7 +92,9 @@ class Points:
         if not self.may_be_infinite:
             return
         limit = LARGEST_FLOAT if self.array.dtype.kind == "f" else LARGEST_INTEGER
-        for start, stop in chunk_bounds(self.size):
+        step = max(1, min(CHUNK_SIZE, CHECKED_AT_ONCE // self.n_features))
+        for start in range(0, self.size, step):
+            stop = min(start + step, self.size)
             chunk = self.chunk(start, stop)
             # min and max pass a NaN on
             low, high = float(chunk.min()), float(chunk.max())
