@@ -12,6 +12,7 @@ from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.engines import Engine
 from kmeans_fast.lending import machine_for
 from kmeans_fast.lloyd import LLOYD, Callback
+from kmeans_fast.machine.chunks import count_pieces
 from kmeans_fast.options import COLORS_NEEDED, Options, checked_options
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import DenseAlgorithm
@@ -244,7 +245,8 @@ def _kmeans_of_points(selection: Selection, weights: NDArray[np.float64], option
             f"{points.array.dtype} with {points.n_features} features{weighted}"
         )
     points.check_values()
-    with machine_for(options.engine, options.n_threads, points.size, options.work(points.size)) as machine:
+    work, n_pieces = options.work(points.size), count_pieces(points.size, points.n_features, options.n_clusters)
+    with machine_for(options.engine, options.n_threads, points.size, work, n_pieces) as machine:
         data = session.data_of(points, weights, options, machine)
         return _result(data, options, machine.engine, selection, scale)
 
@@ -327,7 +329,8 @@ def assign(
     source = selection.points
     checked = arrays.centroids("centroids", centroids, source.n_features)
     source.check_values()
-    with machine_for(engine, validation.thread_count(n_threads), source.size, source.size * len(checked)) as machine:
+    work, n_pieces = source.size * len(checked), count_pieces(source.size, source.n_features, len(checked))
+    with machine_for(engine, validation.thread_count(n_threads), source.size, work, n_pieces) as machine:
         dense = DenseAlgorithm(source, session.NO_WEIGHTS, len(checked), *machine)
         dense.assign(checked)
     return selection.labels(dense.labels)

@@ -21,19 +21,19 @@ class Machine(NamedTuple):
 
 
 @contextmanager
-def machine_for(engine: str, n_threads: int | None, n_points: int, work: int) -> Iterator[Machine]:
-    """Lend an engine of this name, as it suits the work, and no more workers than there are chunks of points.
+def machine_for(engine: str, n_threads: int | None, n_points: int, work: int, n_pieces: int = 1) -> Iterator[Machine]:
+    """Lend an engine of this name, as it suits the work, and no more workers than there are chunks or pieces of points.
 
     Work is in points times centroids that they are compared with.
     """
     chosen = engines.load(engines.choose(engine, work))
-    with lent_workers(n_threads, n_points) as lent:
+    with lent_workers(n_threads, n_points, n_pieces) as lent:
         yield Machine(chosen, lent)
 
 
 @contextmanager
-def lent_workers(n_threads: int | None, n_points: int) -> Iterator[Workers]:
-    """Lend as many workers as were asked for, or are there, but no more than there are chunks."""
+def lent_workers(n_threads: int | None, n_points: int, n_pieces: int = 1) -> Iterator[Workers]:
+    """Lend as many workers as were asked for, or are there, but no more than there are chunks, or pieces."""
     wanted = available_threads() if n_threads is None else n_threads
-    with workers(min(wanted, len(chunk_bounds(n_points)))) as lent:
+    with workers(min(wanted, max(n_pieces, len(chunk_bounds(n_points))))) as lent:
         yield lent

@@ -34,7 +34,7 @@ class Threads(Timed):
 
 
 class Features(Timed):
-    """One pass over 100,000 points. A filter serves 1 to 4 features, the plain pass the rest."""
+    """One pass over 100,000 points. A filter is spelled out for 1 to 4 features, and made of products for the rest."""
 
     params = ([1, 3, 4, 5, 16, 64], [16, 256])
     param_names = ("n_features", "n_clusters")
@@ -46,3 +46,19 @@ class Features(Timed):
 
     def time_assign(self, n_features, n_clusters):
         kf.assign(self.points, self.centroids, **OURS)
+
+
+class ManyFeatures(Timed):
+    """Iterations from given centroids, as they are compared with faiss and scikit-learn."""
+
+    params = [(300_000, 6, 16), (300_000, 6, 128), (200_000, 16, 64), (100_000, 64, 64), (20_000, 784, 10)]
+    param_names = ("points, features, clusters",)
+
+    def setup(self, sizes):
+        n_points, n_features, n_clusters = sizes
+        self.points = float_points(n_points, n_features)
+        self.init = spread(self.points, n_clusters)
+        warm_up(self.time_kmeans, sizes)
+
+    def time_kmeans(self, sizes):
+        kf.kmeans(self.points, sizes[2], init=self.init, max_iter=5, **OURS)

@@ -6,7 +6,8 @@ clusters while they are still in the cache. Nothing of size N×K exists.
 For 3 or 4 features (fewer are padded with zeros) a block is first compared in float32, by ‖c‖² − 2·x·c, which costs one
 multiply-add a feature: the *filter*. It yields the nearest centroid and how much farther the second nearest is. Where
 that lead is within what rounding could hide, the point is settled in float64 in the textbook's order of operations.
-More features go straight to the textbook's arithmetic. Either way the labels are those of the float64 textbook loop.
+With more features the filter is a matrix product, see `numba_products`. Few points go straight to the textbook's
+arithmetic. Either way the labels are those of the float64 textbook loop.
 
 In every signature: points (n, D) C-contiguous, centroids (K, D) float64, weights (n,) float64 or empty for all ones.
 """
@@ -15,7 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from kmeans_fast.engines import numba_products
+from kmeans_fast.engines.margins import MOST_FEATURES
 from kmeans_fast.engines.numba_jit import kernel, part
+from kmeans_fast.engines.numba_products import BLOCK as PRODUCT_BLOCK
+from kmeans_fast.engines.numba_products import find_two, lay_out, settle_undecided
 
 # Points compared at a time. With 3 features their rows, best and second distances and labels are 12 kB of a 32 kB L1
 # cache; blocks of 256 were 5 % slower.
@@ -63,8 +68,18 @@ def assign_and_sum(
         _filtered_pass(
             points, points.reshape(-1), weights, centroids, local, rows, _wide_work_space(n_features), labels, sums
         )
+    elif _suits_products(points, len(centroids)):
+        # the origin, which is subtracted from the points: float32 holds all but those of float64
+        dtype = np.float64 if points.dtype == np.float64 else np.float32
+        space = numba_products.work_space(n_features, len(centroids), dtype)
+        _product_pass(points, weights, centroids, space, labels, sums)
     else:
         _plain_pass(points, weights, centroids, _wide_work_space(n_features), labels, sums)
+
+
+def _suits_products(points: Any, n_clusters: int) -> bool:
+    has_many_features = MAX_FILTERED_FEATURES < points.shape[1] <= MOST_FEATURES
+    return has_many_features and n_clusters > 1 and points.size * n_clusters > PLAIN_WORK
 
 
 def _local_work_space(n_features: int, n_clusters: int, origins: Any) -> Any:
@@ -265,6 +280,27 @@ def _settle(points, places, centroids, wide, labels):
 
 
 @kernel()
+def _product_pass(
+    points,  # in
+    weights,  # in
+    centroids,  # in
+    space,  # work space
+    labels,  # out
+    sums,  # in/out
+):
+    """Label and sum with many features: the filter by a matrix product, a block of points at a time."""
+    origin, columns, directions, norms, rows, sums_of_products, found, nearest, distances = space
+    largest = lay_out(centroids, origin, columns, directions, norms, distances)
+    for start in range(0, points.shape[0], PRODUCT_BLOCK):
+        block = points[start : start + PRODUCT_BLOCK]
+        block_labels = labels[start : start + PRODUCT_BLOCK]
+        find_two(block, origin, directions, norms, rows, sums_of_products, found, nearest)
+        settle_undecided(block, columns, largest, found, nearest, distances, block_labels)
+        if sums.size:
+            _add(block, weights[start : start + PRODUCT_BLOCK], block_labels, sums)
+
+
+@kernel()
 def _plain_pass(
     points,  # in
     weights,  # in
@@ -338,6 +374,17 @@ def _add(block, weights, labels, sums):
 
 
 @kernel()
+def add(
+    points,  # in
+    weights,  # in
+    labels,  # in
+    sums,  # in/out
+):
+    """Add weight·point and weight of each point, in order, to its cluster's row of `sums` (K, D+1)."""
+    _add(points, weights, labels, sums)
+
+
+@kernel()
 def measure(
     points,  # in
     weights,  # in
@@ -348,17 +395,37 @@ def measure(
 ):
     """Return the chunk's inertia; add each point to `counts` (K,) int64 and its weight to `totals` (K,) float64."""
     inertia = 0.0
-    for i in range(labels.size):
-        k = labels[i]
-        weight = weights[i] if weights.size else 1.0
-        counts[k] += 1
-        totals[k] += weight
-        distance = 0.0
-        for f in range(centroids.shape[1]):
-            difference = np.float64(points[i, f]) - centroids[k, f]
-            distance += difference * difference
-        inertia += weight * distance
+    for start in range(0, labels.size, 4):
+        size = min(4, labels.size - start)
+        distances = _squared_distances(points[start : start + size], centroids, labels[start : start + size])
+        for j in range(size):
+            i = start + j
+            weight = weights[i] if weights.size else 1.0
+            counts[labels[i]] += 1
+            totals[labels[i]] += weight
+            inertia += weight * distances[j]
     return inertia
+
+
+@part()
+def _squared_distances(points, centroids, labels):
+    """Return the squared distances of four points to their centroids, side by side, as each is one long sum in order.
+
+    If there are fewer, the last takes the place of the others.
+    """
+    last = labels.size - 1
+    i1, i2, i3 = min(1, last), min(2, last), min(3, last)
+    p0, p1, p2, p3 = points[0], points[i1], points[i2], points[i3]
+    c0, c1, c2, c3 = centroids[labels[0]], centroids[labels[i1]], centroids[labels[i2]], centroids[labels[i3]]
+    distance0 = distance1 = distance2 = distance3 = 0.0
+    for f in range(centroids.shape[1]):
+        difference0, difference1 = np.float64(p0[f]) - c0[f], np.float64(p1[f]) - c1[f]
+        difference2, difference3 = np.float64(p2[f]) - c2[f], np.float64(p3[f]) - c3[f]
+        distance0 += difference0 * difference0
+        distance1 += difference1 * difference1
+        distance2 += difference2 * difference2
+        distance3 += difference3 * difference3
+    return distance0, distance1, distance2, distance3
 
 
 @kernel()

@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.engines import numpy_products
+from kmeans_fast.engines.margins import MOST_FEATURES
+from kmeans_fast.machine.chunks import MANY_FEATURES
+
 # Points compared at a time: with their distances and work space they fit a 256 kB cache.
 POINTS_AT_ONCE = 4096
 
@@ -20,6 +24,9 @@ def assign(
     labels: NDArray[Any],  # out
 ) -> None:
     """Write the label of each point's nearest centroid, ties to the lowest index, to `labels`."""
+    if len(centroids) > 1 and MANY_FEATURES <= points.shape[1] <= MOST_FEATURES:
+        numpy_products.assign(points, centroids, labels, _assign_block)
+        return
     for start in range(0, len(points), POINTS_AT_ONCE):
         _assign_block(points[start : start + POINTS_AT_ONCE], centroids, labels[start : start + POINTS_AT_ONCE])
 
@@ -53,8 +60,18 @@ def assign_and_sum(
     labels: NDArray[Any],  # out
     sums: NDArray[Any],  # in/out
 ) -> None:
-    """Do as `assign`, and add weight·point and weight of each point to its cluster's row of `sums` (K, D+1)."""
+    """Do as `assign` and `add`."""
     assign(points, centroids, labels)
+    add(points, weights, labels, sums)
+
+
+def add(
+    points: NDArray[Any],  # in
+    weights: NDArray[Any],  # in
+    labels: NDArray[Any],  # in
+    sums: NDArray[Any],  # in/out
+) -> None:
+    """Add weight·point and weight of each point, in order, to its cluster's row of `sums` (K, D+1)."""
     for start in range(0, len(points), POINTS_AT_ONCE):
         stop = start + POINTS_AT_ONCE
         _add(points[start:stop], weights[start:stop], labels[start:stop], sums)

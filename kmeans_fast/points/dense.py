@@ -1,9 +1,11 @@
 """The dense algorithm: each pass looks at every point, chunk by chunk, on as many threads as the workers have.
 
-Sums are kept for each chunk and added in the order of the chunks, so that the bytes don't depend on the threads.
+Sums are kept for each chunk and added in the order of the chunks, so that the bytes don't depend on the threads. With
+many features a chunk is much work: threads then share it in pieces, whose points are added to its sums in their order.
 """
 
 from collections.abc import Iterator
+from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,8 @@ from numpy.typing import NDArray
 
 from kmeans_fast.engines import Engine
 from kmeans_fast.lloyd import Givers, Measure
-from kmeans_fast.machine.chunks import chunk_bounds
-from kmeans_fast.machine.threads import Workers
+from kmeans_fast.machine.chunks import MANY_FEATURES, chunk_bounds, even_bounds, piece_size
+from kmeans_fast.machine.threads import Turns, Workers
 from kmeans_fast.points.access import Points
 
 # Points times centroids times features in a call of a kernel, which nothing can interrupt: some 0.2 s.
@@ -59,8 +61,23 @@ class DenseAlgorithm:
                 return
             yield first, min(first + size, stop)
 
+    def _shares(self, n_clusters: int) -> list[tuple[int, int, int, int]]:
+        """Cut all chunks into pieces: chunk, place of the piece in it, start and stop.
+
+        First comes the first piece of each chunk, then the second of each, so that several chunks are added up at once.
+        """
+        size = piece_size(self._points.n_features, n_clusters)
+        by_chunk = [
+            [(i, j, *bounds) for j, bounds in enumerate(even_bounds(start, stop, size))]
+            for i, (start, stop) in self._chunks
+        ]
+        return [share for share in chain.from_iterable(zip_longest(*by_chunk)) if share is not None]
+
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every point."""
+        if self._points.n_features >= MANY_FEATURES:
+            self._workers.for_each(lambda share: self._label(centroids, *share[2:]), self._shares(len(centroids)))
+            return
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
             for piece in self._pieces(*task[1], len(centroids)):
@@ -73,6 +90,9 @@ class DenseAlgorithm:
         """Label every point; return the weighted sums of each cluster's points, and in the last column its weight."""
         n_clusters, n_features = centroids.shape
         sums = np.zeros((len(self._chunks), n_clusters, n_features + 1))
+        if n_features >= MANY_FEATURES:
+            self._label_and_sum(centroids, sums)
+            return _add_in_order(sums)
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
             for piece in self._pieces(*task[1], n_clusters):
@@ -81,6 +101,26 @@ class DenseAlgorithm:
 
         self._workers.for_each(run, self._chunks)
         return _add_in_order(sums)
+
+    def _label(self, centroids: NDArray[np.float64], start: int, stop: int) -> None:
+        points, _, labels = self._chunk(start, stop)
+        self._kernels.assign(points, centroids, labels)
+
+    def _label_and_sum(self, centroids: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
+        """Label pieces in any order, add each chunk's in theirs."""
+        shares = self._shares(len(centroids))
+        bounds = {share[:2]: share[2:] for share in shares}
+
+        def add(chunk: int, place: int) -> None:
+            self._kernels.add(*self._chunk(*bounds[chunk, place]), sums[chunk])
+
+        turns = Turns(len(self._chunks), add)
+
+        def run(share: tuple[int, int, int, int]) -> None:
+            self._label(centroids, *share[2:])
+            turns.end(*share[:2])
+
+        self._workers.for_each(run, shares)
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
         """Measure the clusters that the labels describe."""

@@ -1,0 +1,214 @@
+"""The filter for many features, as parts of `numba_dense`: the nearest two by a matrix product, a block at a time.
+
+As ‖x − c‖² is ‖x‖² plus ‖c‖² − 2·x·c, the centroids nearest to a point are those of the least ‖c‖² − 2·x·c. The
+products x·c are summed in float32, a few features and centroids at a time, so that most of the time is spent on
+multiply-adds. A lead of the nearest over the second nearest that rounding cannot explain decides; the other points are
+settled by the textbook, in float64. See `margins`.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from kmeans_fast.engines import margins
+from kmeans_fast.engines.numba_jit import part
+
+margin_terms, is_decided = part()(margins.margin_terms), part()(margins.is_decided)
+
+# Points compared at a time, and features multiplied at a time: 32 kB of rows and 2 kB of products of 4 centroids, which
+# stay in the L1 cache meanwhile.
+BLOCK = 128
+TILE = 64
+# Features read at a time, 2 kB of a float32 point: shorter pieces come from memory more slowly. 256 kB of rows stay in
+# the L2 cache.
+STRIP = 512
+# Centroids whose products are kept until they are compared: 128 kB at most. With more features than a strip has, points
+# are turned about once a group.
+GROUP = 256
+# What both are padded to: the inner loop has 16 multiply-adds for 8 loads and 4 stores.
+STEP = 4
+# Points turned about at a time: all of a block, each on a page of its own where there are many features, took longer.
+LOADED = 16
+CACHE_LINE = 64  # bytes
+
+
+def work_space(n_features: int, n_clusters: int, dtype: Any) -> Any:
+    """Space for centroids as the filter wants them, a block of points, and what it finds for each."""
+    depth, width = _padded(n_features), _padded(n_clusters)
+    return (
+        np.empty(n_features, dtype),
+        np.empty((n_features, n_clusters)),
+        np.zeros((depth, width), np.float32),
+        np.full(width, np.inf, np.float32),
+        _on_cache_lines(min(depth, STRIP) * BLOCK, np.float32),
+        _on_cache_lines(min(width, GROUP) * BLOCK, np.float32),
+        _on_cache_lines(3 * BLOCK, np.float32),
+        _on_cache_lines(BLOCK, np.int32),
+        np.empty(n_clusters),
+    )
+
+
+def _padded(size: int) -> int:
+    return -(-size // STEP) * STEP
+
+
+def _on_cache_lines(size: int, dtype: type) -> Any:
+    """Make an array of zeros in which no vector lies on two lines."""
+    space = np.zeros(4 * size + CACHE_LINE, np.uint8)
+    first = -space.ctypes.data % CACHE_LINE
+    return space[first : first + 4 * size].view(dtype)
+
+
+@part()
+def lay_out(centroids, origin, columns, directions, norms, squares):
+    """Write the origin, and centroids by feature: as they are, and −2·c and ‖c‖² about the origin. Return C²."""
+    n_clusters, n_features = centroids.shape
+    squares[:] = 0
+    for f in range(n_features):
+        column, direction = columns[f], directions[f]
+        total = 0.0
+        for k in range(n_clusters):
+            column[k] = centroids[k, f]
+            total += column[k]
+        origin[f] = total / n_clusters  # rounded here as it is for the points
+        middle = np.float64(origin[f])
+        for k in range(n_clusters):
+            local = column[k] - middle
+            direction[k] = np.float32(-2) * np.float32(local)
+            squares[k] += local * local
+    largest = 0.0
+    for k in range(n_clusters):
+        norms[k] = squares[k]
+        largest = max(largest, squares[k])
+    return largest
+
+
+@part()
+def find_two(block, origin, directions, norms, rows, products, found, nearest):
+    """Write ‖x‖², the least and second least ‖c‖² − 2·x·c to `found`, and the nearest centroid.
+
+    Arrays of work space are flat, with a row of BLOCK numbers after the other: at constant distances, rows need no
+    checks for overlaps, which would take as long as the products.
+    """
+    n_features = block.shape[1]
+    depth, width = directions.shape
+    found[:BLOCK] = 0
+    found[BLOCK:] = np.inf
+    nearest[:] = 0
+    for first in range(0, width, GROUP):
+        group = min(GROUP, width - first)
+        products[: group * BLOCK] = 0
+        for start in range(0, depth, STRIP):
+            size = min(STRIP, depth - start)
+            if first == 0 or depth > STRIP:
+                _load(block, start, min(size, n_features - start), origin, rows)
+                rows[(n_features - start) * BLOCK : size * BLOCK] = 0
+            if first == 0:
+                _add_squares(rows, size, found)
+            for tile in range(0, size, TILE):
+                tile_rows = rows[tile * BLOCK : min(tile + TILE, size) * BLOCK]
+                for k in range(0, group, STEP):
+                    _multiply(tile_rows, directions, start + tile, first + k, products[k * BLOCK : (k + STEP) * BLOCK])
+        for k in range(0, group, STEP):
+            _compare(products[k * BLOCK : (k + STEP) * BLOCK], norms, first + k, found, nearest)
+
+
+@part()
+def _load(block, start, size, origin, rows):
+    """Turn a block of points about, one float32 row a feature, relative to the origin."""
+    for first in range(0, block.shape[0], LOADED):
+        points = block[first : first + LOADED]
+        for f in range(size):
+            row, value = rows[f * BLOCK + first : f * BLOCK + first + LOADED], origin[start + f]
+            if points.shape[0] == LOADED:
+                for i in range(LOADED):  # a known number: half the time
+                    row[i] = np.float32(origin.dtype.type(points[i, start + f]) - value)
+            else:
+                for i in range(points.shape[0]):
+                    row[i] = np.float32(origin.dtype.type(points[i, start + f]) - value)
+
+
+@part(fastmath={"contract"})
+def _add_squares(rows, size, squares):
+    for f in range(size):
+        row = rows[f * BLOCK : (f + 1) * BLOCK]
+        for i in range(BLOCK):
+            squares[i] += row[i] * row[i]
+
+
+@part(fastmath={"contract"})
+def _multiply(rows, directions, start, k, products):
+    """Add the products of a tile of features with STEP centroids."""
+    for f in range(0, rows.size // BLOCK, STEP):
+        x = rows[f * BLOCK : (f + STEP) * BLOCK]
+        g = start + f
+        a0, b0, c0, d0 = directions[g, k], directions[g, k + 1], directions[g, k + 2], directions[g, k + 3]
+        g += 1
+        a1, b1, c1, d1 = directions[g, k], directions[g, k + 1], directions[g, k + 2], directions[g, k + 3]
+        g += 1
+        a2, b2, c2, d2 = directions[g, k], directions[g, k + 1], directions[g, k + 2], directions[g, k + 3]
+        g += 1
+        a3, b3, c3, d3 = directions[g, k], directions[g, k + 1], directions[g, k + 2], directions[g, k + 3]
+        for i in range(BLOCK):
+            x0, x1, x2, x3 = x[i], x[BLOCK + i], x[2 * BLOCK + i], x[3 * BLOCK + i]
+            a, b, c, d = products[i], products[BLOCK + i], products[2 * BLOCK + i], products[3 * BLOCK + i]
+            products[i] = a + x0 * a0 + x1 * a1 + x2 * a2 + x3 * a3
+            products[BLOCK + i] = b + x0 * b0 + x1 * b1 + x2 * b2 + x3 * b3
+            products[2 * BLOCK + i] = c + x0 * c0 + x1 * c1 + x2 * c2 + x3 * c3
+            products[3 * BLOCK + i] = d + x0 * d0 + x1 * d1 + x2 * d2 + x3 * d3
+
+
+@part()
+def _compare(products, norms, k, found, nearest):
+    """Let STEP centroids compete with the best so far."""
+    norm_a, norm_b, norm_c, norm_d = norms[k], norms[k + 1], norms[k + 2], norms[k + 3]
+    label_a, label_b, label_c, label_d = np.int32(k), np.int32(k + 1), np.int32(k + 2), np.int32(k + 3)
+    for i in range(BLOCK):
+        a, b = norm_a + products[i], norm_b + products[BLOCK + i]
+        c, d = norm_c + products[2 * BLOCK + i], norm_d + products[3 * BLOCK + i]
+        least, second, label = found[BLOCK + i], found[2 * BLOCK + i], nearest[i]
+        second = min(second, max(a, least))
+        label = label_a if a < least else label
+        least = min(a, least)
+        second = min(second, max(b, least))
+        label = label_b if b < least else label
+        least = min(b, least)
+        second = min(second, max(c, least))
+        label = label_c if c < least else label
+        least = min(c, least)
+        second = min(second, max(d, least))
+        label = label_d if d < least else label
+        least = min(d, least)
+        found[BLOCK + i], found[2 * BLOCK + i], nearest[i] = least, second, label
+
+
+@part()
+def settle_undecided(block, columns, largest, found, nearest, distances, labels):
+    """Take over the labels of points whose lead is above the margin; settle the others by the textbook."""
+    squares, best, second = found[:BLOCK], found[BLOCK : 2 * BLOCK], found[2 * BLOCK :]
+    n_undecided = 0
+    terms = margin_terms(largest, block.shape[1])
+    for i in range(labels.size):
+        labels[i] = nearest[i]
+        n_undecided += not is_decided(squares[i], best[i], second[i], terms)
+    if n_undecided:
+        for i in range(labels.size):
+            if not is_decided(squares[i], best[i], second[i], terms):
+                labels[i] = _nearest_by_textbook(block[i], columns, distances)
+
+
+@part()
+def _nearest_by_textbook(point, columns, distances):
+    """Return the nearest centroid in float64, feature by feature, nothing fused, the first of equals."""
+    for k in range(distances.size):
+        distances[k] = 0.0
+    for f in range(point.size):
+        value, column = np.float64(point[f]), columns[f]
+        for k in range(distances.size):
+            difference = value - column[k]
+            distances[k] += difference * difference
+    nearest = 0
+    for k in range(1, distances.size):
+        if distances[k] < distances[nearest]:
+            nearest = k
+    return nearest
