@@ -11,8 +11,8 @@ from kmeans_fast import engines
 from kmeans_fast.engines import numpy_products
 from kmeans_fast.machine.chunks import CHUNK_SIZE, FEWEST_IN_A_PIECE, count_pieces
 
-# Around the sizes of steps, tiles and groups.
-N_FEATURES = [5, 6, 7, 8, 9, 16, 63, 64, 65, 130, 800]
+# Around the sizes of steps, tiles, strips and groups.
+N_FEATURES = [5, 6, 7, 8, 9, 16, 31, 32, 33, 64, 65, 511, 513, 800]
 N_CLUSTERS = [1, 2, 3, 4, 5, 64, 65, 255, 257, 300]
 DTYPES = [np.uint8, np.uint16, np.int16, np.float32, np.float64]
 
