@@ -22,6 +22,7 @@ from kmeans_fast._version import __version__
 from kmeans_fast.imaging.files import COMPRESS_LEVEL
 from kmeans_fast.imaging.quantization import INITS, MAX_ITER, TOL
 from kmeans_fast.imaging.sorting import ORDERS
+from kmeans_fast.imaging.spaces import NAMED
 from kmeans_fast.options import DEFAULT_CLUSTERS as DEFAULT_COLORS
 
 if TYPE_CHECKING:
@@ -184,6 +185,14 @@ def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
         "-q", "--quality", type=_tolerance, metavar="DB", help="so few colours, up to 256, that reach this PSNR"
     )
     add("--sort", choices=ORDERS, help="order of the palette (default: luma for a picture, count for a palette)")
+    add("--space", choices=tuple(NAMED), default="srgb", help="where colours are compared (default: %(default)s)")
+    add(
+        "--lightness",
+        type=_tolerance,
+        default=1.0,
+        metavar="X",
+        help="how much lightness counts, 0.1 to 10, in oklab and lab (default: 1)",
+    )
     add("-v", "--verbose", action="store_true", help="print each iteration, and every warning on a line of its own")
     add(
         "--seed", type=_natural, default=0, metavar="N", help="another seed, other first colours (default: %(default)s)"
@@ -348,6 +357,8 @@ def _clustering_options(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "quality": options.quality,
         "sort": options.sort,
+        "space": options.space,
+        "lightness": options.lightness,
         "init": options.init,
         "n_init": options.n_init,
         "max_iter": options.max_iter,

@@ -104,6 +104,8 @@ def compress(
     *,
     quality: float | None = None,
     sort: str = "luma",
+    space: str = "srgb",
+    lightness: float = 1.0,
     compress_level: int = files.COMPRESS_LEVEL,
     max_pixels: int | None = None,
     **options: Unpack[Asked],
@@ -120,7 +122,7 @@ def compress(
         The number of colours, at least 1; 8 by default. Up to 256 make an indexed PNG; more make an RGB or RGBA one.
     sort : {"luma", "count", "hue", "none"}
         As for `quantize`. With up to 16 colours, dark to light makes files smaller than any other order.
-    quality, init, n_init, max_iter, tol, relaxation, momentum, seed, engine, n_threads, callback
+    quality, space, lightness, init, n_init, max_iter, tol, relaxation, momentum, seed, engine, n_threads, callback
         As for `quantize`.
     compress_level : int
         As for `QuantizedImage.save`.
@@ -155,7 +157,7 @@ def compress(
     >>> report.width, report.height, report.colors_before, report.colors_after
     (451, 300, 32584, 8)
     """
-    request = checked_request(n_colors, quality, sort, options)
+    request = checked_request(n_colors, quality, sort, space, lightness, options)
     sources.check_source(source)
     files.check_destination(destination, source)
     files.check_compress_level(compress_level)
@@ -164,13 +166,13 @@ def compress(
         picture = files.read_picture(source, max_pixels=max_pixels, count_frames=True)
     files.check_memory(picture, source, max_pixels)
     pixels = checked_image(picture.pixels)
-    space = checked_space(pixels, request)
+    where = checked_space(pixels, request)
     height, width = pixels.shape[:2]
     with ExitStack() as stack:
         with _timed(seconds, "start"):
             machine = stack.enter_context(machine_for_picture(pixels, request))
         with _timed(seconds, "count"):
-            colors = count_colors(pixels, space, machine)
+            colors = count_colors(pixels, where, machine)
         with _timed(seconds, "cluster"):
             quantized = apply_palette(pixels, colors, find_palette(colors, request))
     with _timed(seconds, "write"):

@@ -18,16 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import arrays, session, validation
-from kmeans_fast.colors.histogram import ColorHistogram, count, label_pixels
+from kmeans_fast.colors.histogram import ColorHistogram, count, label_pixels, sort_points
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
 from kmeans_fast.imaging.sorting import ORDERS, order_of
-from kmeans_fast.imaging.spaces import OPAQUE, TRANSLUCENT, Space
+from kmeans_fast.imaging.spaces import NAMED, OPAQUE, TRANSLUCENT, WITH_LIGHTNESS, Space
 from kmeans_fast.imaging.translucency import MixedData, Mixture, mixed_data
 from kmeans_fast.lending import Machine, machine_for
-from kmeans_fast.lloyd import LONG, Callback
+from kmeans_fast.lloyd import LONG, Algorithm, Callback
 from kmeans_fast.options import STARTS, Asked, Options, checked_options
-from kmeans_fast.points.access import Points
+from kmeans_fast.points.access import Points, chunk_bounds
+from kmeans_fast.points.dense import DenseAlgorithm
 from kmeans_fast.session import ColorData, Data
 
 INITS = ("auto", *STARTS)
@@ -47,6 +48,8 @@ MOST_ON_CUBES = 16
 MOST_COLORS = 256
 # How many numbers of colours a search for a quality tries.
 N_TRIES = 8
+# With weights beyond these, 8-bit steps of an axis would come near to those of the points.
+LEAST_LIGHTNESS, MOST_LIGHTNESS = 0.1, 10.0
 
 
 def quantize(
@@ -55,6 +58,8 @@ def quantize(
     *,
     quality: float | None = None,
     sort: str = "none",
+    space: str = "srgb",
+    lightness: float = 1.0,
     **options: Unpack[Asked],
 ) -> QuantizedImage:
     """Reduce an image to `n_colors` colours by k-means on all its pixels.
@@ -77,10 +82,23 @@ def quantize(
     sort : {"none", "count", "luma", "hue"}
         Order of the palette: as it comes, with an entry that is fully transparent first; most frequent first; dark to
         light; or by hue, after the greys.
+    space : {"srgb", "linear", "oklab", "lab"}
+        Where colours are compared, for an RGB picture without transparency:
+
+        - ``"srgb"``: by the values as they are, where the error that is reported is the least;
+        - ``"linear"``: by light, of which sRGB's values are about the square root;
+        - ``"oklab"``: by how different they look, in Oklab (Ottosson 2020);
+        - ``"lab"``: by how different they look, in CIELAB (CIE 15:2018) for D65.
+
+        See the notes.
+    lightness : float
+        How much the axis of lightness counts in ``"oklab"`` and ``"lab"``, from 0.1 to 10. Below 1 the palette has
+        more hues and fewer shades.
     init : {"auto", "variance", "cubes", "k-means++", "random"} or array_like, shape (K, C)
         As for `kmeans_fast.kmeans`. ``"auto"`` is ``"cubes"`` for up to 16 colours and ``"variance"`` for more, or
         ``"k-means++"`` for several runs. An array has one row of 8-bit values for each colour, whose number it also is;
-        it is not possible for a picture with transparency.
+        it is not possible for a picture with transparency. Rows are sRGB whatever the space, in other spaces than sRGB
+        in whole numbers from 0 to 255.
     max_iter, tol, relaxation, momentum
         As for `kmeans_fast.kmeans`. The defaults stop within 0.5 % of the error of the fixed point, mostly, in a
         fraction of its time; ``max_iter=10**6, tol=0, relaxation=1, momentum=0`` goes all the way.
@@ -99,8 +117,9 @@ def quantize(
         RGBA, or `n_colors` is no integer.
     ValueError
         If `image` has another shape or no pixels, if `n_colors` is below 1, or 1 for a picture that is transparent in
-        one place and visible in another, or given together with `quality`; and whatever `kmeans_fast.kmeans` says of
-        the other options.
+        one place and visible in another, or given together with `quality`; if a space other than sRGB is asked for
+        and `image` is grey or has transparency; if `lightness` isn't 1 in a space without that axis; and whatever
+        `kmeans_fast.kmeans` says of the other options.
 
     Notes
     -----
@@ -108,6 +127,16 @@ def quantize(
     compared premultiplied with alpha, all fully transparent pixels share the entry (0, 0, 0, 0), and their hidden
     colours pull on no centroid. Opaque pixels stay opaque: each gets the nearest of the opaque entries, any other pixel
     the nearest of all. How many are opaque is found by splitting both kinds of colours where it lowers the error most.
+
+    In all spaces distinct colours are clustered as points of whole numbers, made without a machine's own powers and
+    roots, so that the result is the same on every machine: light in steps of 1/65,535, Oklab in steps of 1/65,280,
+    CIELAB in steps of 1/255, each rounded to the nearest. So a point is at most 1.4e-5 from its place in Oklab, and
+    0.0034 in CIELAB, where people begin to see a difference at about 0.02 and 1 to 2.3; all 16,777,216 colours have
+    points of their own. A weight of lightness below 1 makes the steps of that axis coarser, one above 1 those of the
+    others, so that colours less than a step apart may be taken for one. Palettes are of 8-bit sRGB, and every pixel
+    has the entry that is nearest in the space asked for. `mse`, `psnr` and `quality` are of sRGB values in every space,
+    so that they can be compared; `tol`, and what a callback sees, are in 1/255 of a unit (Oklab, light) or of 100
+    units (CIELAB).
 
     Examples
     --------
@@ -118,12 +147,14 @@ def quantize(
     ((8, 3), (300, 451), 8)
     >>> kf.quantize(image, quality=30)
     <QuantizedImage: 451×300 pixels, 13 colors, mse 189.08, psnr 30.14 dB>
+    >>> kf.quantize(image, 3, space="oklab", sort="count").hex_colors
+    ['#8c6549', '#af8e79', '#583620']
     """
-    request = checked_request(n_colors, quality, sort, options)
+    request = checked_request(n_colors, quality, sort, space, lightness, options)
     pixels = checked_image(image)
-    space = checked_space(pixels, request)
+    where = checked_space(pixels, request)
     with machine_for_picture(pixels, request) as machine:
-        colors = count_colors(pixels, space, machine)
+        colors = count_colors(pixels, where, machine)
         return apply_palette(pixels, colors, find_palette(colors, request))
 
 
@@ -133,6 +164,8 @@ def palette(
     *,
     quality: float | None = None,
     sort: str = "none",
+    space: str = "srgb",
+    lightness: float = 1.0,
     **options: Unpack[Asked],
 ) -> QuantizedPalette:
     """Return the palette that `quantize` finds, without labels.
@@ -150,11 +183,11 @@ def palette(
     >>> kf.palette(kf.read_image(kf.sample_path()), 3, sort="count").hex_colors
     ['#926b4e', '#b19180', '#633e25']
     """
-    request = checked_request(n_colors, quality, sort, options)
+    request = checked_request(n_colors, quality, sort, space, lightness, options)
     pixels = checked_image(image)
-    space = checked_space(pixels, request)
+    where = checked_space(pixels, request)
     with machine_for_picture(pixels, request) as machine:
-        return QuantizedPalette(**find_palette(count_colors(pixels, space, machine), request).described)
+        return QuantizedPalette(**find_palette(count_colors(pixels, where, machine), request).described)
 
 
 class Request(NamedTuple):
@@ -164,9 +197,13 @@ class Request(NamedTuple):
     """Of which `init` may be "auto", and `tol` is in 8-bit steps."""
     quality: float | None
     sort: str
+    space: str
+    lightness: float
 
 
-def checked_request(n_colors: int | None, quality: float | None, sort: str, asked: Asked) -> Request:
+def checked_request(
+    n_colors: int | None, quality: float | None, sort: str, space: str, lightness: float, asked: Asked
+) -> Request:
     """Check what `quantize` was asked for, before any work."""
     if n_colors is not None and quality is not None:
         raise ValueError(f"n_colors and quality can't both be given, got {n_colors!r} and {quality!r}")
@@ -181,7 +218,21 @@ def checked_request(n_colors: int | None, quality: float | None, sort: str, aske
         options,
         None if quality is None else validation.number("quality", quality),
         validation.choice("sort", sort, ORDERS),
+        validation.choice("space", space, NAMED),
+        _checked_lightness(lightness, space),
     )
+
+
+def _checked_lightness(lightness: float, space: str) -> float:
+    weight = validation.number("lightness", lightness)
+    if not LEAST_LIGHTNESS <= weight <= MOST_LIGHTNESS:
+        raise ValueError(f"lightness must be from {LEAST_LIGHTNESS:g} to {MOST_LIGHTNESS:g}, got {lightness!r}")
+    if weight != 1 and space not in WITH_LIGHTNESS:
+        allowed = " or ".join(map(repr, WITH_LIGHTNESS))
+        raise ValueError(
+            f"lightness must be 1 with space={space!r}, which has no such axis, got {lightness!r}; use space={allowed}"
+        )
+    return weight
 
 
 @dataclass(frozen=True)
@@ -205,7 +256,7 @@ class Colors:
     @cached_property
     def mixture(self) -> Mixture | None:
         """Opaque and translucent colours apart, in a picture with transparency."""
-        return None if self.space is OPAQUE else Mixture(self.histogram)
+        return Mixture(self.histogram) if self.space is TRANSLUCENT else None
 
     @property
     def reserved(self) -> NDArray[np.uint8]:
@@ -220,9 +271,70 @@ class Colors:
 
     def visible(self, n_clusters: int) -> Data:
         """Return the colours as points for K clusters: if some are fully transparent, those that aren't."""
-        if self.mixture is None:
-            return ColorData(self.histogram, None, False, self.machine)
-        return mixed_data(self.mixture, n_clusters, self.machine)
+        if self.mixture is not None:
+            return mixed_data(self.mixture, n_clusters, self.machine)
+        if self.space is not OPAQUE:
+            return EmbeddedData(self._sorted[0], None, False, self.machine, self._sorted[1])
+        return ColorData(self.histogram, None, False, self.machine)
+
+    @cached_property
+    def _points(self) -> NDArray[Any]:
+        """The points of all colours."""
+        points = np.empty(self.histogram.colors.shape, np.uint16)
+
+        def embed(bounds: tuple[int, int]) -> None:
+            points[slice(*bounds)] = self.space.embed(self.histogram.colors[slice(*bounds)])
+
+        self.machine.workers.for_each(embed, chunk_bounds(len(points)))
+        return points
+
+    @cached_property
+    def _sorted(self) -> tuple[ColorHistogram, NDArray[np.intp]]:
+        """The points sorted, and the place of each colour's among them."""
+        return sort_points(self._points, self.histogram.counts)
+
+    def entries(self, centroids: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return palette entries (K, C) for centroids (K, D); where one is the point of a colour, that colour."""
+        entries = self.space.restore(centroids)
+        if self.space not in (OPAQUE, TRANSLUCENT):  # there, the way back is exact
+            is_off = (self.space.embed(entries) != centroids).any(axis=1)
+            for k in np.flatnonzero(is_off & (centroids == np.rint(centroids)).all(axis=1)):
+                same = (self._points == centroids[k]).all(axis=1)
+                if same.any():
+                    entries[k] = self.histogram.colors[same.argmax()]
+        return entries
+
+    def squared_error(self, entries: NDArray[np.uint8], labels: NDArray[Any], measured: float) -> float:
+        """Return the sum over the pixels of squared distances to their entries, in squared 8-bit steps of sRGB.
+
+        That is what was measured, unless it was so in another space.
+        """
+        if self.space in (OPAQUE, TRANSLUCENT):
+            return measured / self.space.unit**2
+        counts = self.histogram.counts.astype(np.float64)
+        algorithm = DenseAlgorithm(Points(self.histogram.colors), counts, len(entries), *self.machine)
+        algorithm.labels[:] = labels
+        return algorithm.measure(entries.astype(np.float64)).inertia
+
+
+@dataclass(frozen=True)
+class EmbeddedData(ColorData):
+    """Colours as points of a space, sorted as a histogram.
+
+    Attributes
+    ----------
+    histogram, pixels, is_dense, machine
+        As in `ColorData`, of the points.
+    places : ndarray of intp, shape (N,)
+        Where the point of each colour is in the histogram.
+    """
+
+    places: NDArray[np.intp]
+
+    def labels(self, algorithm: Algorithm) -> NDArray[Any]:
+        """Return the labels of the colours."""
+        labels: NDArray[Any] = algorithm.labels[self.places]
+        return labels
 
 
 @contextmanager
@@ -239,6 +351,8 @@ def checked_space(pixels: NDArray[np.uint8], request: Request) -> Space:
     """Return the space for a picture's colours, if this can be asked of it there."""
     options = request.options
     space = TRANSLUCENT if pixels.shape[2] == 4 and (pixels[..., 3] < 255).any() else OPAQUE
+    if request.space != "srgb":
+        space = _checked_named_space(pixels, space, request)
     if not isinstance(options.init, str):
         if space is TRANSLUCENT:
             raise ValueError("init must be the name of a method for a picture with transparency, got an array")
@@ -250,9 +364,27 @@ def checked_space(pixels: NDArray[np.uint8], request: Request) -> Space:
     return space
 
 
+def _checked_named_space(pixels: NDArray[np.uint8], found: Space, request: Request) -> Space:
+    """Return the space that was asked for, unless it isn't one for what was found."""
+    name, init = request.space, request.options.init
+    if found is TRANSLUCENT:
+        raise ValueError(
+            f"space={name!r} needs a picture without transparency, got alpha below 255; space='srgb' takes any, and "
+            "what is put onto a background has none"
+        )
+    if pixels.shape[2] < 3:
+        raise ValueError(
+            f"space={name!r} needs a picture of three channels, got a grey one; space='srgb' takes it, and "
+            "np.stack([image] * 3, axis=-1) makes it RGB"
+        )
+    if not isinstance(init, str) and not np.isin(init, np.arange(256)).all():
+        raise ValueError(f"init must be whole numbers from 0 to 255 with space={name!r}; np.rint(init) rounds")
+    return NAMED[name](request.lightness)
+
+
 def _channels(pixels: NDArray[np.uint8], space: Space) -> NDArray[np.uint8]:
     """Leave out an alpha channel that says nothing."""
-    return pixels[..., :3] if space is OPAQUE else pixels
+    return pixels if space is TRANSLUCENT else pixels[..., :3]
 
 
 def count_colors(pixels: NDArray[np.uint8], space: Space, machine: Machine) -> Colors:
@@ -324,18 +456,19 @@ def _with_n_colors(colors: Colors, options: Options) -> Found:
         n_clusters = min(n_clusters, colors.n_distinct) - len(reserved)
     visible = colors.visible(n_clusters)
     algorithm, run = session.fit(visible, _in_space(options, space, n_clusters))
-    rounded = space.embed(np.vstack([reserved, space.restore(run.centroids)])).astype(np.float64)
+    rounded = space.embed(np.vstack([reserved, colors.entries(run.centroids)])).astype(np.float64)
     everything = visible
     if isinstance(visible, MixedData) and len(reserved):
         everything = visible.with_hidden
         algorithm = everything.algorithm(len(rounded))
     final = session.settle(everything, algorithm, rounded)
+    entries = colors.entries(final.centroids)  # exact: a centroid that had to be moved sits on a colour
+    labels = everything.labels(final.algorithm)
     return Found(
-        # exact: a centroid that had to be moved sits on a colour
-        entries=space.restore(final.centroids),
+        entries=entries,
         counts=final.measure.totals.astype(np.int64),
-        color_labels=everything.labels(final.algorithm),
-        mse=final.measure.inertia / space.unit**2 / colors.histogram.n_pixels,
+        color_labels=labels,
+        mse=colors.squared_error(entries, labels, final.measure.inertia) / colors.histogram.n_pixels,
         n_dimensions=rounded.shape[1],
         n_iter=run.n_iter,
         converged=run.converged,
@@ -349,12 +482,14 @@ def _in_space(options: Options, space: Space, n_clusters: int) -> Options:
         # With few colours a bad start is rarely mended, and a good one costs little.
         named = "cubes" if n_clusters <= MOST_ON_CUBES else "variance"
         init = named if options.n_init == 1 else "k-means++"
+    elif not isinstance(init, str) and space is not OPAQUE:
+        init = space.embed(init.astype(np.uint8)).astype(np.float64)
     return replace(
         options,
         n_clusters=n_clusters,
         init=init,
         tol=options.tol * space.unit**2,
-        callback=_in_8_bit_steps(options.callback, space.unit),
+        callback=_in_8_bit_steps(options.callback, space),
     )
 
 
@@ -410,8 +545,17 @@ def _how_to_convert(dtype: np.dtype[Any]) -> str:
     return "if its values reach from 0 to 255, image.astype(np.uint8) converts it"
 
 
-def _in_8_bit_steps(callback: Callback | None, unit: int) -> Callback | None:
+def _in_8_bit_steps(callback: Callback | None, space: Space) -> Callback | None:
     """Let `callback` see centroids and shift in 8-bit steps, whatever the length of a step in the points."""
-    if callback is None or unit == 1:
+    if callback is None or space is OPAQUE:
         return callback
-    return lambda iteration, old, new, shift: callback(iteration, old / unit, new / unit, shift / unit**2)
+
+    def show(iteration: int, old: NDArray[np.float64], new: NDArray[np.float64], shift: float) -> Any:
+        return callback(iteration, _shown(old, space), _shown(new, space), shift / space.unit**2)
+
+    return show
+
+
+def _shown(centroids: NDArray[np.float64], space: Space) -> NDArray[np.float64]:
+    shown: NDArray[np.float64] = (centroids - np.array(space.origin)) / space.unit
+    return shown

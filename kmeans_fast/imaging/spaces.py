@@ -1,8 +1,9 @@
 """Spaces: how distinct colours become the integer points that are clustered, and centroids palette entries again.
 
-An opaque picture is clustered as it is. One with transparency is clustered by premultiplied colour, where a pixel
-counts the less the fainter it is. To stay exact, a straight colour (r, g, b, a) becomes the integers (r·a, g·a, b·a,
-255·a): its premultiplied colour, in steps of 1/255.
+An opaque picture is clustered as it is, or in the space that was asked for: in linear light, or in one that is uniform
+to the eye (see `uniform`). One with transparency is clustered by premultiplied colour, where a pixel counts the less
+the fainter it is. To stay exact, a straight colour (r, g, b, a) becomes the integers (r·a, g·a, b·a, 255·a): its
+premultiplied colour, in steps of 1/255.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.imaging import transfer
+from kmeans_fast.imaging.uniform import ORIGIN, UniformSpace, cielab, oklab
+
 
 @dataclass(frozen=True)
 class Space:
     """Where colours are compared."""
 
     embed: Callable[[NDArray[np.uint8]], NDArray[Any]]
-    """Turn colours (N, C) into integer points (N, D), without rounding."""
+    """Turn colours (N, C) into integer points (N, D)."""
     restore: Callable[[NDArray[np.float64]], NDArray[np.uint8]]
     """Turn centroids (K, D) into palette entries (K, C), rounded."""
     unit: int
     """Length of one 8-bit step in the points."""
+    origin: tuple[int, ...] = (0,)
+    """Where the axes are 0."""
 
 
 # Length of an 8-bit step in premultiplied points.
@@ -53,7 +59,35 @@ def _rounded(centroids: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.clip(np.rint(centroids), 0, 255).astype(np.uint8)
 
 
+def linear(colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Turn colours into light, in steps of 1/65,535, rounded to the nearest."""
+    points: NDArray[np.uint16] = np.rint(transfer.light() * LINEAR_SCALE).astype(np.uint16)[colors]
+    return points
+
+
+def nearest_in_light(points: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Turn light in steps of 1/65,535 into the colours nearest to it; undoes `linear`."""
+    steps = linear(np.arange(256, dtype=np.uint8)).astype(np.float64)
+    return ((steps[:-1] + steps[1:]) / 2).searchsorted(points).astype(np.uint8)
+
+
+def _uniform(space: UniformSpace, unit: int) -> Space:
+    return Space(space.embed, space.restore, unit, (0, ORIGIN, ORIGIN))
+
+
+LINEAR_SCALE = 65_535
 #: Grey or RGB as they are.
 OPAQUE = Space(lambda colors: colors, _rounded, 1)
 #: RGBA, premultiplied.
 TRANSLUCENT = Space(premultiplied, straight, UNIT)
+#: RGB in linear light.
+LINEAR = Space(linear, nearest_in_light, LINEAR_SCALE // 255)
+
+#: The spaces in which an opaque RGB picture can be clustered, for a weight of lightness, and those that know one.
+NAMED: dict[str, Callable[[float], Space]] = {
+    "srgb": lambda _: OPAQUE,
+    "linear": lambda _: LINEAR,
+    "oklab": lambda lightness: _uniform(oklab(lightness), unit=256),
+    "lab": lambda lightness: _uniform(cielab(lightness), unit=100),
+}
+WITH_LIGHTNESS = ("oklab", "lab")
