@@ -31,6 +31,7 @@ LONG = {
     "test_bytes_of_counting",
     "test_draws_are_the_same_on_every_engine_and_thread",
     "test_drawn_float_arrays",
+    "test_every_color_has_the_point_that_exact_arithmetic_rounds_to",
     "test_every_dtype_gives_the_textbook_result",
     "test_many_callers_at_once",
     "test_numba_that_cannot_be_imported",

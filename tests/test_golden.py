@@ -1,7 +1,8 @@
 """The sample picture's clusters: the same bytes on every engine, thread count, operating system and Python.
 
 The file golden.json holds, for each number of colours and seeding, checksums of centroids and labels at the fixed point
-and the palette. They may change only with the algorithm itself: ``python tests/test_golden.py`` writes them anew.
+and the palette, and for each space those of a palette of 8. They may change only with the algorithm itself: ``python
+tests/test_golden.py`` writes them anew.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ import kmeans_fast as kf
 
 GOLDEN = Path(__file__).with_name("golden.json")
 CASES = [(n_colors, init) for n_colors in (2, 8, 16) for init in ("random", "k-means++")]
+SPACES = ("linear", "oklab", "lab")
 
 
 def checksum(array):
@@ -35,6 +37,11 @@ def fingerprint(image, n_colors, init, **options):
     }
 
 
+def fingerprint_in(space, image, **options):
+    quantized = kf.quantize(image, 8, space=space, seed=1, **options)
+    return [checksum(quantized.palette), checksum(quantized.labels), quantized.mse.hex()]
+
+
 def as_floats(image):
     """Float points that aren't integers: here the order of summation shows."""
     return (image.astype(np.float32) / np.float32(255)) ** np.float32(2)
@@ -46,6 +53,13 @@ def test_the_sample_picture(cat, engine, n_threads, n_colors, init):
     golden = json.loads(GOLDEN.read_text())
     actual = fingerprint(cat, n_colors, init, engine=engine, n_threads=n_threads)
     assert actual == golden[f"{n_colors} {init}"]
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize("space", SPACES)
+def test_spaces(cat, engine, n_threads, space):
+    golden = json.loads(GOLDEN.read_text())
+    assert fingerprint_in(space, cat, engine=engine, n_threads=n_threads) == golden[space]
 
 
 def test_float_points(cat, engine):
@@ -60,4 +74,5 @@ if __name__ == "__main__":
     contents = {f"{n_colors} {init}": fingerprint(sample, n_colors, init) for n_colors, init in CASES}
     floats = kf.kmeans(as_floats(sample), 16, max_iter=10)
     contents["float32"] = [checksum(floats.centroids), checksum(floats.labels), floats.inertia.hex()]
+    contents |= {space: fingerprint_in(space, sample) for space in SPACES}
     GOLDEN.write_text(json.dumps(contents, indent=1) + "\n")
