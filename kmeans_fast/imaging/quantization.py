@@ -26,8 +26,9 @@ from kmeans_fast.imaging.spaces import NAMED, OPAQUE, TRANSLUCENT, WITH_LIGHTNES
 from kmeans_fast.imaging.translucency import MixedData, Mixture, mixed_data
 from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.lloyd import LONG, Algorithm, Callback
+from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.options import STARTS, Asked, Options, checked_options
-from kmeans_fast.points.access import Points, chunk_bounds
+from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import DenseAlgorithm
 from kmeans_fast.session import ColorData, Data
 
