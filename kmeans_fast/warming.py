@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +52,7 @@ def warmup(*, everything: bool = False) -> None:
     >>> import kmeans_fast as kf
     >>> kf.warmup()  # doctest: +SKIP
     """
-    from kmeans_fast.engines import objects, serving
+    from kmeans_fast.engines import levels, objects, serving
 
     if not serving.llvmlite_is_installed() or serving.why_numba_fails():
         return
@@ -60,7 +61,16 @@ def warmup(*, everything: bool = False) -> None:
         raise OSError("no folder for compiled code can be written to; NUMBA_CACHE_DIR can name one")
     # A use may need one kernel after the other.
     while missing := serving.missing_for(lambda: _use(everything)):
-        serving.compile_at_once(missing, folder, available_threads())
+        serving.compile_at_once(missing, folder, levels.best_level(), available_threads())
+
+
+def precompile(folder: str) -> None:
+    """Compile everything for all usual processors of this platform, into a folder: what a platform's wheel brings."""
+    from kmeans_fast.engines import levels, serving
+
+    missing = serving.missing_for(lambda: _use(everything=True))
+    for level in levels.shipped_levels():
+        serving.compile_at_once(missing, Path(folder), level, available_threads())
 
 
 def _use(everything: bool) -> None:

@@ -8,7 +8,7 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 
 import pytest
-from conftest import needs_numba
+from conftest import needs_compiled_code, needs_numba
 
 import kmeans_fast as kf
 from kmeans_fast import engines
@@ -34,7 +34,7 @@ def test_choice(monkeypatch, name, work, is_imported, expected):
     assert engines.choose(name, work) == expected
 
 
-@needs_numba
+@needs_compiled_code
 def test_a_small_call_in_a_fresh_process_does_not_import_llvmlite():
     code = """if True:
         import sys

@@ -5,13 +5,13 @@ import itertools
 import numpy as np
 import pytest
 import reference
-from conftest import locked, needs_numba
+from conftest import ENGINES, locked, needs_compiled_code
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import kmeans_fast as kf
-from kmeans_fast import engines, session
+from kmeans_fast import session
 from kmeans_fast.lending import machine_for
 from kmeans_fast.machine.chunks import CHUNK_SIZE
 from kmeans_fast.points.access import Points
@@ -37,7 +37,7 @@ def as_dtype(image, dtype):
 def filtered_though_few():
     """Let the compiled engine filter the small arrays of these tests too, as it does many points."""
     with pytest.MonkeyPatch.context() as patch:
-        if engines.numba_is_installed():
+        if "numba" in ENGINES:
             patch.setattr("kmeans_fast.engines.numba_dense.PLAIN_WORK", 0)
         yield
 
@@ -443,7 +443,7 @@ def test_tol_is_the_largest_squared_move(small_cat, engine):
     assert_is_textbook(result, small_cat, init, 300, tol=0.5)
 
 
-@needs_numba
+@needs_compiled_code
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 def test_few_points_get_the_same_without_the_filter(small_cat, monkeypatch, dtype):
     points = as_dtype(small_cat, dtype) if dtype != np.uint8 else small_cat

@@ -20,7 +20,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from conftest import needs_numba
+from conftest import needs_compiled_code, needs_numba
 
 import kmeans_fast as kf
 
@@ -270,7 +270,7 @@ def test_one_thread_starts_no_other_in_any_function(engine):
 
 
 @needs_proc
-@needs_numba
+@needs_compiled_code
 def test_several_threads_start_some_in_every_function():
     """So that the test above measures something."""
     counted = json.loads(run_child(STARTED, "numba", 3))
@@ -317,7 +317,7 @@ print(results == {expected}, max(seen) - before)
 
 
 @needs_proc
-@needs_numba
+@needs_compiled_code
 def test_threads_are_bounded_by_those_asked_for(record_property):
     """Each of 32 callers asks for two: itself and a helper. One more watches."""
     same, n_more = run_child(MANY_CALLERS, "numba", N_CALLERS).split()

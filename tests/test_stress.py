@@ -198,7 +198,7 @@ def test_damaged_cache_files_change_nothing(warm_cache, tmp_path):
 # --------------------------------------------------------------------------------------------------- thousands of calls
 
 
-@needs_numba
+@needs_compiled_code
 @needs_proc
 def test_a_thousand_mixed_calls_leave_nothing_behind():
     """With one arena: glibc's, one a thread, go on growing to the largest call of each for longer than this takes."""

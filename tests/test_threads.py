@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from conftest import needs_numba
+from conftest import needs_compiled_code
 
 import kmeans_fast as kf
 from kmeans_fast import engines
@@ -140,7 +140,7 @@ def test_forked_children_work_after_the_parent_has(cat):
         assert pool.map(_centroids_in_child, [cat] * 4) == [expected] * 4
 
 
-@needs_numba
+@needs_compiled_code
 def test_the_gil_is_free_meanwhile():
     """While one long kernel runs in this thread another goes on.
 

@@ -13,7 +13,7 @@ from conftest import needs_numba
 
 import kmeans_fast as kf
 from kmeans_fast import cli, warming
-from kmeans_fast.engines import numba_jit, objects, serving
+from kmeans_fast.engines import levels, numba_jit, objects, serving
 
 pytestmark = needs_numba
 
@@ -92,7 +92,7 @@ def test_several_processes_compile_at_once(tmp_path, monkeypatch):
 
     missing = serving.missing_for(use)
     assert len(missing) >= 3
-    serving.compile_at_once(missing, objects.writable_folder(), 2)
+    serving.compile_at_once(missing, objects.writable_folder(), levels.best_level(), 2)
     assert len(kept(tmp_path)) == len(missing)
     assert serving.missing_for(use) == []
 

@@ -26,6 +26,11 @@ def _levels() -> dict[str, set[str]]:
     return X86_LEVELS if platform.machine().lower() in ("x86_64", "amd64") else OTHER_LEVELS
 
 
+def shipped_levels() -> list[str]:
+    """Return the levels that a wheel for this platform brings code for: those that there still are processors of."""
+    return [level for level in _levels() if level != "x86-64"]
+
+
 def can_run(level: str) -> bool:
     """Say whether this processor has all that code for a level may use. Imports llvmlite."""
     required = (_levels() | OTHER_LEVELS).get(level)

@@ -126,8 +126,8 @@ def missing_for(use: Callable[[], None]) -> list[Variant]:
         _missing = None
 
 
-def compile_at_once(variants: Sequence[Variant], folder: Path, n_processes: int) -> None:
-    """Compile kernels in several processes, and wait for them.
+def compile_at_once(variants: Sequence[Variant], folder: Path, level: str, n_processes: int) -> None:
+    """Compile kernels for a level in several processes, and wait for them.
 
     Raises
     ------
@@ -139,10 +139,10 @@ def compile_at_once(variants: Sequence[Variant], folder: Path, n_processes: int)
             compile_now(variant)
         return
     shares = [variants[i::n_processes] for i in range(min(n_processes, len(variants)))]
-    processes = [child.start([variant.job for variant in share], folder, nice=False) for share in shares]
+    processes = [child.start([variant.job for variant in share], folder, level, nice=False) for share in shares]
     failed = {job: reason for process in processes for job, reason in child.failures(process).items()}
     for variant in variants:
-        if objects.find(variant.job) is None:
+        if objects.read(folder, variant.job, level) is None:
             reason = failed.get(variant.job, "the compiler was ended")
             raise RuntimeError(f"{variant.job.kernel} can't be compiled: {reason}")
         variant.look_again()
