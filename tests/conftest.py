@@ -42,7 +42,7 @@ LONG = {
 
 # Where a wheel brings compiled code, that is tested without numba too.
 ENGINES = [name for name in ("numba", "numpy") if name != "numba" or not serving.obstacle()]
-needs_compiled_code = pytest.mark.skipif("numba" not in ENGINES, reason="needs compiled code, and numba isn't installed")
+needs_compiled_code = pytest.mark.skipif("numba" not in ENGINES, reason="needs numba or its compiled code")
 needs_numba = pytest.mark.skipif(not serving.numba_is_installed(), reason="needs numba, which isn't installed")
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_servers import environment, needs_numba, needs_proc
+from conftest import needs_compiled_code, needs_numba
+from test_servers import environment, needs_proc
 
 pytestmark = pytest.mark.stress
 
