@@ -40,7 +40,7 @@ def numbers_of(name: str, value: Any) -> NDArray[Any]:
     if is_pillow_image(value) and value.mode in _INDEXED_MODES:
         raise TypeError(f"{name} is a picture of mode {value.mode!r}, whose values are no colours: use .convert('RGB')")
     try:
-        array = value if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
+        array = value if is_masked_array(value) else np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:  # lists of several lengths; tensors on another device
         raise TypeError(f"{name} can't be read as an array: {error}") from error
     if array.dtype == object:
@@ -65,7 +65,7 @@ def _numbers_in_objects(name: str, value: Any, array: NDArray[Any]) -> NDArray[A
         converted[kept] = items
     except OverflowError:
         raise ValueError(f"{name} must be numbers of up to 64 bits, got larger ones") from None
-    return np.ma.MaskedArray(converted, ~kept) if isinstance(array, np.ma.MaskedArray) else converted
+    return np.ma.MaskedArray(converted, ~kept) if is_masked_array(array) else converted
 
 
 def is_pillow_image(value: object) -> bool:
@@ -74,10 +74,16 @@ def is_pillow_image(value: object) -> bool:
     return pillow is not None and isinstance(value, pillow.Image)
 
 
+def is_masked_array(value: object) -> bool:
+    """Say whether this is one of NumPy's masked arrays, without importing them, as nothing else here needs them."""
+    kind = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+    return kind is not None and isinstance(value, kind)
+
+
 def unmasked_numbers(name: str, value: Any, instead: str = "") -> NDArray[Any]:
     """Return `numbers_of`, but refuse a masked array, which NumPy's functions would take as if nothing were masked."""
     array = numbers_of(name, value)
-    if isinstance(array, np.ma.MaskedArray):
+    if is_masked_array(array):
         raise TypeError(f"{name} must not have a mask, got a masked array{instead}")
     return array
 
@@ -139,7 +145,7 @@ def select(name: str, value: ArrayLike, mask: ArrayLike | None = None, channel_a
         Where the features are; None for points of one feature, without an axis of its own.
     """
     array = with_channels_last(name, numbers_of(name, value), channel_axis)
-    if mask is None and not isinstance(array, np.ma.MaskedArray):
+    if mask is None and not is_masked_array(array):
         points = Points(array, name)
         return Selection(points, points.shape)
     data = np.ma.getdata(array)

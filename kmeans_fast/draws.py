@@ -4,7 +4,15 @@ NumPy keeps that raw stream stable between versions and machines, but not what `
 (NEP 19).
 """
 
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.random import PCG64
 
 
 class Draws:
@@ -17,7 +25,12 @@ class Draws:
     """
 
     def __init__(self, seed: int) -> None:
-        self._bits = np.random.PCG64(seed)
+        self._seed = seed
+
+    @cached_property
+    def _bits(self) -> PCG64:
+        """Made for the first draw: it imports NumPy's random numbers, and there are starts that draw nothing."""
+        return np.random.PCG64(self._seed)
 
     def uniform(self) -> float:
         """Return a float of 53 random bits, at least 0 and below 1."""

@@ -61,5 +61,5 @@ def _even_parts(structure: Cells, n_parts: int) -> list[tuple[int, int]]:
     """Cut the regions into at most so many parts, of about as many colours each."""
     first_colors = structure.cells.starts[structure.regions.starts]
     edges = np.searchsorted(first_colors, np.linspace(0, first_colors[-1], n_parts + 1))
-    distinct = np.unique(edges).tolist()
+    distinct = dict.fromkeys(edges.tolist())  # np.unique would import masked arrays first
     return list(itertools.pairwise(distinct))

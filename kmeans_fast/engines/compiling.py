@@ -16,7 +16,7 @@ from numba.core import types
 from numba.np.arrayobj import make_array, populate_array
 
 from kmeans_fast.engines import objects
-from kmeans_fast.engines.loading import ENTRY, FAILED, FLOAT, INTEGER, NOTHING
+from kmeans_fast.engines.loading import FAILED, FLOAT, INTEGER, NOTHING
 
 WORD, STATUS, ADDRESS = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
 # What the C library of any process has.
@@ -38,11 +38,12 @@ def compile_kernel(job: objects.Job, level: str) -> bytes:
     signature = tuple(_type_of(described) for described in json.loads(job.signature))
     compiled.compile(signature)
     found = compiled.overloads[signature]
-    module_of_entry = binding.parse_assembly(str(_entry(found.target_context, found.fndesc)))
+    entry = binding.parse_assembly(str(_entry(job.symbol, found.target_context, found.fndesc)))
     linked = binding.parse_assembly(found.library.get_llvm_str())
-    linked.link_in(module_of_entry)
+    linked.link_in(entry)
     linked.verify()
     _check_symbols(linked)
+    _hide_all_but(job.symbol, linked)
     return _machine(level).emit_object(linked)
 
 
@@ -51,6 +52,13 @@ def _check_symbols(module: Any) -> None:
     declared = [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")]
     if missing := set(declared) - LIBRARY:
         raise ValueError(f"a kernel must not need other functions, got {', '.join(sorted(missing))}")
+
+
+def _hide_all_but(entry: str, module: Any) -> None:
+    """Keep names to the object: the same stand for other things in objects that other processes compiled."""
+    for value in [*module.functions, *module.global_variables]:
+        if not value.is_declaration and value.name != entry:
+            value.linkage = "internal"
 
 
 def _machine(level: str) -> Any:
@@ -74,10 +82,10 @@ def _type_of(described: Any) -> Any:
     return types.Array(scalar, int(ndim), "C") if ndim else scalar
 
 
-def _entry(context: Any, description: Any) -> Any:
+def _entry(name: str, context: Any, description: Any) -> Any:
     """Make the function that takes a row of words, calls the kernel, and puts its result into the first word."""
-    module = context.create_module(ENTRY)
-    function = ir.Function(module, ir.FunctionType(STATUS, [WORD.as_pointer()]), ENTRY)
+    module = context.create_module(name)
+    function = ir.Function(module, ir.FunctionType(STATUS, [WORD.as_pointer()]), name)
     builder = ir.IRBuilder(function.append_basic_block())
     row = function.args[0]
     places = iter(range(1, 2**16))

@@ -10,8 +10,7 @@ from typing import Any
 
 from kmeans_fast.engines.signatures import Words, layout_is_known
 
-# The symbol of an object's way in, and the status that it returns: what its result is.
-ENTRY = "kmeans_fast_entry"
+# The status that an object's function returns: what its result is.
 FAILED, NOTHING, INTEGER, FLOAT = -1, 0, 1, 2
 
 Entry = Callable[[Words], Any]
@@ -21,23 +20,14 @@ lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
-# LLVM's engines own the code of the functions made from them, and are never given up.
-_engines: list[Any] = []
 
-
-def load(code: bytes) -> Entry:
-    """Return a function of words that runs an object's code, without the GIL.
-
-    Each object has an LLVM engine of its own: names of parts are the same in several objects.
-    """
+def load(code: bytes, symbol: str) -> Entry:
+    """Return a function of words that runs an object's code, whose one name is `symbol`, without the GIL."""
     with lock:
-        binding = _llvm()
-        machine = binding.Target.from_triple(binding.get_process_triple()).create_target_machine(jit=True)
-        engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+        engine, binding = _llvm()
         engine.add_object_file(binding.ObjectFileRef.from_data(code))
         engine.finalize_object()
-        _engines.append(engine)
-        address = engine.get_function_address(ENTRY)
+        address = engine.get_function_address(symbol)
     function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(address)
 
     def entry(words: Words) -> Any:
@@ -56,11 +46,13 @@ def load(code: bytes) -> Entry:
 
 
 @cache
-def _llvm() -> Any:
+def _llvm() -> tuple[Any, Any]:
+    """Return LLVM's engine, which owns the code, so that it's never given up; one costs as much as ten objects."""
     from llvmlite import binding
 
     if not layout_is_known():
         raise ImportError("this version of NumPy lays out its arrays in a way that compiled kernels don't know")
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    return binding
+    machine = binding.Target.from_triple(binding.get_process_triple()).create_target_machine(jit=True)
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine), binding

@@ -66,7 +66,7 @@ class Variant:
 
     def use(self, code: bytes) -> None:
         """Run this code from now on."""
-        self._entry = loading.load(code)
+        self._entry = loading.load(code, self.job.symbol)
 
     def look_again(self) -> None:
         """Look for kept code at the next call."""

@@ -41,9 +41,9 @@ class Job(NamedTuple):
         return cls(kernel, json.dumps(signature))
 
     @property
-    def file_name(self) -> str:
-        """A name for the object, the same for each level and source."""
-        return f"{short_name(self.kernel)}-{hashlib.sha256(self.signature.encode()).hexdigest()[:16]}.o"
+    def symbol(self) -> str:
+        """The name of the object, and of the function in it; the same for each level and source."""
+        return f"{short_name(self.kernel)}-{hashlib.sha256(self.signature.encode()).hexdigest()[:16]}"
 
 
 def short_name(kernel: str) -> str:
@@ -53,8 +53,9 @@ def short_name(kernel: str) -> str:
 
 def find(job: Job) -> bytes | None:
     """Return the best code that there is for a job, or None."""
+    places = [*folders(), SHIPPED]
     for level in levels.levels():
-        for folder in [*folders(), SHIPPED]:
+        for folder in places:
             code = read(folder, job, level)
             if code is not None and levels.can_run(level):  # in this order: there mostly is nothing to ask llvmlite for
                 return code
@@ -65,7 +66,7 @@ def keep(job: Job, level: str, code: bytes, places: Sequence[Path] = ()) -> Path
     """Write code to the first of some folders that can be written to; return its path, or None if there is none."""
     data = _identity(job, level) + code
     for place in places or folders():
-        path = place / level / job.file_name
+        path = place / level / f"{job.symbol}.o"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, hashlib.sha256(data).digest() + data)
@@ -115,7 +116,7 @@ def _user_cache() -> Iterator[Path]:
 
 def read(folder: Path, job: Job, level: str) -> bytes | None:
     """Return the code that a folder holds for a job and level, or None."""
-    data = _checked(folder / level / job.file_name)
+    data = _checked(folder / level / f"{job.symbol}.o")
     identity = _identity(job, level)
     return data[len(identity) :] if data.startswith(identity) else None
 

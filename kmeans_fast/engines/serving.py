@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from kmeans_fast.engines import background, child, levels, objects
+from kmeans_fast.engines import background, levels, objects
 from kmeans_fast.engines.numba_jit import NotAtHand, Variant
 from kmeans_fast.engines.obstacles import compiling_obstacle, numba_is_installed
 
@@ -134,6 +134,8 @@ def compile_at_once(variants: Sequence[Variant], folder: Path, level: str, n_pro
     RuntimeError
         If one can't be compiled.
     """
+    from kmeans_fast.engines import child  # would make a call that compiles nothing start later
+
     if not child.can_start():
         for variant in variants:
             compile_now(variant)
