@@ -390,7 +390,7 @@ def _warmup(options: argparse.Namespace, _warned: list[str]) -> int:
     from kmeans_fast.engines import serving
     from kmeans_fast.warming import compiled_code, warmup
 
-    if obstacle := serving.why_numba_fails():
+    if obstacle := serving.why_llvmlite_fails() or serving.why_numba_fails():
         print(f"nothing to compile, as {obstacle}")
         return _DONE
     start = time.perf_counter()

@@ -54,7 +54,7 @@ def warmup(*, everything: bool = False) -> None:
     """
     from kmeans_fast.engines import levels, objects, serving
 
-    if not serving.llvmlite_is_installed() or serving.why_numba_fails():
+    if serving.why_llvmlite_fails() or serving.why_numba_fails():
         return
     folder = objects.writable_folder()
     if folder is None:
@@ -66,11 +66,12 @@ def warmup(*, everything: bool = False) -> None:
 
 def precompile(folder: str) -> None:
     """Compile everything for all usual processors of this platform, into a folder: what a platform's wheel brings."""
-    from kmeans_fast.engines import levels, serving
+    from kmeans_fast.engines import levels, objects, serving
 
     missing = serving.missing_for(lambda: _use(everything=True))
     for level in levels.shipped_levels():
         serving.compile_at_once(missing, Path(folder), level, available_threads())
+    Path(folder, objects.SHIPPED_SOURCE.name).write_text(objects.source_stamp())
 
 
 def _use(everything: bool) -> None:
@@ -100,7 +101,8 @@ def _quantize(channels: int, n_clusters: int) -> None:
     for init in ("auto", "k-means++"):
         quantize(image, n_clusters, init=init, max_iter=2)
     histogram = ColorHistogram.from_image(image)
-    histogram.labels_of(image, np.zeros(len(histogram), np.min_scalar_type(n_clusters - 1)))
+    for dtype in (np.min_scalar_type(n_clusters - 1), np.uint32):
+        histogram.labels_of(image, np.zeros(len(histogram), dtype))
 
 
 def _ramp(n_points: int, n_features: int) -> NDArray[np.int64]:
@@ -118,37 +120,42 @@ class CompiledCode(NamedTuple):
     n_kernels: int
     n_kept: int
     """Those with code for this processor."""
+    is_shipped: bool = False
+    """Whether the wheel brought some."""
 
 
 def compiled_code() -> CompiledCode:
     """Look up what is kept of the kernels."""
-    from kmeans_fast.engines import objects
+    from kmeans_fast.engines import objects, serving
     from kmeans_fast.engines.numba_jit import KERNELS
 
     engines.load("auto")
-    kept = objects.kernels_kept()
+    kept = set() if serving.why_llvmlite_fails() else objects.kernels_kept()
     folder = objects.writable_folder()
     shown = folder or next((place for place in objects.folders() if place.is_dir()), None)
     n_kept = sum(kernel.name in kept for kernel in KERNELS)
-    return CompiledCode(None if shown is None else str(shown), folder is not None, len(KERNELS), n_kept)
+    is_shipped = n_kept > 0 and objects.shipped()
+    return CompiledCode(None if shown is None else str(shown), folder is not None, len(KERNELS), n_kept, is_shipped)
 
 
 def describe() -> dict[str, str]:
     """Return what would run here: the engine and why, its threading, its threads, and where machine code is kept."""
-    return {
+    facts = {
         "engine": _describe_engine(),
         "threading": "Python threads around kernels that release the GIL",
         "threads": str(available_threads()),
         "cache": _describe_cache(),
     }
+    failures = _describe_failures()
+    return facts | {"failed": failures} if failures else facts
 
 
 def _describe_engine() -> str:
-    from kmeans_fast.engines import serving
+    from kmeans_fast.engines import levels, serving
 
-    if not serving.llvmlite_is_installed():
-        return f"numpy, as {serving.obstacle()}"
-    obstacle = serving.why_numba_fails()
+    if obstacle := serving.why_llvmlite_fails():
+        return f"numpy, as {obstacle}"
+    obstacle = serving.why_numba_fails() or levels.obstacle()
     if obstacle and compiled_code().n_kept == 0:
         return f"numpy, as {obstacle}"
     if obstacle:
@@ -161,7 +168,20 @@ def _describe_cache() -> str:
     if state.folder is None:
         return "none, as no folder for it can be written to: compiled anew in each process"
     how = "warm" if state.n_kept == state.n_kernels else "partly warm" if state.n_kept else "cold"
+    brought = ", brought by the wheel or" if state.is_shipped else ","
     can_grow = "" if state.is_writable else ", which can only be read"
     return (
-        f"{how}, {state.n_kept} of {state.n_kernels} kernels compiled for this processor, in {state.folder}{can_grow}"
+        f"{how}, {state.n_kept} of {state.n_kernels} kernels compiled for this processor{brought} in "
+        f"{state.folder}{can_grow}"
     )
+
+
+def _describe_failures() -> str:
+    from kmeans_fast.engines import objects
+
+    failures = objects.failures()
+    if not failures:
+        return ""
+    kernel, reason = next(iter(failures.items()))
+    others = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
+    return f"{objects.short_name(kernel)}{others} couldn't be compiled, so that numpy serves: {reason}"

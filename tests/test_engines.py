@@ -6,14 +6,18 @@ import subprocess
 import sys
 from modulefinder import ModuleFinder
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from conftest import needs_compiled_code, needs_numba
 
 import kmeans_fast as kf
 from kmeans_fast import engines
+from kmeans_fast.engines import objects
 
 ROOT = Path(kf.__file__).parents[1]
+compiles_itself = pytest.mark.skipif(objects.SHIPPED.is_dir(), reason="a wheel's code serves without Numba")
 
 
 @pytest.mark.parametrize(
@@ -92,12 +96,49 @@ def test_numba_that_is_switched_off(tmp_path):
     check_that_numpy_serves(lines, "NUMBA_DISABLE_JIT is set")
 
 
-@pytest.mark.parametrize("hidden", [("numba",), ("numba", "llvmlite")], ids=str)
-def test_numba_that_is_not_installed(tmp_path, hidden):
+@pytest.mark.parametrize(
+    ("hidden", "reason"),
+    [
+        pytest.param(("numba",), "numba isn't installed", marks=compiles_itself),
+        (("numba", "llvmlite"), "numba isn't installed"),
+        pytest.param(("llvmlite",), "llvmlite isn't installed", marks=needs_numba),
+    ],
+    ids=str,
+)
+def test_what_is_not_installed(tmp_path, hidden, reason):
     hide = f"import sys; sys.modules |= dict.fromkeys({hidden})"
-    check_that_numpy_serves(printed_by(hide + USE_ALL, NUMBA_CACHE_DIR=str(tmp_path)), "numba isn't installed")
+    check_that_numpy_serves(printed_by(hide + USE_ALL, NUMBA_CACHE_DIR=str(tmp_path)), reason)
 
 
+@needs_compiled_code
+def test_llvmlite_that_cannot_be_loaded(tmp_path):
+    """As where its library needs a newer system than this."""
+    (tmp_path / "llvmlite").mkdir()
+    (tmp_path / "llvmlite/__init__.py").touch()
+    (tmp_path / "llvmlite/binding.py").write_text("raise OSError('Could not find libllvmlite.so')")
+    lines = printed_by(USE_ALL, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    check_that_numpy_serves(lines, "llvmlite can't be used (OSError: Could not find libllvmlite.so)")
+
+
+@needs_compiled_code
+def test_a_version_of_numpy_that_compiled_code_does_not_know(tmp_path):
+    other = "from kmeans_fast.engines import loading\nloading.layout_is_known = lambda: False\n"
+    reason = "this version of NumPy lays out its arrays in a way that compiled kernels don't know"
+    lines = printed_by(other + USE_ALL, NUMBA_CACHE_DIR=str(tmp_path))
+    check_that_numpy_serves(lines, f"llvmlite can't be used (ImportError: {reason})")
+
+
+@needs_numba
+def test_a_processor_asked_for_that_is_not_this_one(tmp_path):
+    code = "import kmeans_fast as kf\nfrom kmeans_fast import cli\n"
+    code += "print(kf.kmeans(kf.read_image(kf.sample_path()), 8, max_iter=1).engine)\ncli.main(['info'])"
+    served, *info = printed_by(code, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_CPU_NAME="pentium-mmx")
+    assert served == "numpy"
+    reason = "NUMBA_CPU_NAME is 'pentium-mmx', whose code can't run on this processor"
+    assert [line for line in info if line.startswith(f"engine:      numpy, as {reason}")]
+
+
+@compiles_itself
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
@@ -116,6 +157,57 @@ def test_numba_that_cannot_be_imported(tmp_path, source, reason):
     assert lines.count("tried") == 1
     lines.remove("tried")
     check_that_numpy_serves(lines, f"numba can't be imported ({reason})")
+
+
+# ------------------------------------------------------------------------------------- one engine goes on in the other
+
+FUNCTIONS = [
+    (part, name)
+    for part, module in zip(engines.Engine._fields[1:6], engines._numpy_modules(), strict=True)
+    for name in engines._functions(module)
+]
+
+
+def results_of_all(image):
+    """Bytes of what the public functions return, by way of all kernels; the picture is counted in tables."""
+    part = image[:40]
+    clear, floats, weights = np.dstack([part, part[..., 0]]), part[:5].astype(np.float32), np.arange(300)
+    options = {"engine": "auto", "n_threads": 2}
+    results = [
+        kf.quantize(image, 16, max_iter=3, **options),
+        kf.quantize(part, 10, init="k-means++", max_iter=3, **options),
+        kf.quantize(clear, 20, max_iter=3, **options),
+        kf.kmeans(part, 4, init="random", max_iter=3, **options),
+        kf.kmeans(floats, 40, max_iter=2, **options),
+        kf.kmeans(floats[0, :300], 4, max_iter=3, sample_weight=weights, **options),
+        kf.kmeans(floats, 3, init=floats[0, [0, 9, 0]], max_iter=1, **options),  # one is left without points
+    ]
+    arrays = [array for result in results for array in (result.labels, result.counts)]
+    return b"".join(array.tobytes() for array in [*arrays, kf.assign(floats, floats[0, :9], **options)])
+
+
+@pytest.fixture(scope="module")
+def expected(cat):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "load", lambda _, load=engines.load: load("numpy"))
+        return results_of_all(cat)
+
+
+@needs_compiled_code
+@pytest.mark.parametrize(("part", "name"), FUNCTIONS, ids=map(".".join, FUNCTIONS))
+def test_any_call_may_be_served_by_either_engine(cat, expected, monkeypatch, part, name):
+    """One function by NumPy and all others compiled, as when code for all but one is there, and the reverse."""
+    compiled, plain, called = engines.load("numba"), engines.load("numpy"), set()
+    for most, other in ((compiled, plain), (plain, compiled)):
+
+        def function(*arguments, most=most, other=other):
+            called.add(most.name)
+            return getattr(getattr(other, part), name)(*arguments)
+
+        mixed = most._replace(**{part: SimpleNamespace(**vars(getattr(most, part)) | {name: function})})
+        monkeypatch.setattr(engines, "load", lambda _, mixed=mixed: mixed)
+        assert results_of_all(cat) == expected
+    assert called == {"numba", "numpy"}
 
 
 # ----------------------------------------------------------------------------------------------------------- freezers

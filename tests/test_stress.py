@@ -16,7 +16,6 @@ pytestmark = pytest.mark.stress
 
 N_PROCESSES = 16
 TIMEOUT = 1800
-KINDS = (".nbi", ".nbc")  # Numba's indices, and its machine code
 
 CHECKSUMS = """
 import hashlib, json, sys
@@ -83,15 +82,15 @@ def test_cold_processes_that_share_an_empty_cache(tmp_path):
     with ThreadPoolExecutor(N_PROCESSES) as pool:
         results = list(pool.map(run, range(N_PROCESSES)))
     assert [result for result in results if result != expected] == []
-    assert cache_files(tmp_path, ".nbc")
+    assert cache_files(tmp_path)
     assert run_checksums("numba", NAMES, tmp_path) == expected
 
 
 # ------------------------------------------------------------------------------------------------- damaged cache files
 
 
-def cache_files(folder, kind):
-    return sorted(folder.rglob(f"*{kind}"))
+def cache_files(folder):
+    return sorted(folder.rglob("*.o"))
 
 
 def emptied(file, _):
@@ -112,8 +111,8 @@ def one_byte_changed(file, _):
     file.write_bytes(data)
 
 
-def a_length_changed(file, _):
-    """In Pickle's header, where a size beyond all memory makes it raise MemoryError."""
+def the_checksum_changed(file, _):
+    """Of which the eighth byte is a part."""
     data = bytearray(file.read_bytes())
     data[7] ^= 0xFF
     file.write_bytes(data)
@@ -143,7 +142,7 @@ DAMAGES = (
     cut_to_half,
     cut_by_one_byte,
     one_byte_changed,
-    a_length_changed,
+    the_checksum_changed,
     swapped,
     deleted,
     unreadable,
@@ -152,7 +151,7 @@ DAMAGES = (
 
 
 def damage(files, chosen, how):
-    """Damage the chosen ones of some files of one kind; the other content for each is that of the next file."""
+    """Damage the chosen ones of some files; the other content for each is that of the next file."""
     others = [file.read_bytes() for file in files[1:] + files[:1]]
     for file, other in zip(files, others, strict=True):
         if file in chosen:
@@ -167,10 +166,10 @@ def warm_cache(tmp_path_factory):
     return folder
 
 
-def runs_after_damage(warm_cache, folder, kind, how, chosen_of):
+def runs_after_damage(warm_cache, folder, how, chosen_of):
     """Return what two processes come to, one after the other, with a copy of the cache that was damaged."""
     shutil.copytree(warm_cache, folder)
-    files = cache_files(folder, kind)
+    files = cache_files(folder)
     chosen = chosen_of(files)
     damage(files, chosen, how)
     results = [run_checksums("numba", FEW_NAMES, folder) for _ in range(2)]
@@ -180,19 +179,17 @@ def runs_after_damage(warm_cache, folder, kind, how, chosen_of):
 
 @needs_numba
 def test_damaged_cache_files_change_nothing(warm_cache, tmp_path):
-    """All files of a kind at once, and single ones; the failing cases are listed all together."""
+    """All files at once, and single ones; the failing cases are listed all together."""
     expected, draws, failing = right_answers(FEW_NAMES, tmp_path), np.random.default_rng(0), []
     choices = {"all": lambda files: files, "one": lambda files: [files[draws.integers(len(files))]]}
-    for kind in KINDS:
-        for how in DAMAGES:
-            for amount, chosen_of in choices.items():
-                case = (warm_cache, tmp_path / "copy", kind, how, chosen_of)
-                results, names = runs_after_damage(*case)
-                for run, (status, checksums, err) in zip(("first", "second"), results, strict=True):
-                    if (status, checksums, err) != expected:
-                        where = names if amount == "one" else f"all {kind}"
-                        said = err.strip().splitlines()[-1:] or ["another answer"]
-                        failing.append(f"{how.__name__}, {where}, {run} process: status {status}, {said[0]}")
+    for how in DAMAGES:
+        for amount, chosen_of in choices.items():
+            results, names = runs_after_damage(warm_cache, tmp_path / "copy", how, chosen_of)
+            for run, (status, checksums, err) in zip(("first", "second"), results, strict=True):
+                if (status, checksums, err) != expected:
+                    where = names if amount == "one" else "all"
+                    said = err.strip().splitlines()[-1:] or ["another answer"]
+                    failing.append(f"{how.__name__}, {where}, {run} process: status {status}, {said[0]}")
     assert failing == []
 
 

@@ -1,6 +1,7 @@
 """`warmup`, and objects of compiled code: all is compiled, kept, found again, and done without where that can't be."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from conftest import needs_numba
 
 import kmeans_fast as kf
 from kmeans_fast import cli, warming
-from kmeans_fast.engines import levels, numba_jit, objects, serving
+from kmeans_fast.engines import background, child, levels, numba_jit, objects, serving
 
 pytestmark = needs_numba
 
@@ -266,8 +267,19 @@ assert background._state.process is not None, "nothing is compiled"
 """
 
 
-def run_beside(tmp_path, code):
-    command = [sys.executable, "-P", "-c", BESIDE + code]
+# Calls until nothing is compiled any more.
+WAIT = """
+for _ in range(600):
+    assert kf.ColorHistogram.from_image(pixels) == first
+    if background._state.process is None:
+        break
+    time.sleep(0.05)
+print(len(background._state.given_up) > 0, background._state.process)
+"""
+
+
+def run_beside(tmp_path, code, before=""):
+    command = [sys.executable, "-P", "-c", before + BESIDE + code]
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
@@ -320,17 +332,65 @@ print(os.waitpid(child, 0)[1])
     assert "Warning" not in done.stderr
 
 
-def test_what_cannot_be_compiled_leaves_numpy_in_place(tmp_path):
-    done = run_beside(
-        tmp_path,
-        """
-background._state.process.kill()
-for _ in range(100):
-    assert kf.ColorHistogram.from_image(pixels) == first
-    if background._state.process is None:
-        break
-    time.sleep(0.05)
-print(len(background._state.given_up) > 0, background._state.process)
-""",
-    )
+def test_what_cannot_be_compiled_leaves_numpy_in_place(tmp_path, monkeypatch):
+    done = run_beside(tmp_path, "background._state.process.kill()\n" + WAIT)
     assert (done.stdout, done.stderr) == ("True None\n", "")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert f"the compiler was ended, status {-signal.SIGKILL}" in warming.describe()["failed"]
+
+
+def test_a_table_says_when_compiling_begins(monkeypatch):
+    """Once NumPy has cost a process more, in a kernel's place, than compiling it takes; others go along."""
+    assert {objects.short_name(kernel.name) for kernel in numba_jit.KERNELS} >= set(background.SECONDS)
+    assert min(background.SECONDS.values()) > background.OTHER_SECONDS
+    started = []
+    nothing = [sys.executable, "-c", ""]
+    monkeypatch.setattr(child, "start", lambda jobs, _: started.append(jobs) or subprocess.Popen(nothing))
+    for kernel in ("numba_cells._relabel", "numba_histogram._search"):
+        seconds = background.SECONDS.get(kernel, background.OTHER_SECONDS)
+        monkeypatch.setattr(background, "_state", background._State())
+        dear, cheap = (numba_jit.Variant(objects.Job(f"kmeans_fast.engines.{name}", "[]")) for name in (kernel, "a.b"))
+        background.charge(cheap, 0.01)
+        for _ in range(4):
+            background.charge(dear, seconds / 4)
+        assert started == []
+        background.charge(dear, 0.001)
+        assert started.pop() == [dear.job, cheap.job]
+        background.charge(dear, 100)
+        assert started == []
+        background._state.process.wait()
+
+
+def test_what_could_not_be_compiled_is_told_until_it_can_be(tmp_path, monkeypatch, capsys):
+    """Numba that can't be imported by the process that compiles, and is mended later."""
+    (tmp_path / "site/numba").mkdir(parents=True)
+    (tmp_path / "site/numba/__init__.py").write_text("raise ImportError('Numba needs NumPy 2.0 or less')")
+    done = run_beside(tmp_path, WAIT, f"import sys\nsys.path.insert(0, {str(tmp_path / 'site')!r})\n")
+    assert (done.stdout, done.stderr) == ("True None\n", "")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    told = warming.describe()["failed"]
+    assert re.search(r"numba_histogram\.\w+.* couldn't be compiled, so that numpy serves: ImportError: Numba", told)
+    for kernel in numba_jit.KERNELS:
+        monkeypatch.setattr(kernel, "_variants", {})
+    kf.ColorHistogram.from_image(np.arange(3 * 200_000, dtype=np.uint8).reshape(400, 500, 3), engine="numba")
+    assert "failed" not in warming.describe()
+
+
+@pytest.mark.parametrize("how", ["optimized", "in an archive"])
+def test_other_ways_to_run_python(tmp_path, how):
+    """Without docstrings and assertions; and from a zip file, which objects are found for until it is made anew."""
+    options, path = ["-P"], Path(kf.__file__).parents[1]
+    if how == "optimized":
+        options += ["-OO"]
+    else:
+        path = shutil.make_archive(tmp_path / "application", "zip", path, "kmeans_fast")
+    environment = os.environ | {"PYTHONPATH": str(path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+
+    def run():
+        command = [sys.executable, *options, "-c", PROBLEM]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+
+    assert [run(), run()] == [[str(ANSWER), "0"], [str(ANSWER), "1"]]
+    if how == "in an archive":
+        os.utime(path, (1, 1))
+        assert run() == [str(ANSWER), "0"]

@@ -100,9 +100,12 @@ def _collect(state: _State) -> list[Variant]:
 
     failed = child.failures(state.process)
     for variant in state.compiled:
-        if variant.job in failed or state.process.returncode != 0:
-            state.given_up.add(variant)
         variant.look_again()
+        if variant.job not in failed and state.process.returncode != 0 and objects.find(variant.job) is None:
+            failed[variant.job] = f"the compiler was ended, status {state.process.returncode}"
+            objects.keep_failure(variant.job, failed[variant.job], _writable_folder())
+        if variant.job in failed:
+            state.given_up.add(variant)
     done, state.process, state.compiled = state.compiled, None, []
     return done
 

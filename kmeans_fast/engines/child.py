@@ -73,6 +73,7 @@ def main() -> None:
                 _compile(job, level, folder)
         except Exception as error:  # whatever the compiler, or an incomplete installation of it, comes up with
             failed.append((job, f"{type(error).__name__}: {error}"))
+            objects.keep_failure(*failed[-1], folder)
     print(json.dumps(failed))  # noqa: T201 -- to the process that asked
 
 

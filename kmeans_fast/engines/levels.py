@@ -46,10 +46,16 @@ def best_level() -> str:
     ValueError
         If ``NUMBA_CPU_NAME`` names a processor whose code this one can't run.
     """
-    for level in levels():
-        if can_run(level):
-            return level
-    raise ValueError(f"NUMBA_CPU_NAME is {levels()[0]!r}, whose code can't run on this processor, {_host()[0]!r}")
+    if why := obstacle():
+        raise ValueError(why)
+    return next(level for level in levels() if can_run(level))
+
+
+def obstacle() -> str:
+    """Return why there is no level to compile for, or ""."""
+    if any(map(can_run, levels())):
+        return ""
+    return f"NUMBA_CPU_NAME is {levels()[0]!r}, whose code can't run on this processor, {_host()[0]!r}"
 
 
 @cache

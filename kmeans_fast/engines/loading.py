@@ -24,7 +24,7 @@ if hasattr(os, "register_at_fork"):
 def load(code: bytes, symbol: str) -> Entry:
     """Return a function of words that runs an object's code, whose one name is `symbol`, without the GIL."""
     with lock:
-        engine, binding = _llvm()
+        engine, binding = llvm()
         engine.add_object_file(binding.ObjectFileRef.from_data(code))
         engine.finalize_object()
         address = engine.get_function_address(symbol)
@@ -46,7 +46,7 @@ def load(code: bytes, symbol: str) -> Entry:
 
 
 @cache
-def _llvm() -> tuple[Any, Any]:
+def llvm() -> tuple[Any, Any]:
     """Return LLVM's engine, which owns the code, so that it's never given up; one costs as much as ten objects."""
     from llvmlite import binding
 

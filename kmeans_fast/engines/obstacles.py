@@ -4,6 +4,11 @@ import os
 from importlib.util import find_spec
 
 
+def llvmlite_is_installed() -> bool:
+    """Say whether what runs compiled code can be found, without importing it."""
+    return find_spec("llvmlite") is not None
+
+
 def numba_is_installed() -> bool:
     """Say whether Numba can be found, without importing it."""
     return find_spec("numba") is not None

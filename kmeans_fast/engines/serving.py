@@ -4,14 +4,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from kmeans_fast.engines import background, levels, objects
+from kmeans_fast.engines import background, levels, loading, objects
 from kmeans_fast.engines.numba_jit import NotAtHand, Variant
-from kmeans_fast.engines.obstacles import compiling_obstacle, numba_is_installed
+from kmeans_fast.engines.obstacles import compiling_obstacle, llvmlite_is_installed, numba_is_installed
 
 Function = Callable[..., Any]
 # Two threads that need the same kernel wait for one compiler.
@@ -20,29 +19,37 @@ _compiling = threading.RLock()
 _missing: set[Variant] | None = None
 
 
-def llvmlite_is_installed() -> bool:
-    """Say whether what runs compiled code can be found."""
-    return find_spec("llvmlite") is not None
+# Imports are tried once in a process: those that fail would do so slowly each time. An installation that doesn't fit
+# together can raise anything. All reasons are worded to follow "as", and are "" if there is none.
 
 
 def obstacle() -> str:
-    """Return what keeps compiled code from running here, worded to follow "as", or ""."""
+    """Return what keeps compiled code from being had here."""
+    return why_llvmlite_fails() or ("" if objects.shipped() else compiling_obstacle())
+
+
+@cache
+def why_llvmlite_fails() -> str:
+    """Return what keeps compiled code from running; imports llvmlite."""
     if not llvmlite_is_installed():
         return "llvmlite isn't installed" if numba_is_installed() else "numba isn't installed"
-    return "" if objects.shipped() else compiling_obstacle()
+    try:
+        loading.llvm()
+    except Exception as error:
+        return f"llvmlite can't be used ({type(error).__name__}: {error})"
+    return ""
 
 
 def why_numba_fails() -> str:
-    """Return what keeps Numba from compiling, worded to follow "as", or ""; imports it."""
+    """Return what keeps Numba from compiling; imports it."""
     return compiling_obstacle() or _why_import_fails()
 
 
 @cache
 def _why_import_fails() -> str:
-    """Try it once in a process: an import that fails would do so slowly each time."""
     try:
         from kmeans_fast.engines import compiling  # noqa: F401
-    except Exception as error:  # an installation that doesn't fit together can raise anything
+    except Exception as error:
         return f"numba can't be imported ({type(error).__name__}: {error})"
     return ""
 
