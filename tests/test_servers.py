@@ -142,13 +142,13 @@ def test_an_exception_from_a_callback_passes_through_unchanged(cat, engine, name
 
 
 SETTINGS = """
-import gc, locale, os, random, signal, sys, tempfile, threading, warnings
+import gc, importlib.util, locale, os, random, signal, sys, tempfile, threading, warnings
 from pathlib import Path
 import numpy as np
 import kmeans_fast as kf
 
 engine = sys.argv[1]
-if engine == "numba":
+if engine == "numba" and importlib.util.find_spec("numba"):
     import numba
 
 def settings():
@@ -170,7 +170,7 @@ def settings():
         "locale": locale.setlocale(locale.LC_ALL),
         "threads": threading.enumerate(),
     }
-    if engine == "numba":
+    if engine == "numba" and importlib.util.find_spec("numba"):
         found["Numba's threads"] = numba.get_num_threads()
         found["Numba's layer"] = numba.config.THREADING_LAYER
     return found
@@ -178,7 +178,7 @@ def settings():
 image = np.array(kf.read_image(kf.sample_path()))
 options = {"engine": engine, "n_threads": 3}
 np.seterr(over="raise", invalid="call")  # as a host might have it
-if engine == "numba":
+if engine == "numba" and importlib.util.find_spec("numba"):
     numba.set_num_threads(1)
 before = settings()
 with tempfile.TemporaryDirectory() as folder:
