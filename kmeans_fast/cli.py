@@ -387,10 +387,10 @@ def _warmup(options: argparse.Namespace, _warned: list[str]) -> int:
     """Compile what is mostly used, unless that has been done, and keep the code for the processes to come."""
     import time
 
-    from kmeans_fast.engines import serving
+    from kmeans_fast.engines import obstacles
     from kmeans_fast.warming import compiled_code, warmup
 
-    if obstacle := serving.why_llvmlite_fails() or serving.why_numba_fails():
+    if obstacle := obstacles.to_compiling():
         print(f"nothing to compile, as {obstacle}")
         return _DONE
     start = time.perf_counter()

@@ -52,9 +52,9 @@ def warmup(*, everything: bool = False) -> None:
     >>> import kmeans_fast as kf
     >>> kf.warmup()  # doctest: +SKIP
     """
-    from kmeans_fast.engines import levels, objects, serving
+    from kmeans_fast.engines import levels, objects, obstacles, serving
 
-    if serving.why_llvmlite_fails() or serving.why_numba_fails():
+    if obstacles.to_compiling():
         return
     folder = objects.writable_folder()
     if folder is None:
@@ -126,11 +126,11 @@ class CompiledCode(NamedTuple):
 
 def compiled_code() -> CompiledCode:
     """Look up what is kept of the kernels."""
-    from kmeans_fast.engines import objects, serving
+    from kmeans_fast.engines import objects, obstacles
     from kmeans_fast.engines.numba_jit import KERNELS
 
     engines.load("auto")
-    kept = set() if serving.why_llvmlite_fails() else objects.kernels_kept()
+    kept = set() if obstacles.to_running() else objects.kernels_kept()
     folder = objects.writable_folder()
     shown = folder or next((place for place in objects.folders() if place.is_dir()), None)
     n_kept = sum(kernel.name in kept for kernel in KERNELS)
@@ -151,12 +151,10 @@ def describe() -> dict[str, str]:
 
 
 def _describe_engine() -> str:
-    from kmeans_fast.engines import levels, serving
+    from kmeans_fast.engines import levels, obstacles
 
-    if obstacle := serving.why_llvmlite_fails():
-        return f"numpy, as {obstacle}"
-    obstacle = serving.why_numba_fails() or levels.obstacle()
-    if obstacle and compiled_code().n_kept == 0:
+    obstacle = obstacles.to_compiling() or levels.obstacle()
+    if obstacle and (obstacles.to_running() or compiled_code().n_kept == 0):
         return f"numpy, as {obstacle}"
     if obstacle:
         return f"compiled code where there is some, else numpy; nothing more is compiled, as {obstacle}"

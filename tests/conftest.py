@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 import kmeans_fast as kf
-from kmeans_fast.engines import serving
+from kmeans_fast.engines import obstacles
 
 # Compiling takes a while, which says nothing about the example that happened to come first. The same examples are drawn
 # each time, so that no run depends on luck; `pytest --hypothesis-profile=search` looks for others.
@@ -41,9 +41,9 @@ LONG = {
 }
 
 # Where a wheel brings compiled code, that is tested without numba too.
-ENGINES = [name for name in ("numba", "numpy") if name != "numba" or not serving.obstacle()]
+ENGINES = [name for name in ("numba", "numpy") if name != "numba" or not obstacles.to_compiled_code()]
 needs_compiled_code = pytest.mark.skipif("numba" not in ENGINES, reason="needs numba or its compiled code")
-needs_numba = pytest.mark.skipif(not serving.numba_is_installed(), reason="needs numba, which isn't installed")
+needs_numba = pytest.mark.skipif(not obstacles.numba_is_installed(), reason="needs numba, which isn't installed")
 
 
 def locked(array):

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pytest
 
-from kmeans_fast import engines
+from kmeans_fast.engines import obstacles
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "asv_benchmarks"
@@ -94,7 +94,7 @@ CASES = [
 ]
 
 
-@pytest.mark.skipif(not engines.numba_is_installed(), reason="the benchmarks are made for Numba's engine")
+@pytest.mark.skipif(not obstacles.numba_is_installed(), reason="the benchmarks are made for Numba's engine")
 @pytest.mark.filterwarnings("default")  # rivals' warnings aren't ours
 @pytest.mark.parametrize(("benchmark", "params"), CASES)
 def test_each_benchmark_runs(benchmark, params, monkeypatch, tmp_path):

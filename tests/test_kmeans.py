@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 import kmeans_fast as kf
 from kmeans_fast import session
-from kmeans_fast.engines import serving
+from kmeans_fast.engines import obstacles
 from kmeans_fast.lending import machine_for
 from kmeans_fast.machine.chunks import CHUNK_SIZE
 from kmeans_fast.points.access import Points
@@ -310,7 +310,7 @@ def test_labels_are_the_smallest_dtype_that_holds_them(engine):
     points = locked(np.arange(70_000, dtype=np.float64).reshape(-1, 1))
     for n_clusters, dtype in [(256, np.uint8), (257, np.uint16)]:
         assert kf.kmeans(points[:600], n_clusters, max_iter=1, engine=engine).labels.dtype == dtype
-    if engine == "numpy" or serving.numba_is_installed():  # no wheel brings code for so many clusters
+    if engine == "numpy" or obstacles.numba_is_installed():  # no wheel brings code for so many clusters
         assert kf.assign(points[:3], points[:65_537], engine=engine).dtype == np.uint32
 
 

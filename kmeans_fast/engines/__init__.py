@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
-from kmeans_fast.engines.obstacles import numba_is_installed as numba_is_installed
-
 NAMES = ("auto", "numba", "numpy")
 # Points times clusters up to which NumPy has finished before llvmlite has been imported.
 SMALL_WORK = 500_000
@@ -61,10 +59,10 @@ def load(name: str) -> Engine:
     plain = _numpy_modules()
     if name == "numpy":
         return _engine(name, [SimpleNamespace(**_functions(module)) for module in plain])
-    from kmeans_fast.engines import serving
+    from kmeans_fast.engines import obstacles, serving
 
     if name == "numba":
-        if obstacle := serving.obstacle():
+        if obstacle := obstacles.to_compiled_code():
             raise ImportError(f"engine='numba' can't be had, as {obstacle}; engine='numpy' works without")
         return _engine(name, list(map(serving.compiled, _numba_modules(), map(_functions, plain))))
     fallbacks: list[str] = []

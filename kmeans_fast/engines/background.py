@@ -10,9 +10,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kmeans_fast.engines import objects
+from kmeans_fast.engines import objects, obstacles
 from kmeans_fast.engines.numba_jit import Variant
-from kmeans_fast.engines.obstacles import compiling_obstacle
 
 if TYPE_CHECKING:
     import subprocess
@@ -56,7 +55,7 @@ def charge(variant: Variant, seconds: float) -> None:
         elif variant not in state.given_up and variant not in done:
             state.seconds[variant] = state.seconds.get(variant, 0.0) + seconds
             if state.process is None and state.seconds[variant] > seconds_to_compile(variant.job):
-                if compiling_obstacle():
+                if obstacles.known_to_compiling():
                     state.given_up.add(variant)
                 else:
                     _start(state)

@@ -3,55 +3,18 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from kmeans_fast.engines import background, levels, loading, objects
+from kmeans_fast.engines import background, levels, objects, obstacles
 from kmeans_fast.engines.numba_jit import NotAtHand, Variant
-from kmeans_fast.engines.obstacles import compiling_obstacle, llvmlite_is_installed, numba_is_installed
 
 Function = Callable[..., Any]
 # Two threads that need the same kernel wait for one compiler.
 _compiling = threading.RLock()
 # What is missing is only noted here, while this is a set.
 _missing: set[Variant] | None = None
-
-
-# Imports are tried once in a process: those that fail would do so slowly each time. An installation that doesn't fit
-# together can raise anything. All reasons are worded to follow "as", and are "" if there is none.
-
-
-def obstacle() -> str:
-    """Return what keeps compiled code from being had here."""
-    return why_llvmlite_fails() or ("" if objects.shipped() else compiling_obstacle())
-
-
-@cache
-def why_llvmlite_fails() -> str:
-    """Return what keeps compiled code from running; imports llvmlite."""
-    if not llvmlite_is_installed():
-        return "llvmlite isn't installed" if numba_is_installed() else "numba isn't installed"
-    try:
-        loading.llvm()
-    except Exception as error:
-        return f"llvmlite can't be used ({type(error).__name__}: {error})"
-    return ""
-
-
-def why_numba_fails() -> str:
-    """Return what keeps Numba from compiling; imports it."""
-    return compiling_obstacle() or _why_import_fails()
-
-
-@cache
-def _why_import_fails() -> str:
-    try:
-        from kmeans_fast.engines import compiling  # noqa: F401
-    except Exception as error:
-        return f"numba can't be imported ({type(error).__name__}: {error})"
-    return ""
 
 
 def compiled(module: ModuleType, plain: dict[str, Function]) -> SimpleNamespace:
@@ -81,7 +44,7 @@ def compile_now(variant: Variant) -> None:
     with _compiling:
         if variant.is_at_hand:
             return
-        if why := why_numba_fails():
+        if why := obstacles.to_compiling():
             raise ImportError(f"engine='numba' can't be had, as {why}; engine='numpy' works without")
         from kmeans_fast.engines.compiling import compile_kernel
 
