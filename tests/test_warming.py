@@ -361,6 +361,27 @@ def test_a_table_says_when_compiling_begins(monkeypatch):
         background._state.process.wait()
 
 
+@pytest.mark.parametrize("why", ["switched off", "frozen", "no memory"])
+def test_where_nothing_can_be_compiled_nothing_is_started(monkeypatch, why):
+    """A frozen program's executable is the program."""
+
+    def fail(*_):
+        raise OSError(12, "Cannot allocate memory")
+
+    started = []
+    monkeypatch.setattr(child, "start", fail if why == "no memory" else lambda *_: started.append(why))
+    monkeypatch.setattr(background, "_state", background._State())
+    if why == "frozen":
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+    elif why == "switched off":
+        monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    variant = numba_jit.Variant(objects.Job("kmeans_fast.engines.a.b", "[]"))
+    for _ in range(2):
+        background.charge(variant, 100.0)
+    assert started == []
+    assert background._state.given_up == {variant}
+
+
 def test_what_could_not_be_compiled_is_told_until_it_can_be(tmp_path, monkeypatch, capsys):
     """Numba that can't be imported by the process that compiles, and is mended later."""
     (tmp_path / "site/numba").mkdir(parents=True)

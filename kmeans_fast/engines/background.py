@@ -55,10 +55,7 @@ def charge(variant: Variant, seconds: float) -> None:
         elif variant not in state.given_up and variant not in done:
             state.seconds[variant] = state.seconds.get(variant, 0.0) + seconds
             if state.process is None and state.seconds[variant] > seconds_to_compile(variant.job):
-                if obstacles.known_to_compiling():
-                    state.given_up.add(variant)
-                else:
-                    _start(state)
+                _start(state)
 
 
 def seconds_to_compile(job: objects.Job) -> float:
@@ -67,16 +64,25 @@ def seconds_to_compile(job: objects.Job) -> float:
 
 
 def _start(state: _State) -> None:
+    """Have all compiled that was missed, the dearest first: that costs less than starting once more."""
+    missed = sorted(state.seconds, key=lambda variant: -state.seconds[variant])
+    state.seconds = {}
+    state.process = _compiler([variant.job for variant in missed])
+    if state.process is None:
+        state.given_up |= set(missed)
+    else:
+        state.compiled = missed
+
+
+def _compiler(jobs: list[objects.Job]) -> "subprocess.Popen[str] | None":
     from kmeans_fast.engines import child
 
-    # With all others that were missed, as compiling them costs less than starting once more; the dearest first.
-    state.compiled = sorted(state.seconds, key=lambda variant: -state.seconds[variant])
-    state.seconds = {}
+    if obstacles.known_to_compiling() or not child.can_start():
+        return None
     try:
-        state.process = child.start([variant.job for variant in state.compiled], _writable_folder())
+        return child.start(jobs, _writable_folder())
     except OSError:  # no memory for a process, or no disk at all
-        state.given_up |= set(state.compiled)
-        state.compiled = []
+        return None
 
 
 def _writable_folder() -> Path:

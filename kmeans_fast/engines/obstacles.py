@@ -1,4 +1,4 @@
-"""What keeps compiled code from running here, or Numba from compiling: reasons worded to follow "as", "" if there's none.
+"""What keeps compiled code from running here, or Numba from compiling: worded to follow "as", "" if nothing does.
 
 Imports are tried once in a process, as one that fails would do so slowly each time. An installation that doesn't fit
 together can raise anything.
