@@ -1,11 +1,11 @@
 """Wheels: the plain one, and a platform's, with which the suite passes on compiled code where there is no Numba."""
 
-import importlib.metadata
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -60,7 +60,9 @@ def python(platform_wheel, tmp_path_factory):
     folder = tmp_path_factory.mktemp("environment")
     run([sys.executable, "-m", "venv", folder])
     interpreter = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    needs = [need.split(";")[0] for need in importlib.metadata.requires("kmeans_fast") if "bench" not in need]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    needs = [*project["dependencies"], *extras["plot"], *extras["test"]]
     needs = [need for need in needs if re.match(r"[\w-]+", need)[0] not in NOT_NEEDED]
     run([interpreter, "-m", "pip", "install", "--no-deps", platform_wheel[0]])
     run([interpreter, "-m", "pip", "install", *needs])
