@@ -361,9 +361,9 @@ def test_a_table_says_when_compiling_begins(monkeypatch):
         background._state.process.wait()
 
 
-@pytest.mark.parametrize("why", ["switched off", "frozen", "no memory"])
+@pytest.mark.parametrize("why", ["switched off", "frozen", "embedded", "no memory"])
 def test_where_nothing_can_be_compiled_nothing_is_started(monkeypatch, why):
-    """A frozen program's executable is the program."""
+    """A frozen program's executable is the program, and that of a server may be the server."""
 
     def fail(*_):
         raise OSError(12, "Cannot allocate memory")
@@ -373,6 +373,8 @@ def test_where_nothing_can_be_compiled_nothing_is_started(monkeypatch, why):
     monkeypatch.setattr(background, "_state", background._State())
     if why == "frozen":
         monkeypatch.setattr(sys, "frozen", True, raising=False)
+    elif why == "embedded":
+        monkeypatch.setattr(sys, "executable", "/usr/bin/uwsgi")
     elif why == "switched off":
         monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     variant = numba_jit.Variant(objects.Job("kmeans_fast.engines.a.b", "[]"))

@@ -16,8 +16,8 @@ from kmeans_fast.engines.objects import Job
 
 
 def can_start() -> bool:
-    """Say whether there is an interpreter to start: there is none in an application frozen into one file."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False)
+    """Say whether there is an interpreter to start: none in a frozen program, nor in a server that embeds Python."""
+    return "python" in Path(sys.executable or "").name.lower() and not getattr(sys, "frozen", False)
 
 
 def start(jobs: Sequence[Job], folder: Path, level: str = "", nice: bool = True) -> "subprocess.Popen[str]":
