@@ -24,7 +24,7 @@ if hasattr(os, "register_at_fork"):
 def load(code: bytes, symbol: str) -> Entry:
     """Return a function of words that runs an object's code, whose one name is `symbol`, without the GIL."""
     with lock:
-        engine, binding = llvm()
+        engine, binding = _llvm()
         engine.add_object_file(binding.ObjectFileRef.from_data(code))
         engine.finalize_object()
         address = engine.get_function_address(symbol)
@@ -45,9 +45,18 @@ def load(code: bytes, symbol: str) -> Entry:
     return entry
 
 
+def start() -> None:
+    """Import llvmlite and make it ready, or raise what keeps it from that."""
+    with lock:
+        _llvm()
+
+
 @cache
-def llvm() -> tuple[Any, Any]:
-    """Return LLVM's engine, which owns the code, so that it's never given up; one costs as much as ten objects."""
+def _llvm() -> tuple[Any, Any]:
+    """Return LLVM's engine, which owns the code, so that it's never given up; one costs as much as ten objects.
+
+    To be called with the lock held: of two engines, one would be given up.
+    """
     from llvmlite import binding
 
     if not layout_is_known():

@@ -27,7 +27,7 @@ def to_running() -> str:
     if find_spec("llvmlite") is None:
         return "llvmlite isn't installed" if numba_is_installed() else "numba isn't installed"
     try:
-        loading.llvm()
+        loading.start()
     except Exception as error:
         return f"llvmlite can't be used ({type(error).__name__}: {error})"
     return ""
