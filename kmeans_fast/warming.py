@@ -83,6 +83,8 @@ def _use(everything: bool) -> None:
     for channels in (1, 3, 4):
         for n_clusters in (2, 200, 257):
             _quantize(channels, n_clusters)
+            if everything:
+                _cluster_colors(channels, n_clusters)
 
 
 def _cluster_points(dtype: DTypeLike, n_clusters: int, n_features: int) -> None:
@@ -103,6 +105,13 @@ def _quantize(channels: int, n_clusters: int) -> None:
     histogram = ColorHistogram.from_image(image)
     for dtype in (np.min_scalar_type(n_clusters - 1), np.uint32):
         histogram.labels_of(image, np.zeros(len(histogram), dtype))
+
+
+def _cluster_colors(channels: int, n_clusters: int) -> None:
+    """Cluster points of 16 bits by their colours."""
+    points = (_ramp(2000, channels) * 257).astype(np.uint16)
+    for init in ("variance", "k-means++", "cubes"):
+        kmeans(points, n_clusters, init=init, max_iter=2)
 
 
 def _ramp(n_points: int, n_features: int) -> NDArray[np.int64]:
