@@ -62,7 +62,7 @@ def python(platform_wheel, tmp_path_factory):
     interpreter = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    needs = [*project["dependencies"], *extras["plot"], *extras["test"]]
+    needs = project["dependencies"] + [need for name in extras if name not in ("bench", "all") for need in extras[name]]
     needs = [need for need in needs if re.match(r"[\w-]+", need)[0] not in NOT_NEEDED]
     run([interpreter, "-m", "pip", "install", "--no-deps", platform_wheel[0]])
     run([interpreter, "-m", "pip", "install", *needs])
