@@ -20,8 +20,9 @@ from kmeans_fast.engines.codes import MAX_CHANNELS
 from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Measure, Run
 from kmeans_fast.options import STARTS, Options
-from kmeans_fast.points import seeding
+from kmeans_fast.points import cell_passes, seeding
 from kmeans_fast.points.access import Points
+from kmeans_fast.points.cells import grid_of
 from kmeans_fast.points.dense import DenseAlgorithm
 
 NO_WEIGHTS = np.empty(0)
@@ -46,11 +47,24 @@ class Data(Protocol):
 
 @dataclass(frozen=True)
 class PointData:
-    """Any points, with weights (N,) or none (0,)."""
+    """Any points, with weights (N,) or none (0,).
+
+    Attributes
+    ----------
+    points : Points
+        The points.
+    weights : ndarray of float64, shape (N,) or (0,)
+        Their weights, or nothing where all are 1.
+    machine : Machine
+        What it runs on.
+    may_sort : bool
+        Whether points may be sorted into cells, where that pays.
+    """
 
     points: Points
     weights: NDArray[np.float64]
     machine: Machine
+    may_sort: bool = False
 
     def distinct(self, limit: int) -> NDArray[np.float64] | None:
         """Return the distinct points of positive weight in lexicographic order, or None if there are more."""
@@ -63,7 +77,11 @@ class PointData:
         return of_points(self.points, self.weights, n_clusters, draws, self.machine)
 
     def algorithm(self, n_clusters: int) -> Algorithm:
-        """Return the dense algorithm."""
+        """Return the algorithm on cells where it is likely to be faster, and otherwise the dense one; same results."""
+        if self.may_sort and cell_passes.pays(self.points, n_clusters):
+            grid = grid_of(self.points.chunk(0, self.points.size), self.machine.workers)
+            if grid is not None:
+                return cell_passes.CellAlgorithm(self.points, self.weights, grid, n_clusters, *self.machine)
         return DenseAlgorithm(self.points, self.weights, n_clusters, *self.machine)
 
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
@@ -124,7 +142,8 @@ def data_of(points: Points, weights: NDArray[np.float64], options: Options, mach
     is_dense = options.algorithm == "dense"
     if has_colors(points, weights) and (isinstance(options.init, str) or not is_dense):
         return ColorData(count(points, machine), points, is_dense, machine)
-    return PointData(points, weights, machine)
+    may_sort = not is_dense and options.max_iter >= cell_passes.LEAST_ITERATIONS
+    return PointData(points, weights, machine, may_sort)
 
 
 def has_colors(points: Points, weights: NDArray[np.float64]) -> bool:

@@ -13,6 +13,7 @@ from kmeans_fast.clustering import kmeans
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.imaging.quantization import quantize
 from kmeans_fast.machine.processors import available_threads
+from kmeans_fast.points.cell_passes import LEAST_CLUSTERS, LEAST_ITERATIONS, LEAST_POINTS
 
 # Points of any other dtype are widened to one of these.
 DTYPES = (np.float32, np.float64)
@@ -80,6 +81,10 @@ def _use(everything: bool) -> None:
         for n_clusters in N_CLUSTERS:
             for n_features in (3, 4, 5):
                 _cluster_points(dtype, n_clusters, n_features)
+    for dtype in DTYPES:
+        for n_clusters in (LEAST_CLUSTERS, 257):
+            points = _ramp(LEAST_POINTS, 3).astype(dtype)
+            kmeans(points, n_clusters, init=points[:n_clusters], max_iter=LEAST_ITERATIONS)
     for channels in (1, 3, 4):
         for n_clusters in (2, 200, 257):
             _quantize(channels, n_clusters)

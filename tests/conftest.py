@@ -24,6 +24,7 @@ LONG = {
     "test_gate",
     "test_hostile",
     "test_plotting",
+    "test_point_cells",
     "test_servers",
     "test_sklearn",
     "test_warming",

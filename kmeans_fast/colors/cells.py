@@ -74,10 +74,14 @@ def _level(starts: NDArray[np.int64], low: NDArray[Any], high: NDArray[Any], sca
 
 def no_bounds(cells: Cells, n_clusters: int) -> Bounds:
     """Make the bounds of someone who knows nothing yet."""
-    n_cells = len(cells.cells.starts) - 1
+    return empty_bounds(len(cells.cells.centers), len(cells.regions.centers), n_clusters)
+
+
+def empty_bounds(n_cells: int, n_regions: int, n_clusters: int) -> Bounds:
+    """Make bounds for so many cells and regions."""
     return Bounds(
         _no_lists(n_cells, min(n_clusters + 1, CELL_CANDIDATES)),
-        _no_lists(len(cells.regions.starts) - 1, min(n_clusters + 1, REGION_CANDIDATES)),
+        _no_lists(n_regions, min(n_clusters + 1, REGION_CANDIDATES)),
         np.zeros(n_cells, np.float32),
     )
 

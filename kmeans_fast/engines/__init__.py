@@ -24,6 +24,7 @@ class Engine(NamedTuple):
     dense: SimpleNamespace
     seeding: SimpleNamespace
     cells: SimpleNamespace
+    point_cells: SimpleNamespace
     color_seeding: SimpleNamespace
     histogram: SimpleNamespace
     fallbacks: Sequence[str] = ()
@@ -74,8 +75,8 @@ def load(name: str) -> Engine:
 
 
 def _engine(name: str, parts: list[SimpleNamespace], fallbacks: Sequence[str] = ()) -> Engine:
-    dense, seeding, cells, color_seeding, histogram = parts
-    return Engine(name, dense, seeding, cells, color_seeding, histogram, fallbacks)
+    dense, seeding, cells, point_cells, color_seeding, histogram = parts
+    return Engine(name, dense, seeding, cells, point_cells, color_seeding, histogram, fallbacks)
 
 
 def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
@@ -91,12 +92,26 @@ def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
 
 
 def _numba_modules() -> tuple[ModuleType, ...]:
-    from kmeans_fast.engines import numba_cells, numba_color_seeding, numba_dense, numba_histogram, numba_seeding
+    from kmeans_fast.engines import (
+        numba_cells,
+        numba_color_seeding,
+        numba_dense,
+        numba_histogram,
+        numba_point_cells,
+        numba_seeding,
+    )
 
-    return numba_dense, numba_seeding, numba_cells, numba_color_seeding, numba_histogram
+    return numba_dense, numba_seeding, numba_cells, numba_point_cells, numba_color_seeding, numba_histogram
 
 
 def _numpy_modules() -> tuple[ModuleType, ...]:
-    from kmeans_fast.engines import numpy_cells, numpy_color_seeding, numpy_dense, numpy_histogram, numpy_seeding
+    from kmeans_fast.engines import (
+        numpy_cells,
+        numpy_color_seeding,
+        numpy_dense,
+        numpy_histogram,
+        numpy_point_cells,
+        numpy_seeding,
+    )
 
-    return numpy_dense, numpy_seeding, numpy_cells, numpy_color_seeding, numpy_histogram
+    return numpy_dense, numpy_seeding, numpy_cells, numpy_point_cells, numpy_color_seeding, numpy_histogram

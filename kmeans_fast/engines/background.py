@@ -25,6 +25,7 @@ SECONDS = {
     "numba_dense._filtered_pass": 6.0,
     "numba_dense._plain_pass": 3.0,
     "numba_dense._product_pass": 4.0,
+    "numba_point_cells._relabel_points": 8.0,
     "numba_histogram.combine": 2.0,
 }
 OTHER_SECONDS = 1.5

@@ -109,3 +109,23 @@ class Cells(NamedTuple):
     cells: Level
     regions: Level
     scale: float
+
+
+class PointCells(NamedTuple):
+    """Points of any numbers, sorted into cells and regions.
+
+    Attributes
+    ----------
+    order : ndarray of int32, shape (N,)
+        The number of each point, in the order of the cells.
+    local : ndarray of float32, shape (4, N)
+        Each point, in that order, relative to the middle of its cell's box, feature by feature, in steps; 0 for
+        features that there aren't.
+    cells, regions : Level
+        Of points, and of cells; the boxes are in steps.
+    """
+
+    order: NDArray[np.int32]
+    local: NDArray[np.float32]
+    cells: Level
+    regions: Level

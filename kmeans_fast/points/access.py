@@ -78,6 +78,12 @@ class Points:
         chunk.setflags(write=False)
         return chunk
 
+    @property
+    def is_one_array(self) -> bool:
+        """Whether the kernels can take all points at once, without a copy."""
+        flat = self._flat
+        return flat is not None and flat.dtype == self.dtype and flat.flags.c_contiguous and flat.flags.aligned
+
     def take(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the points at these places in the flattened order, as (n, D) float64."""
         return self.array[np.unravel_index(indices, self.shape)].astype(np.float64)

@@ -49,6 +49,7 @@ class DenseAlgorithm:
         self._workers = workers
         self._chunks = list(enumerate(chunk_bounds(points.size, n_clusters)))
         self.labels = np.empty(points.size, smallest_label_dtype(n_clusters))
+        self._sums: NDArray[np.float64] | None = None  # by chunk, for `sum_again`
 
     def _chunk(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
         return self._points.chunk(start, stop), self._weights[start:stop], self.labels[start:stop]
@@ -121,6 +122,26 @@ class DenseAlgorithm:
             turns.end(*share[:2])
 
         self._workers.for_each(run, shares)
+
+    def sum_again(self, n_clusters: int, changed: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what `assign_and_sum` would for the labels as they are.
+
+        `changed` are points in ascending order; chunks without any have the labels they had at the last call. The
+        first call must name one of each.
+        """
+        if self._sums is None:
+            self._sums = np.empty((len(self._chunks), n_clusters, self._points.n_features + 1))
+        sums = self._sums
+
+        def run(task: tuple[int, tuple[int, int]]) -> None:
+            sums[task[0]] = 0.0
+            points, weights, labels = self._chunk(*task[1])
+            self._kernels.add(points, weights, labels, sums[task[0]])
+
+        starts = np.array([start for _, (start, _) in self._chunks])
+        among = np.unique(starts.searchsorted(changed, side="right") - 1)
+        self._workers.for_each(run, [self._chunks[i] for i in among])
+        return _add_in_order(sums)
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
         """Measure the clusters that the labels describe."""

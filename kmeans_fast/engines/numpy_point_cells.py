@@ -1,0 +1,102 @@
+"""Points sorted into cells in plain NumPy: the same functions as `numba_point_cells`, the same labels.
+
+Sorting is the same. An iteration compares each point of the cells with all centroids, and keeps no bounds.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast.engines import numpy_dense
+from kmeans_fast.engines.layout import Bounds, PointCells
+
+# Points looked at in one go.
+POINTS_AT_ONCE = 2**16
+
+
+def find_keys(
+    points: NDArray[Any],  # in
+    origin: NDArray[np.float64],  # in
+    scale: float,
+    table: NDArray[np.uint32],  # in
+    keys: NDArray[np.uint32],  # out
+    counts: NDArray[np.int64],  # in/out
+) -> None:
+    """Write the key (n,) uint32 of each point's cell; add to how many points have each.
+
+    A point's steps, (x − origin)·scale + 128, are cut off to whole ones; `table` (D, 256) uint32 says what each adds to
+    a key.
+    """
+    keys[:] = 0
+    for f in range(points.shape[1]):
+        steps = (points[:, f].astype(np.float64) - origin[f]) * scale + 128.0
+        keys |= table[f, np.clip(steps.astype(np.int64), 0, 255)]
+    counts += np.bincount(keys, minlength=len(counts))
+
+
+def place(
+    keys: NDArray[np.uint32],  # in
+    first: int,
+    ends: NDArray[np.int64],  # in/out
+    order: NDArray[np.int32],  # in/out
+) -> None:
+    """Write the number of each point, from `first` on, to the next free place of its cell; `ends` say which that is."""
+    by_key = np.argsort(keys, kind="stable")
+    counts = np.bincount(keys, minlength=len(ends))
+    ranks = np.arange(len(keys)) - np.repeat(np.cumsum(counts) - counts, counts)
+    order[ends[keys[by_key]] + ranks] = first + by_key
+    ends += counts
+
+
+def find_boxes(
+    points: NDArray[Any],  # in
+    order: NDArray[np.int32],  # in
+    origin: NDArray[np.float64],  # in
+    scale: float,
+    starts: NDArray[np.int64],  # in
+    first_cell: int,
+    last_cell: int,
+    local: NDArray[np.float32],  # out
+    centers: NDArray[np.float32],  # out
+    halves: NDArray[np.float32],  # out
+) -> None:
+    """Find the boxes around some cells' points, and write the points' places in them to `local` (4, N) float32.
+
+    Half the size is rounded up by far more than a place in the box is rounded.
+    """
+    part = slice(starts[first_cell], starts[last_cell])
+    begins = starts[first_cell:last_cell] - starts[first_cell]
+    sizes = np.diff(starts[first_cell : last_cell + 1])
+    cells = slice(first_cell, last_cell)
+    for f in range(points.shape[1]):
+        steps = (points[order[part], f].astype(np.float64) - origin[f]) * scale
+        middles = 0.5 * (np.minimum.reduceat(steps, begins) + np.maximum.reduceat(steps, begins))
+        centers[cells, f] = middles
+        local[f, part] = steps - np.repeat(centers[cells, f].astype(np.float64), sizes)
+        halves[cells, f] = np.maximum.reduceat(np.abs(local[f, part]), begins) * np.float32(1.000001)
+
+
+def relabel(
+    structure: PointCells,  # in
+    bounds: Bounds,  # noqa: ARG001 - in/out, the compiled engine's
+    points: NDArray[Any],  # in
+    before: NDArray[np.float64],  # noqa: ARG001 - in, the compiled engine's
+    steps: NDArray[np.float64],  # noqa: ARG001 - in, the compiled engine's
+    centroids: NDArray[np.float64],  # in
+    first_region: int,
+    last_region: int,
+    owners: NDArray[Any],  # in/out
+    labels: NDArray[Any],  # in/out
+    changed: NDArray[np.uint8],  # in/out
+) -> int:
+    """Label the points of some regions; return how many were looked at."""
+    first, last = structure.cells.starts[structure.regions.starts[[first_region, last_region]]].tolist()
+    for start in range(first, last, POINTS_AT_ONCE):
+        part = slice(start, min(start + POINTS_AT_ONCE, last))
+        places = structure.order[part]
+        found = np.empty_like(owners[part])
+        numpy_dense.assign(points[places], centroids, found)
+        changed[places[found != owners[part]] >> 16] = 1
+        owners[part] = labels[places] = found
+    return int(last - first)
