@@ -57,14 +57,14 @@ class PointData:
         Their weights, or nothing where all are 1.
     machine : Machine
         What it runs on.
-    may_sort : bool
-        Whether points may be sorted into cells, where that pays.
+    max_iter : int
+        For how many iterations points may be sorted into cells, where that pays; 0 for the dense algorithm alone.
     """
 
     points: Points
     weights: NDArray[np.float64]
     machine: Machine
-    may_sort: bool = False
+    max_iter: int = 0
 
     def distinct(self, limit: int) -> NDArray[np.float64] | None:
         """Return the distinct points of positive weight in lexicographic order, or None if there are more."""
@@ -78,7 +78,7 @@ class PointData:
 
     def algorithm(self, n_clusters: int) -> Algorithm:
         """Return the algorithm on cells where it is likely to be faster, and otherwise the dense one; same results."""
-        if self.may_sort and cell_passes.pays(self.points, n_clusters):
+        if cell_passes.pays(self.points, n_clusters, self.max_iter):
             grid = grid_of(self.points.chunk(0, self.points.size), self.machine.workers)
             if grid is not None:
                 return cell_passes.CellAlgorithm(self.points, self.weights, grid, n_clusters, *self.machine)
@@ -142,8 +142,7 @@ def data_of(points: Points, weights: NDArray[np.float64], options: Options, mach
     is_dense = options.algorithm == "dense"
     if has_colors(points, weights) and (isinstance(options.init, str) or not is_dense):
         return ColorData(count(points, machine), points, is_dense, machine)
-    may_sort = not is_dense and options.max_iter >= cell_passes.LEAST_ITERATIONS
-    return PointData(points, weights, machine, may_sort)
+    return PointData(points, weights, machine, 0 if is_dense else options.max_iter)
 
 
 def has_colors(points: Points, weights: NDArray[np.float64]) -> bool:

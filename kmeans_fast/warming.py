@@ -13,7 +13,7 @@ from kmeans_fast.clustering import kmeans
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.imaging.quantization import quantize
 from kmeans_fast.machine.processors import available_threads
-from kmeans_fast.points.cell_passes import LEAST_CLUSTERS, LEAST_ITERATIONS, LEAST_POINTS
+from kmeans_fast.points.cell_passes import LEAST_COMPARED, LEAST_POINTS
 
 # Points of any other dtype are widened to one of these.
 DTYPES = (np.float32, np.float64)
@@ -82,9 +82,9 @@ def _use(everything: bool) -> None:
             for n_features in (3, 4, 5):
                 _cluster_points(dtype, n_clusters, n_features)
     for dtype in DTYPES:
-        for n_clusters in (LEAST_CLUSTERS, 257):
+        for n_clusters in N_CLUSTERS:
             points = _ramp(LEAST_POINTS, 3).astype(dtype)
-            kmeans(points, n_clusters, init=points[:n_clusters], max_iter=LEAST_ITERATIONS)
+            kmeans(points, n_clusters, init=points[:n_clusters], max_iter=LEAST_COMPARED, tol=1e9)
     for channels in (1, 3, 4):
         for n_clusters in (2, 200, 257):
             _quantize(channels, n_clusters)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from conftest import locked, needs_numba
+from conftest import ENGINES, locked, needs_numba
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,6 +122,7 @@ def test_numpy_first_and_compiled_code_then():
     assert_each_step_is_plain(points, lloyd_steps(points, 20, 8), ["numpy", "numpy", "numba"])
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @given(st.integers(2, 4), st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from([0.1, 3.0, 200.0]))
 def test_drawn(engine, n_features, n_clusters, seed, step):
     """Centroids that drift by little and by much."""
@@ -138,6 +139,7 @@ def test_drawn(engine, n_features, n_clusters, seed, step):
 @pytest.fixture
 def for_few_points(monkeypatch):
     monkeypatch.setattr(cell_passes, "LEAST_POINTS", 1)
+    monkeypatch.setattr(cell_passes, "LEAST_COMPARED", 8 * 300)
 
 
 @pytest.mark.usefixtures("for_few_points")

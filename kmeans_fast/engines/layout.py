@@ -119,7 +119,7 @@ class PointCells(NamedTuple):
     order : ndarray of int32, shape (N,)
         The number of each point, in the order of the cells.
     local : ndarray of float32, shape (4, N)
-        Each point, in that order, relative to the middle of its cell's box, feature by feature, in steps; 0 for
+        Each point, in that order, relative to its cell's center, feature by feature, in steps; 0 for
         features that there aren't.
     cells, regions : Level
         Of points, and of cells; the boxes are in steps.

@@ -272,9 +272,9 @@ def _keep_decided(scale, room, labels, first, undecided, n_undecided):
     for i in range(labels.size):
         labels[i] = np.int32(room[NEAREST + i])
     for start in range(0, labels.size, 64):  # most stretches hold none, and counting is done in vectors
-        stop = min(start + 64, labels.size)
-        if _count_undecided(room, start, stop, margin):
-            for i in range(start, stop):
+        n = min(labels.size - start, 64)
+        if _count_undecided(room, np.uint64(start), n, margin):
+            for i in range(start, start + n):
                 if not (room[SECOND + i] - room[BEST + i] > margin):
                     undecided[n_undecided] = first + i
                     n_undecided += 1
@@ -282,9 +282,10 @@ def _keep_decided(scale, room, labels, first, undecided, n_undecided):
 
 
 @part()
-def _count_undecided(room, start, stop, margin):
+def _count_undecided(room, start, n, margin):
     count = 0
-    for i in range(start, stop):
+    for j in range(n):
+        i = start + np.uint64(j)  # for signed numbers each index would be looked at: 2 ns a point
         count += not (room[SECOND + i] - room[BEST + i] > margin)  # written so that a NaN counts
     return count
 
@@ -362,8 +363,9 @@ def _find_nearest(wide, centroids):
         for f in range(centroids.shape[1]):
             _add_squared_difference(rows[f], centroids[k, f], distances)
         for i in range(WIDE_BLOCK):
-            nearest[i] = k if distances[i] < best[i] else nearest[i]
-            best[i] = min(distances[i], best[i])
+            least, label = best[i], nearest[i]  # read first, or else stores are masked, which some processors do slowly
+            nearest[i] = k if distances[i] < least else label
+            best[i] = min(distances[i], least)
 
 
 @part()

@@ -5,7 +5,7 @@ itself, and sums are made from the points in their own order (`numba_dense.add`)
 shifted and scaled so that the points lie between −128 and 128 steps, where the bounds of `numba_cells` are sound; what
 these can't decide is compared as the points are, by the textbook.
 
-A point's place in its cell is kept in float32, relative to the middle of the cell's box. The difference is made in
+A point's place in its cell is kept in float32, relative to the cell's center. The difference is made in
 float64 and rounded once, so it is wrong by 2⁻²⁴ of itself, which is what `_filter_block` of `numba_dense` reckons with.
 """
 
@@ -96,31 +96,25 @@ def find_boxes(
     origin,  # in
     scale,
     starts,  # in
+    centers,  # in
     first_cell,
     last_cell,
     local,  # out
-    centers,  # out
     halves,  # out
 ):
-    """Find the boxes around some cells' points, and write the points' places in them to `local` (4, N) float32.
+    """Write the points' places relative to the centers of some cells to `local` (4, N) float32, and how far they reach.
 
-    Half the size is rounded up by far more than a place in the box is rounded.
+    Half the size of the box around them is rounded up by far more than a place in it is rounded.
     """
     for c in range(first_cell, last_cell):
+        for i in range(starts[c], starts[c + 1]):
+            j = np.uint64(order[i])
+            for f in range(points.shape[1]):
+                step = (np.float64(points[j, f]) - origin[f]) * scale
+                local[f, i] = np.float32(step - np.float64(centers[c, f]))
+                halves[c, f] = max(halves[c, f], abs(local[f, i]))
         for f in range(points.shape[1]):
-            row = local[f]
-            low, high = np.inf, -np.inf
-            for i in range(starts[c], starts[c + 1]):
-                step = (np.float64(points[order[i], f]) - origin[f]) * scale
-                low, high = min(low, step), max(high, step)
-            center = np.float32(0.5 * (low + high))
-            half = np.float32(0)
-            for i in range(starts[c], starts[c + 1]):
-                step = (np.float64(points[order[i], f]) - origin[f]) * scale
-                row[i] = np.float32(step - np.float64(center))
-                half = max(half, abs(row[i]))
-            centers[c, f] = center
-            halves[c, f] = half * np.float32(1.000001)
+            halves[c, f] *= np.float32(1.000001)
 
 
 def relabel(

@@ -55,15 +55,15 @@ def find_boxes(
     origin: NDArray[np.float64],  # in
     scale: float,
     starts: NDArray[np.int64],  # in
+    centers: NDArray[np.float32],  # in
     first_cell: int,
     last_cell: int,
     local: NDArray[np.float32],  # out
-    centers: NDArray[np.float32],  # out
     halves: NDArray[np.float32],  # out
 ) -> None:
-    """Find the boxes around some cells' points, and write the points' places in them to `local` (4, N) float32.
+    """Write the points' places relative to the centers of some cells to `local` (4, N) float32, and how far they reach.
 
-    Half the size is rounded up by far more than a place in the box is rounded.
+    Half the size of the box around them is rounded up by far more than a place in it is rounded.
     """
     part = slice(starts[first_cell], starts[last_cell])
     begins = starts[first_cell:last_cell] - starts[first_cell]
@@ -71,8 +71,6 @@ def find_boxes(
     cells = slice(first_cell, last_cell)
     for f in range(points.shape[1]):
         steps = (points[order[part], f].astype(np.float64) - origin[f]) * scale
-        middles = 0.5 * (np.minimum.reduceat(steps, begins) + np.maximum.reduceat(steps, begins))
-        centers[cells, f] = middles
         local[f, part] = steps - np.repeat(centers[cells, f].astype(np.float64), sizes)
         halves[cells, f] = np.maximum.reduceat(np.abs(local[f, part]), begins) * np.float32(1.000001)
 

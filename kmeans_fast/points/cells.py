@@ -100,14 +100,23 @@ def build(points: NDArray[Any], grid: Grid, engine: Engine, workers: Workers) ->
     occupied = np.flatnonzero(totals)
     starts = np.concatenate([[0], np.cumsum(totals[occupied])]).astype(np.int64)
     local = np.zeros((4, len(points)), np.float32)
-    cells = Level(starts, np.zeros((len(occupied), 4), np.float32), np.zeros((len(occupied), 4), np.float32))
+    centers = _cube_centers(grid.steps(points[order[starts[:-1]]]), bits, n_features)
+    cells = Level(starts, centers, np.zeros_like(centers))
 
     def find_boxes(part: tuple[int, int]) -> None:
-        engine.point_cells.find_boxes(points, order, *grid, starts, *part, local, cells.centers, cells.halves)
+        engine.point_cells.find_boxes(points, order, *grid, starts, centers, *part, local, cells.halves)
 
     edges = np.unique(np.searchsorted(starts, np.linspace(0, len(points), PARTS + 1))).tolist()
     workers.for_each(find_boxes, list(itertools.pairwise(edges)))
     return PointCells(order, local, cells, _regions(cells, run_starts(occupied >> n_features)))
+
+
+def _cube_centers(steps: NDArray[np.float64], bits: int, n_features: int) -> NDArray[np.float32]:
+    """Return the middles of the cubes that some points are in."""
+    places = np.clip((steps + 128.0).astype(np.int64), 0, 255) >> bits
+    centers: NDArray[np.float32] = ((places << bits) + 2**bits / 2 - 128).astype(np.float32)
+    centers[:, n_features:] = 0
+    return centers
 
 
 def _even_parts(n_points: int) -> list[tuple[int, int]]:
