@@ -129,10 +129,6 @@ class CellAlgorithm:
         """Return each cluster's farthest point, for any centroid to take."""
         return self._dense.givers(centroids)
 
-    def farthest_members(self, centroids: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return each cluster's farthest point and its squared distance, −1 for a cluster without points."""
-        return self._dense.farthest_members(centroids)
-
 
 def _even_parts(structure: Any, n_parts: int) -> list[tuple[int, int]]:
     """Cut the regions into at most so many parts, of about as many points each."""
