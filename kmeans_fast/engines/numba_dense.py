@@ -283,10 +283,12 @@ def _keep_decided(scale, room, labels, first, undecided, n_undecided):
 
 @part()
 def _count_undecided(room, start, n, margin):
+    # with a signed number in the sum each index would be looked at, and its value gathered
+    best, second = np.uint64(BEST) + start, np.uint64(SECOND) + start
     count = 0
     for j in range(n):
-        i = start + np.uint64(j)  # for signed numbers each index would be looked at: 2 ns a point
-        count += not (room[SECOND + i] - room[BEST + i] > margin)  # written so that a NaN counts
+        i = np.uint64(j)
+        count += not (room[second + i] - room[best + i] > margin)  # written so that a NaN counts
     return count
 
 
