@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import kmeans_fast as kf
-from kmeans_fast.colors import counting, histogram
+from kmeans_fast.colors import counting, counts, histogram
 from kmeans_fast.engines.codes import decode, encode
 
 
@@ -86,9 +86,9 @@ def test_merging_in_pieces(small_cat, n_channels, monkeypatch):
     """Many chunks, and pieces far smaller than the parts."""
     image = np.dstack([small_cat, small_cat[..., :1]])[..., :n_channels]
     monkeypatch.setattr(counting, "PIXELS_PER_TASK", 500)
-    monkeypatch.setattr(counting, "SORTED_PIXELS", 2000)
+    monkeypatch.setattr(counting, "PIXELS_PER_TABLE", 2000)
     monkeypatch.setattr(counting, "TABLE_CHANNELS", 0)
-    monkeypatch.setattr(counting, "MERGE_SIZE", 16)
+    monkeypatch.setattr(counts, "MERGE_SIZE", 16)
     assert_counts(kf.ColorHistogram.from_image(image, n_threads=3), image)
 
 

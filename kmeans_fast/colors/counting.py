@@ -1,20 +1,20 @@
-"""How many pixels have each colour: counted in tables, or by sorting, and counts from several places merged.
+"""How many pixels have each colour: counted in tables, each thread in its own, and these added up.
 
-With up to three channels a table has an entry for every colour there could be, in the order of the codes (see
-`color_codes`), and each thread counts in a table of its own. A table for three channels is 64 MB, of which mostly a
-small part is ever touched: tables come zeroed from the operating system, and each run of 512 entries has a mark that
-says whether there is anything in it. With four channels a table would be too large, for few pixels it isn't worth its
-while: then the codes are sorted, a chunk at a time.
+With up to three channels of 8 bits a table has an entry for every colour there could be, in the order of the codes (see
+`color_codes`). A table for three channels is 64 MB, of which mostly a small part is ever touched: tables come zeroed
+from the operating system, and each run of 512 entries has a mark that says whether there is anything in it. With more
+bits a table would be too large, for few pixels it isn't worth its while: then they are counted in hash tables.
 """
 
-from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.engines.codes import RUN_BITS, encode
+from kmeans_fast.colors.counts import Counts, Total, merge
+from kmeans_fast.colors.hashing import CountingTable
+from kmeans_fast.engines import Engine
+from kmeans_fast.engines.codes import RUN_BITS
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
 
@@ -29,47 +29,35 @@ PIXELS_PER_TABLE = 2**20
 MAX_TABLE_PIXELS = 2**32 - 1
 # Runs in a task of the walk through the tables: at most 1 MB of each table.
 RUNS_PER_TASK = 512
-# Pixels whose sorted codes are kept before they are merged: some 100 MB of work space, if all have different colours.
-SORTED_PIXELS = 2**20
-# Entries of each part that are merged at a time, so that work space doesn't grow with the parts.
-MERGE_SIZE = 2**18
 
 
-class Counts(NamedTuple):
-    """Distinct colours and the number of pixels of each.
-
-    Attributes
-    ----------
-    codes : ndarray of uint32, or uint64 for 16 bits a channel, shape (N,)
-        The colours' codes in ascending order.
-    counts : ndarray of int64, shape (N,)
-        All at least 1.
-    """
-
-    codes: NDArray[Any]
-    counts: NDArray[np.int64]
-
-
-def count_colors(pixels: Points, kernels: SimpleNamespace, workers: Workers) -> Counts:
+def count_colors(pixels: Points, engine: Engine, workers: Workers) -> Counts:
     """Count the colours of pixels of 1 to 4 channels of 8 or 16 bits."""
-    is_short = pixels.dtype == np.uint8 and pixels.n_features <= TABLE_CHANNELS
-    in_tables = is_short and pixels.size > PIXELS_PER_TASK
-    if in_tables:
-        most_threads = min(MAX_TABLES, max(1, pixels.size // PIXELS_PER_TABLE))
-        stretch = MAX_TABLE_PIXELS // PIXELS_PER_TASK * PIXELS_PER_TASK
-    else:
-        most_threads = -(-pixels.size // PIXELS_PER_TASK)
-        stretch = SORTED_PIXELS
-    total = Counts(np.empty(0, np.uint32), np.empty(0, np.int64))
-    lent = workers.at_most(most_threads)
-    for start in range(0, pixels.size, stretch):
-        stop = min(start + stretch, pixels.size)
-        if in_tables:
-            new = _count_in_tables(pixels, start, stop, kernels, lent)
-        else:
-            new = _count_by_sorting(pixels, start, stop, lent)
-        total = merge([total, new])
-    return total
+    lent = workers.at_most(min(MAX_TABLES, max(1, pixels.size // PIXELS_PER_TABLE)))
+    if pixels.dtype != np.uint8 or pixels.n_features > TABLE_CHANNELS or pixels.size <= PIXELS_PER_TASK:
+        return _count_by_hashing(pixels, engine.hashing, lent)
+    stretch = MAX_TABLE_PIXELS // PIXELS_PER_TASK * PIXELS_PER_TASK
+    starts = range(0, pixels.size, stretch)
+    return merge(
+        [_count_in_tables(pixels, start, min(start + stretch, pixels.size), engine.histogram, lent) for start in starts]
+    )
+
+
+def _count_by_hashing(pixels: Points, kernels: SimpleNamespace, lent: Workers) -> Counts:
+    room = min(PIXELS_PER_TASK, pixels.size)
+    tables = [CountingTable(pixels.n_features, pixels.dtype, room, kernels) for _ in range(lent.n_threads)]
+    free = list(tables)
+    total = Total()
+
+    def count(first: int) -> None:
+        table = free.pop()
+        for part in table.count(pixels.chunk(first, min(first + PIXELS_PER_TASK, pixels.size))):
+            total.add(part)
+        free.append(table)
+
+    lent.for_each(count, range(0, pixels.size, PIXELS_PER_TASK))
+    lent.for_each(lambda table: total.add(table.empty()), tables)
+    return total.result()
 
 
 def _count_in_tables(pixels: Points, start: int, stop: int, kernels: SimpleNamespace, lent: Workers) -> Counts:
@@ -106,44 +94,3 @@ def _collect(tables: NDArray[np.uint16], marks: NDArray[np.uint8], kernels: Simp
 
     lent.for_each(collect, range(len(ranges)))
     return result
-
-
-def _count_by_sorting(pixels: Points, start: int, stop: int, lent: Workers) -> Counts:
-    parts: list[Counts] = []
-
-    def count(first: int) -> None:
-        codes, counts = np.unique(encode(pixels.chunk(first, min(first + PIXELS_PER_TASK, stop))), return_counts=True)
-        parts.append(Counts(codes, counts.astype(np.int64, copy=False)))
-
-    lent.for_each(count, range(start, stop, PIXELS_PER_TASK))
-    return merge(parts)
-
-
-def merge(parts: Sequence[Counts]) -> Counts:
-    """Add counts up, in a piece of the range of codes at a time."""
-    parts = [part for part in parts if part.codes.size]
-    if len(parts) == 1:
-        return parts[0]
-    # Between two of these edges no part has more than MERGE_SIZE entries.
-    edges = np.unique(np.concatenate([part.codes[MERGE_SIZE::MERGE_SIZE] for part in parts]))
-    cuts = [[0, *np.searchsorted(part.codes, edges), part.codes.size] for part in parts]
-    pieces = []
-    for i in range(len(edges) + 1):
-        places = [slice(cut[i], cut[i + 1]) for cut in cuts]
-        pieces.append(
-            _merge_piece(
-                np.concatenate([part.codes[place] for part, place in zip(parts, places, strict=True)]),
-                np.concatenate([part.counts[place] for part, place in zip(parts, places, strict=True)]),
-            )
-        )
-    return Counts(
-        np.concatenate([piece.codes for piece in pieces]),
-        np.concatenate([piece.counts for piece in pieces]),
-    )
-
-
-def _merge_piece(codes: NDArray[Any], counts: NDArray[np.int64]) -> Counts:
-    order = np.argsort(codes, kind="stable")  # merges the sorted runs that it finds
-    codes = codes[order]
-    starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
-    return Counts(codes[starts], np.add.reduceat(counts[order], starts))

@@ -27,6 +27,7 @@ class Engine(NamedTuple):
     point_cells: SimpleNamespace
     color_seeding: SimpleNamespace
     histogram: SimpleNamespace
+    hashing: SimpleNamespace
     fallbacks: Sequence[str] = ()
     """Modules that NumPy served a call of, because a kernel wasn't compiled yet."""
 
@@ -75,8 +76,7 @@ def load(name: str) -> Engine:
 
 
 def _engine(name: str, parts: list[SimpleNamespace], fallbacks: Sequence[str] = ()) -> Engine:
-    dense, seeding, cells, point_cells, color_seeding, histogram = parts
-    return Engine(name, dense, seeding, cells, point_cells, color_seeding, histogram, fallbacks)
+    return Engine(name, *parts, fallbacks=fallbacks)
 
 
 def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
@@ -96,12 +96,21 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_cells,
         numba_color_seeding,
         numba_dense,
+        numba_hashing,
         numba_histogram,
         numba_point_cells,
         numba_seeding,
     )
 
-    return numba_dense, numba_seeding, numba_cells, numba_point_cells, numba_color_seeding, numba_histogram
+    return (
+        numba_dense,
+        numba_seeding,
+        numba_cells,
+        numba_point_cells,
+        numba_color_seeding,
+        numba_histogram,
+        numba_hashing,
+    )
 
 
 def _numpy_modules() -> tuple[ModuleType, ...]:
@@ -109,9 +118,18 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_cells,
         numpy_color_seeding,
         numpy_dense,
+        numpy_hashing,
         numpy_histogram,
         numpy_point_cells,
         numpy_seeding,
     )
 
-    return numpy_dense, numpy_seeding, numpy_cells, numpy_point_cells, numpy_color_seeding, numpy_histogram
+    return (
+        numpy_dense,
+        numpy_seeding,
+        numpy_cells,
+        numpy_point_cells,
+        numpy_color_seeding,
+        numpy_histogram,
+        numpy_hashing,
+    )

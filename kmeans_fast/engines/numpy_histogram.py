@@ -74,18 +74,3 @@ def look_up(
 ) -> None:
     """Write to `labels` (n,) what `table` (2**(8·C),) has for the code of each pixel, C being 1 to 3."""
     labels[:] = table[encode(pixels)]
-
-
-def search(
-    pixels: NDArray[np.uint8],  # in
-    codes: NDArray[np.uint32],  # in
-    starts: NDArray[np.int64],  # noqa: ARG001 - in, the compiled engine's
-    color_labels: NDArray[Any],  # in
-    labels: NDArray[Any],  # out
-) -> None:
-    """Write to `labels` (n,) the entry of `color_labels` (N,) at the place that each pixel's code has in `codes` (N,).
-
-    A code that isn't there gets the label of another one.
-    """
-    places = np.searchsorted(codes, encode(pixels))
-    labels[:] = color_labels[np.minimum(places, len(codes) - 1)]

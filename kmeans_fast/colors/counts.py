@@ -1,0 +1,76 @@
+"""Distinct colours with their numbers of pixels, and such counts from several places added up."""
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Entries of each part that are merged at a time, so that work space doesn't grow with the parts.
+MERGE_SIZE = 2**18
+
+
+class Counts(NamedTuple):
+    """Distinct colours and the number of pixels of each.
+
+    Attributes
+    ----------
+    codes : ndarray of uint32, or uint64 for 16 bits a channel, shape (N,)
+        The colours' codes in ascending order.
+    counts : ndarray of int64, shape (N,)
+        All at least 1.
+    """
+
+    codes: NDArray[Any]
+    counts: NDArray[np.int64]
+
+
+class Total:
+    """Adds counts up as they come, from any thread, in memory for a few times as many colours as there are."""
+
+    def __init__(self) -> None:
+        self._parts: list[Counts] = []
+        self._lock = Lock()
+
+    def add(self, part: Counts) -> None:
+        """Add further counts."""
+        with self._lock:
+            self._parts.append(part)
+            # Each colour is thus merged few times, and parts that have the same colours don't pile up.
+            if sum(part.codes.size for part in self._parts[1:]) > self._parts[0].codes.size:
+                self._parts = [merge(self._parts)]
+
+    def result(self) -> Counts:
+        """Return all that was added."""
+        return merge(self._parts)
+
+
+def merge(parts: Sequence[Counts]) -> Counts:
+    """Add counts up, in a piece of the range of codes at a time."""
+    parts = [part for part in parts if part.codes.size]
+    if len(parts) == 1:
+        return parts[0]
+    # Between two of these edges no part has more than MERGE_SIZE entries.
+    edges = np.unique(np.concatenate([part.codes[MERGE_SIZE::MERGE_SIZE] for part in parts]))
+    cuts = [[0, *np.searchsorted(part.codes, edges), part.codes.size] for part in parts]
+    pieces = []
+    for i in range(len(edges) + 1):
+        places = [slice(cut[i], cut[i + 1]) for cut in cuts]
+        pieces.append(
+            _merge_piece(
+                np.concatenate([part.codes[place] for part, place in zip(parts, places, strict=True)]),
+                np.concatenate([part.counts[place] for part, place in zip(parts, places, strict=True)]),
+            )
+        )
+    return Counts(
+        np.concatenate([piece.codes for piece in pieces]),
+        np.concatenate([piece.counts for piece in pieces]),
+    )
+
+
+def _merge_piece(codes: NDArray[Any], counts: NDArray[np.int64]) -> Counts:
+    order = np.argsort(codes, kind="stable")  # merges the sorted runs that it finds
+    codes = codes[order]
+    starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
+    return Counts(codes[starts], np.add.reduceat(counts[order], starts))

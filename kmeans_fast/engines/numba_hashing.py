@@ -1,0 +1,235 @@
+"""Counting colours in hash tables and looking up what belongs to them there, compiled.
+
+In every signature: `pixels` (n, C) uint8 with a `table` (2**b, 2) uint32, or uint16 with uint64. A row of it is a key,
+the channels of a colour side by side, and a value; one with the value 0 is free, and there always is one. A key is in
+the row that the upper b bits of its product with `multiplier` tell [1]_, or in the next one that was free [2]_.
+
+Kernels take a tuple of C numbers, `channels`, so that code is made for each number of channels: with that to be looked
+up for each pixel, counting took twice as long.
+
+A colour's neighbours in the picture are found in rows anywhere, yet a processor waits for several of them at once:
+placing similar colours side by side, which takes a few more instructions, was slower.
+
+References
+----------
+.. [1] M. Dietzfelbinger, T. Hagerup, J. Katajainen and M. Penttonen, "A reliable randomized algorithm for the
+   closest-pair problem", Journal of Algorithms 25(1), 1997.
+.. [2] D. E. Knuth, "The Art of Computer Programming", volume 3, section 6.4, algorithm L.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from kmeans_fast.engines.codes import spread_table
+from kmeans_fast.engines.numba_jit import kernel, part
+
+ONE = np.uint64(1)
+BYTE = np.uint64(255)
+
+
+def tally(
+    pixels: Any,  # in
+    start: int,
+    table: Any,  # in/out
+    n_used: Any,  # in/out
+    most: int,
+    multiplier: int,
+) -> int:
+    """Add 1 to the value of each pixel's key, from pixel `start` on, until `most` rows are used and one more is needed.
+
+    `n_used` (1,) int64 is the number of rows that are used. Return the first pixel that isn't counted, n if all are.
+    """
+    return _tally(pixels, tuple(range(pixels.shape[1])), start, table, n_used, most, multiplier)
+
+
+@kernel()
+def _tally(
+    pixels,  # in
+    channels,
+    start,
+    table,  # in/out
+    n_used,  # in/out
+    most,
+    multiplier,
+):
+    shift, mask = _shift(table), np.uint64(table.shape[0] - 1)
+    used = n_used[0]
+    for i in range(start, pixels.shape[0]):
+        key = _key(pixels, channels, i)
+        row = _row(table, key, multiplier, shift, mask)
+        value = table[row, 1]
+        if value == 0:
+            if used == most:
+                n_used[0] = used
+                return i
+            used += 1
+            table[row, 0] = key
+        table[row, 1] = value + ONE
+    n_used[0] = used
+    return pixels.shape[0]
+
+
+@part(inline=True)
+def _key(pixels, channels, i):
+    bits = np.uint64(8 * pixels.itemsize)
+    key = np.uint64(pixels[i, 0])
+    if len(channels) > 1:
+        key |= np.uint64(pixels[i, 1]) << bits
+    if len(channels) > 2:
+        key |= np.uint64(pixels[i, 2]) << (bits + bits)
+    if len(channels) > 3:
+        key |= np.uint64(pixels[i, 3]) << (bits + bits + bits)
+    return key
+
+
+@part()
+def _shift(table):
+    """Return 64 − b."""
+    shift = 64
+    while 1 << (64 - shift) < table.shape[0]:
+        shift -= 1
+    return np.uint64(shift)
+
+
+@part(inline=True)
+def _row(table, key, multiplier, shift, mask):
+    """Return the row of a key, or the free one that it would have."""
+    row = (key * np.uint64(multiplier)) >> shift
+    while table[row, 1] != 0 and table[row, 0] != key:
+        row = (row + ONE) & mask
+    return row
+
+
+@kernel()
+def move(
+    table,  # in
+    larger,  # in/out
+    multiplier,
+):
+    """Copy all that is in a table to a larger one, which is empty."""
+    shift, mask = _shift(larger), np.uint64(larger.shape[0] - 1)
+    for i in range(table.shape[0]):
+        if table[i, 1] != 0:
+            row = _row(larger, np.uint64(table[i, 0]), multiplier, shift, mask)
+            larger[row, 0] = table[i, 0]
+            larger[row, 1] = table[i, 1]
+
+
+def sort(
+    table: Any,  # in/out
+    n_channels: int,
+    spare: Any,  # out
+    places: Any,  # out
+) -> int:
+    """Turn keys into codes and bring all rows that are used to the front, in the order of the codes.
+
+    Radix sort with `spare` (n, 2) and `places` (256,) int64 for work space. Return n, the number of these rows, which
+    must be that of `spare`.
+    """
+    return _sort(table, spread_table(n_channels), spare, places)
+
+
+@kernel()
+def _sort(
+    table,  # in/out
+    spread,  # in
+    spare,  # out
+    places,  # out
+):
+    n_channels = spread.shape[0]
+    # a key of 16 bits a channel has the code of their upper bytes above that of their lower bytes
+    n_bytes = table.itemsize // 4
+    n = 0
+    for i in range(table.shape[0]):
+        value = table[i, 1]
+        if value != 0:
+            table[n, 0] = _code(np.uint64(table[i, 0]), spread, n_bytes)
+            table[n, 1] = value
+            n += 1
+    for digit in range(0, n_channels * n_bytes, 2):
+        _sort_by_digit(table, n, np.uint64(8 * digit), spare, places)
+        _sort_by_digit(spare, n, np.uint64(8 * (digit + 1)), table, places)
+    return n
+
+
+@part()
+def _code(key, spread, n_bytes):
+    code = np.uint64(0)
+    for byte in range(n_bytes):
+        for f in range(spread.shape[0]):
+            value = key >> np.uint64(8 * (f * n_bytes + byte)) & BYTE
+            code |= np.uint64(spread[f, value]) << np.uint64(8 * spread.shape[0] * byte)
+    return code
+
+
+@part()
+def _sort_by_digit(rows, n, shift, sorted_rows, places):
+    """Sort n rows by 8 bits of their codes; those that have them in common stay in order."""
+    places[:] = 0
+    for i in range(n):
+        places[np.uint64(rows[i, 0]) >> shift & BYTE] += 1
+    place = 0
+    for digit in range(256):
+        count = places[digit]
+        places[digit] = place
+        place += count
+    for i in range(n):
+        digit = np.uint64(rows[i, 0]) >> shift & BYTE
+        place = places[digit]
+        sorted_rows[place, 0] = rows[i, 0]
+        sorted_rows[place, 1] = rows[i, 1]
+        places[digit] = place + 1
+
+
+def number(
+    colors: Any,  # in
+    table: Any,  # in/out
+    multiplier: int,
+) -> None:
+    """Give the keys of colours (N, C), all of them distinct, the values 1 to N in a table that is empty."""
+    _number(colors, tuple(range(colors.shape[1])), table, multiplier)
+
+
+@kernel()
+def _number(
+    colors,  # in
+    channels,
+    table,  # in/out
+    multiplier,
+):
+    shift, mask = _shift(table), np.uint64(table.shape[0] - 1)
+    for i in range(colors.shape[0]):
+        key = _key(colors, channels, i)
+        row = _row(table, key, multiplier, shift, mask)
+        table[row, 0] = key
+        table[row, 1] = i + 1
+
+
+def find(
+    pixels: Any,  # in
+    table: Any,  # in
+    multiplier: int,
+    color_labels: Any,  # in
+    labels: Any,  # out
+) -> None:
+    """Write to `labels` (n,) what `color_labels` (N,) has at the number, counted from 1, of each pixel's key.
+
+    A key that isn't there gets the first label.
+    """
+    _find(pixels, tuple(range(pixels.shape[1])), table, multiplier, color_labels, labels)
+
+
+@kernel()
+def _find(
+    pixels,  # in
+    channels,
+    table,  # in
+    multiplier,
+    color_labels,  # in
+    labels,  # out
+):
+    shift, mask = _shift(table), np.uint64(table.shape[0] - 1)
+    for i in range(pixels.shape[0]):
+        value = table[_row(table, _key(pixels, channels, i), multiplier, shift, mask), 1]
+        labels[i] = color_labels[np.int64(value) - 1 if value != 0 else 0]
