@@ -275,13 +275,15 @@ GOOD = {"n_channels": np.int64(3), "codes": np.array([3, 9], np.uint32), "counts
         ({"n_channels": np.int64(5)}, "n_channels must be one number from 1 to 4"),
         ({"n_channels": np.array([3, 3])}, "n_channels must be one number from 1 to 4"),
         ({"n_channels": np.float64(3)}, "n_channels must be an array of dtype int64"),
-        ({"codes": np.array([3, 9])}, "codes must be an array of dtype uint32"),
+        ({"codes": np.array([3, 9])}, "codes must be an array of dtype uint32 or uint64"),
         ({"counts": np.array([1.0, 5.0])}, "counts must be an array of dtype int64"),
         ({"counts": np.array([1, 5, 6])}, r"codes and counts must have one shape \(N,\), N > 0, got \(2,\) and \(3,\)"),
         ({"codes": np.array([[3, 9]], np.uint32), "counts": np.array([[1, 5]])}, r"must have one shape \(N,\)"),
         ({"codes": np.array([9, 3], np.uint32)}, "codes must ascend and stay below 256"),
         ({"codes": np.array([3, 3], np.uint32)}, "codes must ascend and stay below 256"),
         ({"codes": np.array([3, 2**24], np.uint32)}, "codes must ascend and stay below 256"),
+        ({"codes": np.array([3, 2**48], np.uint64)}, "codes must ascend and stay below 65536"),
+        ({"codes": np.array([3, 9], np.uint64), "counts": np.array([2**37, 1])}, r"at most 2\*\*37 pixels, got"),
         ({"codes": np.empty(0, np.uint32), "counts": np.empty(0, np.int64)}, "N > 0"),
         ({"counts": np.array([1, 0])}, "counts must be positive, got 0"),
         ({"counts": np.array([-5, 1])}, "counts must be positive, got -5"),
@@ -313,11 +315,11 @@ def test_missing_arrays_and_files(tmp_path):
 @pytest.mark.parametrize(
     ("image", "error", "message"),
     [
-        (np.zeros((4, 4, 3)), TypeError, "image must be uint8, got float64"),
+        (np.zeros((4, 4, 3)), TypeError, "image must be uint8 or uint16, got float64"),
         (np.zeros((4, 4, 3)), TypeError, "scale it to 0 to 255, round it and convert it with astype(np.uint8)"),
-        (np.zeros((4, 4, 3), np.uint16), TypeError, "image must be uint8, got uint16"),
-        (np.zeros((4, 4, 3), bool), TypeError, "image must be uint8, got bool"),
-        ([[1, 2, 3]], TypeError, "image must be uint8, got int64"),
+        (np.zeros((4, 4, 3), np.int16), TypeError, "image must be uint8 or uint16, got int16"),
+        (np.zeros((4, 4, 3), bool), TypeError, "image must be uint8 or uint16, got bool"),
+        ([[1, 2, 3]], TypeError, "image must be uint8 or uint16, got int64"),
         (
             np.zeros((30, 40), np.uint8),
             ValueError,
@@ -337,11 +339,11 @@ def test_images_without_a_histogram(image, error, message):
 def test_what_does_not_fit_together(cat, monkeypatch):
     colors = kf.ColorHistogram.from_image(cat[:9, :9])
     grey = kf.ColorHistogram.from_image(cat[:9, :9, :1])
-    with pytest.raises(ValueError, match="the same number of channels, got 3 and 1"):
+    with pytest.raises(ValueError, match="the other histogram must have 3 channels as the histogram, got 1"):
         colors + grey
     with monkeypatch.context() as patch:
         patch.setattr(histogram, "count_colors", None)  # refused before any work
-        with pytest.raises(ValueError, match="the same number of channels, got 1 and 3"):
+        with pytest.raises(ValueError, match="image must have 1 channels as the histogram, got 3"):
             grey.update(cat)
     for other in (1, cat, [3]):
         with pytest.raises(TypeError, match="unsupported operand"):
@@ -385,7 +387,10 @@ def test_counting_restarts_before_a_table_overflows(engine, cat, monkeypatch):
     )
     assert_counts(kf.ColorHistogram.from_image(tall, engine=engine), tall)
     assert tables == [2**18, 2**18, tall[..., 0].size - 2**19]
-    assert histogram.MOST_PIXELS * 255 < 2**53
+    assert {bits: 2**most * (2 ** (8 * bits) - 1) < 2**53 for bits, most in histogram.MOST_PIXELS_BITS.items()} == {
+        1: True,
+        2: True,
+    }
 
 
 def test_colors_that_were_not_counted_get_a_label(engine):
@@ -412,3 +417,40 @@ def test_sum_of_histograms(cat):
     assert sum(kf.ColorHistogram.from_image(tile) for tile in tiles) == kf.ColorHistogram.from_image(cat)
     with pytest.raises(TypeError):
         1 + kf.ColorHistogram.from_image(cat)
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
+def test_16_bits(cat, engine, n_channels, byte_order, tmp_path):
+    """All that there is for 8 bits: tiles, sums, labels, files."""
+    image = np.dstack([cat, cat[..., ::-1]])[..., :n_channels].astype(byte_order + "u2") * 251
+    image[:9] += 3
+    image = image.astype(byte_order + "u2")
+    whole = kf.ColorHistogram.from_image(image, engine=engine)
+    colors, counts = np.unique(image.reshape(-1, n_channels), axis=0, return_counts=True)
+    order = np.lexsort(whole.colors.T[::-1])
+    assert np.array_equal(whole.colors[order], colors)
+    assert np.array_equal(whole.counts[order], counts)
+    assert (whole.colors.dtype, whole.codes.dtype) == (np.uint16, np.uint64)
+    assert kf.ColorHistogram.from_image(image[:9]) + kf.ColorHistogram.from_image(image[9:]) == whole
+    updated = kf.ColorHistogram.from_image(image[9:])
+    updated.update(image[:9], engine=engine)
+    assert updated == whole
+    assert np.array_equal(whole.colors[whole.labels_of(image, np.arange(len(whole)), engine=engine)], image)
+    whole.save(tmp_path / "colours.npz")
+    assert kf.ColorHistogram.load(tmp_path / "colours.npz") == whole
+    assert kf.ColorHistogram.load(tmp_path / "colours.npz").colors.dtype == np.uint16
+    assert f"{n_channels} channels of 16 bits, {cat[..., 0].size} pixels" in repr(whole)
+
+
+def test_depths_do_not_mix(small_cat):
+    narrow, wide = (kf.ColorHistogram.from_image(small_cat.astype(dtype)) for dtype in (np.uint8, np.uint16))
+    assert narrow != wide
+    with pytest.raises(ValueError, match="the other histogram must be of uint8 as the histogram, got uint16"):
+        narrow + wide
+    with pytest.raises(
+        ValueError, match=re.escape("image must be of uint16 as the histogram, got uint8; image * np.uint16(257)")
+    ):
+        wide.update(small_cat)
+    with pytest.raises(ValueError, match="image must be of uint16 as the histogram, got uint8"):
+        wide.labels_of(small_cat, np.zeros(len(wide), np.uint8))

@@ -25,13 +25,15 @@ from kmeans_fast.machine.files import replace_file
 from kmeans_fast.points.access import Points
 from kmeans_fast.validation import thread_count
 
-# Sums of 8-bit values over more pixels than this would leave the integers that a float64 holds.
-MOST_PIXELS = 2**45
-# The arrays in a file; the same on every machine.
-FILE_DTYPES: dict[str, np.dtype[Any]] = {
-    "n_channels": np.dtype("<i8"),
-    "codes": np.dtype("<u4"),
-    "counts": np.dtype("<i8"),
+# Logarithm of the most pixels, by the bytes of a channel: sums of values over more would leave the integers that a
+# float64 holds.
+MOST_PIXELS_BITS = {1: 45, 2: 37}
+# The arrays in a file, with the dtypes that each may have; the same on every machine. Codes of colours of 16 bits a
+# channel are the wider ones.
+FILE_DTYPES: dict[str, list[np.dtype[Any]]] = {
+    "n_channels": [np.dtype("<i8")],
+    "codes": [np.dtype("<u4"), np.dtype("<u8")],
+    "counts": [np.dtype("<i8")],
 }
 
 
@@ -98,7 +100,7 @@ class ColorHistogram:
 
         Parameters
         ----------
-        image : array_like of uint8, shape (..., C)
+        image : array_like of uint8 or uint16, shape (..., C)
             1 to 4 channels on the last axis, any strides, read in place. Pixels that are masked are not counted.
         mask : array_like of bool, shape ``image.shape[:-1]``, optional
             True for each pixel that is to be counted.
@@ -116,14 +118,15 @@ class ColorHistogram:
         Raises
         ------
         TypeError
-            If the image isn't uint8.
+            If the image isn't uint8 or uint16.
         ValueError
-            If it has no pixels, other than 1 to 4 channels, or more than 2⁴⁵ pixels.
+            If it has no pixels, other than 1 to 4 channels, or more than 2⁴⁵ pixels, with 16 bits 2³⁷.
 
         Notes
         -----
-        Beyond the result of 12 + C bytes a colour it takes at most 64 MB for each thread used, 192 MB in all, and a few
-        megabytes of work space. With four channels it takes up to 60 bytes a colour more.
+        Beyond the result of 12 + C bytes a colour, 16 + 2·C with 16 bits, it takes at most 64 MB for each thread used,
+        192 MB in all, and a few megabytes of work space. With four channels, or 16 bits, it takes up to 60, or 80,
+        bytes a colour more.
         """
         pixels = _checked_image(image, mask, channel_axis).points
         with machine_for(engine, thread_count(n_threads), pixels.size, pixels.size) as machine:
@@ -141,17 +144,19 @@ class ColorHistogram:
         """Count the colours of a further image, or tile, in addition.
 
         Parameters and errors as for `from_image`; and a ValueError if the image has other channels than the histogram,
-        or if there were more than 2⁴⁵ pixels in all.
+        or another depth, or if there were too many pixels in all.
         """
         pixels = _checked_image(image, mask, channel_axis).points
-        _check_sum(self.n_channels, pixels.n_features, self.n_pixels + pixels.size)
+        self._check_kind("image", pixels.n_features, pixels.dtype)
+        _check_size(self.n_pixels + pixels.size, pixels.dtype)
         with machine_for(engine, thread_count(n_threads), pixels.size, pixels.size) as machine:
             self._set(self.n_channels, *_merged(self, count(pixels, machine)))
 
     def __add__(self, other: object) -> ColorHistogram:
         if not isinstance(other, ColorHistogram):
             return NotImplemented
-        _check_sum(self.n_channels, other.n_channels, self.n_pixels + other.n_pixels)
+        self._check_kind("the other histogram", other.n_channels, other.colors.dtype)
+        _check_size(self.n_pixels + other.n_pixels, self.colors.dtype)
         return ColorHistogram(self.n_channels, *_merged(self, other))
 
     def __radd__(self, other: object) -> ColorHistogram:
@@ -162,7 +167,7 @@ class ColorHistogram:
         if not isinstance(other, ColorHistogram):
             return NotImplemented
         return (
-            self.n_channels == other.n_channels
+            (self.n_channels, self.colors.dtype) == (other.n_channels, other.colors.dtype)
             and np.array_equal(self.codes, other.codes)
             and np.array_equal(self.counts, other.counts)
         )
@@ -172,7 +177,18 @@ class ColorHistogram:
         return len(self.codes)
 
     def __repr__(self) -> str:
-        return f"<ColorHistogram: {len(self)} colours of {self.n_channels} channels, {self.n_pixels} pixels>"
+        depth = "" if self.colors.dtype == np.uint8 else " of 16 bits"
+        return f"<ColorHistogram: {len(self)} colours of {self.n_channels} channels{depth}, {self.n_pixels} pixels>"
+
+    def _check_kind(self, name: str, n_channels: int, dtype: np.dtype[Any]) -> None:
+        """Raise a ValueError unless colours of this kind can be in here."""
+        if n_channels != self.n_channels:
+            raise ValueError(f"{name} must have {self.n_channels} channels as the histogram, got {n_channels}")
+        if dtype != self.colors.dtype:
+            raise ValueError(
+                f"{name} must be of {self.colors.dtype} as the histogram, got {dtype}; "
+                "image * np.uint16(257) makes 16 bits of 8"
+            )
 
     @property
     def n_channels(self) -> int:
@@ -198,7 +214,7 @@ class ColorHistogram:
 
         Parameters
         ----------
-        image : array_like of uint8, shape (..., C)
+        image : array_like of uint8 or uint16, shape (..., C)
             Of which every pixel's colour has been counted here. That isn't checked, and a colour that wasn't may get
             any label.
         color_labels : array_like, shape (N,)
@@ -214,9 +230,14 @@ class ColorHistogram:
         Raises
         ------
         TypeError
-            If the image isn't uint8.
+            If the image isn't uint8 or uint16.
         ValueError
-            If the image has other channels than the histogram, or there isn't one label a colour.
+            If the image has other channels than the histogram, or another depth, or there isn't one label a colour.
+
+        Notes
+        -----
+        With four channels it takes up to 32 bytes a colour of work space, with 16 bits 64, otherwise at most 16 MB
+        times the size of a label.
 
         Examples
         --------
@@ -228,8 +249,7 @@ class ColorHistogram:
         """
         selection = _checked_image(image, mask, channel_axis)
         points = selection.points
-        if points.n_features != self.n_channels:
-            raise ValueError(f"image must have {self.n_channels} channels as the histogram, got {points.n_features}")
+        self._check_kind("image", points.n_features, points.dtype)
         by_color = np.ascontiguousarray(color_labels)
         if by_color.shape != self.counts.shape:
             raise ValueError(f"color_labels must have shape {self.counts.shape}, got {by_color.shape}")
@@ -252,9 +272,9 @@ class ColorHistogram:
         buffer = io.BytesIO()
         np.savez_compressed(
             buffer,
-            n_channels=np.array(self.n_channels, FILE_DTYPES["n_channels"]),
-            codes=self.codes.astype(FILE_DTYPES["codes"], copy=False),
-            counts=self.counts.astype(FILE_DTYPES["counts"], copy=False),
+            n_channels=np.array(self.n_channels, "<i8"),
+            codes=self.codes.astype(self.codes.dtype.newbyteorder("<"), copy=False),
+            counts=self.counts.astype("<i8", copy=False),
         )
         replace_file(Path(path), buffer.getvalue())
 
@@ -286,7 +306,8 @@ class ColorHistogram:
             raise
         except Exception as error:  # a damaged zip file can make its reader raise anything
             raise ValueError(f"{str(path)!r} is not a histogram or is damaged ({error})") from error
-        codes, counts = arrays["codes"].astype(np.uint32), arrays["counts"].astype(np.int64)
+        codes, counts = arrays["codes"], arrays["counts"].astype(np.int64)
+        codes = codes.astype(codes.dtype.newbyteorder("="))
         return cls(int(arrays["n_channels"]), codes, counts)
 
 
@@ -338,8 +359,8 @@ def _read_arrays(data: bytes) -> dict[str, NDArray[Any]]:
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
         arrays = {name: file[name] for name in FILE_DTYPES}
     for name, array in arrays.items():
-        if not isinstance(array, np.ndarray) or array.dtype != FILE_DTYPES[name]:
-            raise ValueError(f"{name} must be an array of dtype {FILE_DTYPES[name]}")
+        if not isinstance(array, np.ndarray) or array.dtype not in FILE_DTYPES[name]:
+            raise ValueError(f"{name} must be an array of dtype {' or '.join(map(str, FILE_DTYPES[name]))}")
     return arrays
 
 
@@ -349,39 +370,39 @@ def _check_arrays(n_channels: NDArray[Any], codes: NDArray[Any], counts: NDArray
         raise ValueError(f"n_channels must be one number from 1 to {MAX_CHANNELS}")
     if codes.ndim != 1 or codes.size == 0 or counts.shape != codes.shape:
         raise ValueError(f"codes and counts must have one shape (N,), N > 0, got {codes.shape} and {counts.shape}")
-    if (codes[1:] <= codes[:-1]).any() or int(codes[-1]) >= 2 ** (8 * int(n_channels)):
-        raise ValueError("codes must ascend and stay below 256**n_channels")
+    n_values = 2 ** (2 * codes.itemsize)
+    if (codes[1:] <= codes[:-1]).any() or int(codes[-1]) >= n_values ** int(n_channels):
+        raise ValueError(f"codes must ascend and stay below {n_values}**n_channels")
     if counts.min() < 1:
         raise ValueError(f"counts must be positive, got {counts.min()}")
-    _check_size(counts.sum(dtype=np.float64))  # int64 might overflow
+    channel = np.dtype(f"u{codes.itemsize // 4}")
+    _check_size(counts.sum(dtype=np.float64), channel)  # int64 might overflow
 
 
 def _checked_image(image: ArrayLike, mask: ArrayLike | None, channel_axis: int | None) -> Selection:
     selection = select("image", image, mask, channel_axis)
     points = selection.points
-    if points.array.dtype != np.uint8:
+    if points.array.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
         raise TypeError(
-            f"a histogram is of 8-bit colours: image must be uint8, got {points.array.dtype}; scale it to 0 to 255, "
-            "round it and convert it with astype(np.uint8), or give it to kmeans as it is, which takes any real numbers"
+            f"a histogram is of 8-bit or 16-bit colours: image must be uint8 or uint16, got {points.array.dtype}; "
+            "scale it to 0 to 255, round it and convert it with astype(np.uint8), or give it to kmeans as it is, which takes "
+            "any real numbers"
         )
     if points.n_features > MAX_CHANNELS:
         raise ValueError(
             f"image must have 1 to {MAX_CHANNELS} channels, got {points.n_features}; channel_axis says where they are, "
             "and is None for a grey image"
         )
-    _check_size(points.size)
+    _check_size(points.size, points.dtype)
     return selection
 
 
-def _check_size(n_pixels: float) -> None:
-    if n_pixels > MOST_PIXELS:
-        raise ValueError(f"a histogram can count at most 2**45 pixels, got {n_pixels:.0f}")
-
-
-def _check_sum(n_channels: int, other: int, n_pixels: int) -> None:
-    if n_channels != other:
-        raise ValueError(f"histograms must have the same number of channels, got {n_channels} and {other}")
-    _check_size(n_pixels)
+def _check_size(n_pixels: float, dtype: np.dtype[Any]) -> None:
+    bits = MOST_PIXELS_BITS[dtype.itemsize]
+    if n_pixels > 2**bits:
+        raise ValueError(
+            f"a histogram of {8 * dtype.itemsize}-bit colours can count at most 2**{bits} pixels, got {n_pixels:.0f}"
+        )
 
 
 def _merged(a: ColorHistogram, b: ColorHistogram) -> Counts:
