@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -15,6 +16,9 @@ import kmeans_fast as kf
 from kmeans_fast import QuantizedImage, quantize, read_image
 from kmeans_fast import palette as palette_of
 from kmeans_fast.imaging.metrics import psnr
+from kmeans_fast.lending import lent_workers
+from kmeans_fast.points.access import Points
+from kmeans_fast.points.fractions import integers_of
 
 
 @pytest.fixture(scope="module")
@@ -320,7 +324,11 @@ def test_bad_options(cat, options, error, message):
 @pytest.mark.parametrize(
     ("image", "error", "message"),
     [
-        ([[1, 2], [3, 4]], TypeError, "image must be uint8, got int64; if its values reach from 0 to 255"),
+        (
+            [[1, 2], [3, 4]],
+            TypeError,
+            "image must be uint8, uint16, or floats from 0 to 1, got int64; if its values reach from 0 to 255",
+        ),
         ("photo.jpg", TypeError, "image must be an array or a picture of Pillow's, got str; read_image makes an array"),
         (Path("a.png"), TypeError, "image must be an array or a picture of Pillow's, got PosixPath; read_image makes"),
         (
@@ -328,9 +336,22 @@ def test_bad_options(cat, options, error, message):
             TypeError,
             "image must be an array or a picture of Pillow's, got bytes; read_image makes an array",
         ),
-        (np.zeros((2, 2, 3)), TypeError, "image must be uint8, got float64; if its values reach from 0 to 1, np.rint("),
-        (np.zeros((2, 2), np.uint16), TypeError, "image must be uint8, got uint16; if its values reach up to 65535"),
-        (np.zeros((2, 2), bool), TypeError, "image must be uint8, got bool; np.where(image, 255, 0)"),
+        (np.full((2, 2, 3), 255.0), ValueError, "image must be from 0 to 1 as it is of floats, got 255 to 255; if its"),
+        (np.full((2, 2, 3), -1 / 255), ValueError, "image must be from 0 to 1 as it is of floats, got -0.00392157 to"),
+        (np.full((2, 2, 3), np.nan), ValueError, "image must be finite, got NaN"),
+        (
+            np.full((2, 2, 3), 1 / 256),
+            ValueError,
+            "multiples of 1/255 or 1/65535 as it is of floats, got others; np.rint",
+        ),
+        (np.zeros((2, 2, 3), np.float16), TypeError, "got float16; image.astype(np.float32) converts it"),
+        (np.zeros((2, 2, 4), np.uint16), ValueError, "image must be opaque with 16 bits a channel, got a picture with"),
+        (np.zeros((2, 2), np.int16), TypeError, "image must be uint8, uint16, or floats from 0 to 1, got int16"),
+        (
+            np.zeros((2, 2), bool),
+            TypeError,
+            "image must be uint8, uint16, or floats from 0 to 1, got bool; np.where(image",
+        ),
         (np.zeros((2, 2), int), TypeError, "if its values reach from 0 to 255, image.astype(np.uint8) converts it"),
         (np.zeros((2, 2, 2), np.uint8), ValueError, "(H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got (2, 2, 2)"),
         (np.zeros((9, 2, 2, 3), np.uint8), ValueError, "or (H, W, 4), got (9, 2, 2, 3)"),
@@ -344,14 +365,118 @@ def test_bad_images(image, error, message):
         quantize(image)
 
 
-@pytest.mark.parametrize("dtype", [bool, np.uint16, np.float32, np.int64])
+@pytest.mark.parametrize("dtype", [bool, np.int64])
 def test_the_advice_in_the_error_works(dtype):
-    top = {bool: 1, np.uint16: 65535, np.float32: 1, np.int64: 255}[dtype]
+    top = {bool: 1, np.int64: 255}[dtype]
     image = np.array([[0, top]], dtype)
     with pytest.raises(TypeError) as caught:
         quantize(image)
     advice = re.search(r"[^,;]*(np|image)\..*(?= converts it)", str(caught.value)).group().strip()
     assert eval(advice, {"np": np, "image": image}).tolist() == [[0, 255]]  # noqa: S307
+
+
+# ------------------------------------------------------------------------------------------------- 16 bits and floats
+
+
+def wide(image):
+    """The picture with 16 bits, not all of which repeat its 8."""
+    return image.astype(np.uint16) * np.uint16(251) + np.uint16(3)
+
+
+@pytest.mark.parametrize("n_colors", [5, 40, 300])
+@pytest.mark.parametrize("shape", ["grey", "RGB", "RGBA"])
+def test_16_bits(cat, engine, shape, n_colors):
+    """Each pixel has its nearest entry; entries are distinct and used, and of the picture's depth."""
+    image = wide(cat)
+    if shape == "grey":
+        image = image[..., 1] + image[..., 0] // 7
+    if shape == "RGBA":
+        image = np.dstack([image, np.full_like(image[..., 0], 65535)])
+    result = quantize(image, n_colors, engine=engine, max_iter=5)
+    assert result.palette.dtype == result.to_array().dtype == np.uint16
+    assert result.palette.shape == (n_colors, 1 if shape == "grey" else 3)
+    assert len(np.unique(result.palette, axis=0)) == n_colors
+    pixels = image.reshape(cat[..., 0].size, -1)[:, : result.palette.shape[1]]
+    assert np.array_equal(result.labels.reshape(-1), reference.assign(pixels, result.palette.astype(np.float64)))
+    assert np.array_equal(result.counts, np.bincount(result.labels.reshape(-1)))
+    error = ((pixels.astype(np.float64) - result.palette[result.labels.reshape(-1)]) ** 2).sum(axis=1).mean()
+    assert result.mse == pytest.approx(error / 257**2)
+    assert result.psnr == pytest.approx(psnr(result.mse, result.palette.shape[1]))
+
+
+def test_16_bits_that_repeat_8(cat):
+    """The error is in 8-bit steps, as is what a callback sees and `tol`."""
+    seen = {np.uint8: [], np.uint16: []}
+    init = cat[::60, ::60].reshape(-1, 3)[:12]
+    for dtype, steps in seen.items():
+        image = cat.astype(dtype) * dtype(1 if dtype == np.uint8 else 257)
+        start = init.astype(np.int64) * (1 if dtype == np.uint8 else 257)
+        quantize(image, init=start, callback=lambda *seen, steps=steps: steps.append(seen[2:]))
+    assert len(seen[np.uint8]) == len(seen[np.uint16])
+    for (new, shift), (new_16, shift_16) in zip(*seen.values(), strict=True):
+        assert np.allclose(new, new_16, rtol=1e-12)
+        assert shift == pytest.approx(shift_16)
+
+
+@pytest.mark.parametrize("order", ["none", "count", "luma", "hue"])
+def test_orders_of_16_bits(cat, order):
+    result = quantize(wide(cat), 6, sort=order)
+    assert np.array_equal(result.palette, quantize(wide(cat)[::-1], 6, sort=order).palette)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("make", ["divided", "multiplied", "divided in float64", "multiplied in float32"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_floats_that_were_integers(cat, dtype, make, kind):
+    """As picture libraries make them; every value there is."""
+    top = np.iinfo(dtype).max
+    values = np.arange(top + 1).astype(dtype)
+    if make == "divided":
+        floats = values.astype(kind) / kind(top)
+    elif make == "multiplied":
+        floats = values.astype(kind) * kind(1 / top)
+    elif make == "divided in float64":
+        floats = (values / top).astype(kind)
+    else:
+        floats = (values.astype(np.float32) * np.float32(1 / top)).astype(kind)
+    with lent_workers(2, floats.size) as lent:
+        found = integers_of(Points(floats[:, np.newaxis]), lent)
+    assert found.dtype == dtype
+    assert np.array_equal(found[:, 0], values)
+    image = cat if dtype == np.uint8 else wide(cat)
+    expected, result = quantize(image, 9, max_iter=3), quantize(floats[image], 9, max_iter=3)
+    assert np.array_equal(result.palette, expected.palette)
+    assert np.array_equal(result.labels, expected.labels)
+
+
+def test_one_float_that_was_no_integer(cat):
+    image = cat / 255
+    image[-1, -1, -1] += 1e-9
+    with pytest.raises(ValueError, match="multiples of 1/255 or 1/65535 as it is of floats, got others"):
+        quantize(image)
+
+
+def test_16_bits_to_8(cat, tmp_path):
+    """A PNG's palette has 8 bits: what has more says so, and rounds when asked to."""
+    result = quantize(wide(cat), 200, max_iter=2)
+    with pytest.raises(ValueError, match=re.escape("a PNG's palette has 8 bits a channel, got uint16; to_8_bit()")):
+        result.save(tmp_path / "a.png")
+    rounded = result.to_8_bit()
+    rounded.save(tmp_path / "a.png")
+    assert np.array_equal(read_image(tmp_path / "a.png"), np.rint(result.to_array() / 257).astype(np.uint8))
+    assert set(rounded.hex_colors) == set(result.hex_colors)
+    assert quantize(cat, 4, max_iter=2).to_8_bit().n_colors == 4
+    close = quantize(np.array([[100, 101, 9000]], np.uint16), 3)
+    assert close.n_colors == 3
+    assert close.to_8_bit().palette.tolist() == [[0], [35]]
+    assert close.to_8_bit().counts.tolist() == [2, 1]
+    assert close.to_8_bit().labels.tolist() == [[0, 0, 1]]
+
+
+def test_a_picture_of_pillows_with_16_bits(cat):
+    image = Image.fromarray(wide(cat)[..., 0])
+    assert image.mode == "I;16"
+    assert quantize(image, 4, max_iter=2).palette.dtype == np.uint16
 
 
 # ---------------------------------------------------------------------------------------------------- QuantizedImage

@@ -385,8 +385,8 @@ def _checked_image(image: ArrayLike, mask: ArrayLike | None, channel_axis: int |
     if points.array.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
         raise TypeError(
             f"a histogram is of 8-bit or 16-bit colours: image must be uint8 or uint16, got {points.array.dtype}; "
-            "scale it to 0 to 255, round it and convert it with astype(np.uint8), or give it to kmeans as it is, which takes "
-            "any real numbers"
+            "scale it to 0 to 255, round it and convert it with astype(np.uint8), or give it to kmeans as it is, which "
+            "takes any real numbers"
         )
     if points.n_features > MAX_CHANNELS:
         raise ValueError(

@@ -200,7 +200,7 @@ def check_destination(destination: str | os.PathLike[str], source: str | os.Path
 
 def write_indexed_png(
     destination: str | os.PathLike[str] | BinaryIO,
-    palette: NDArray[np.uint8],
+    palette: NDArray[Any],
     labels: NDArray[np.integer[Any]],
     *,
     compress_level: int = COMPRESS_LEVEL,
@@ -211,6 +211,10 @@ def write_indexed_png(
     The bytes go to a temporary file in the destination's folder, which then takes the destination's name. On failure
     the temporary file is removed, and a file that was there before is as it was.
     """
+    if palette.dtype != np.uint8:
+        raise ValueError(
+            f"a PNG's palette has 8 bits a channel, got {palette.dtype}; to_8_bit() of what quantize returned rounds it"
+        )
     _check_profile(icc_profile)
     compress_level = check_compress_level(compress_level)
     if isinstance(destination, (str, os.PathLike)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -26,7 +26,8 @@ class QuantizedPalette:
     Attributes
     ----------
     palette : numpy.ndarray
-        uint8 of shape (K, C): C is 1 for grey, 3 for RGB, and 4 for RGBA (straight alpha) if an entry is not opaque.
+        uint8, or uint16 for a picture of 16 bits, of shape (K, C): C is 1 for grey, 3 for RGB, and 4 for RGBA (straight
+        alpha) if an entry is not opaque.
         The entries are distinct and each is used; the fully transparent one, if there is one, is (0, 0, 0, 0).
     counts : numpy.ndarray
         int64 of shape (K,): how many pixels each entry has.
@@ -53,7 +54,7 @@ class QuantizedPalette:
     <QuantizedPalette: 2 colors, mse 2.67, psnr 48.64 dB>
     """
 
-    palette: NDArray[np.uint8]
+    palette: NDArray[Any]
     counts: NDArray[np.int64]
     mse: float
     psnr: float
@@ -68,9 +69,9 @@ class QuantizedPalette:
 
     @property
     def hex_colors(self) -> list[str]:
-        """The entries as ``#rrggbb``; ``#rrggbbaa`` if the palette has an alpha channel."""
+        """The entries, rounded to 8 bits, as ``#rrggbb``; ``#rrggbbaa`` if the palette has an alpha channel."""
         n_channels = max(3, self.palette.shape[1])
-        entries = np.broadcast_to(self.palette, (self.n_colors, n_channels))
+        entries = np.broadcast_to(_in_8_bits(self.palette), (self.n_colors, n_channels))
         return [f"#{entry.tobytes().hex()}" for entry in entries]
 
     def __repr__(self) -> str:
@@ -118,10 +119,25 @@ class QuantizedImage(QuantizedPalette):
 
     labels: NDArray[np.unsignedinteger[Any]]
 
-    def to_array(self) -> NDArray[np.uint8]:
-        """Make the image: uint8 of shape (H, W) if grey, else (H, W, 3) or, with an alpha channel, (H, W, 4)."""
+    def to_8_bit(self) -> QuantizedImage:
+        """Round the entries to 8 bits; those that become the same are one, in the place of the first.
+
+        `mse` and `psnr` stay those of the entries as they were.
+        """
+        _, firsts, places = np.unique(_in_8_bits(self.palette), axis=0, return_index=True, return_inverse=True)
+        order = np.sort(firsts)
+        entry = np.searchsorted(order, firsts[places.reshape(-1)])
+        return replace(
+            self,
+            palette=_in_8_bits(self.palette)[order],
+            counts=np.bincount(entry, self.counts, len(order)).astype(np.int64),
+            labels=entry.astype(np.min_scalar_type(len(order) - 1))[self.labels],
+        )
+
+    def to_array(self) -> NDArray[Any]:
+        """Make the image, of the palette's dtype: (H, W) if grey, else (H, W, 3) or, with alpha, (H, W, 4)."""
         palette = self.palette[:, 0] if self.palette.shape[1] == 1 else self.palette
-        image: NDArray[np.uint8] = palette[self.labels]
+        image: NDArray[Any] = palette[self.labels]
         return image
 
     def save(
@@ -152,7 +168,8 @@ class QuantizedImage(QuantizedPalette):
         Raises
         ------
         ValueError
-            If the name does not end in ``.png`` or belongs to something that is no file, the level is out of range or
+            If the palette has 16 bits a channel, which a PNG's can't have: see `to_8_bit`. If the name does not end in
+            ``.png`` or belongs to something that is no file, the level is out of range or
             the profile too large.
         TypeError
             If the file object was opened as text.
@@ -171,3 +188,9 @@ class QuantizedImage(QuantizedPalette):
     def _described(self) -> str:
         height, width = self.labels.shape
         return f"{width}×{height} pixels, {super()._described()}"
+
+
+def _in_8_bits(palette: NDArray[Any]) -> NDArray[np.uint8]:
+    """Round entries of 16 bits to 8: 65535 is 255 steps of 257."""
+    rounded: NDArray[np.uint8] = palette if palette.dtype == np.uint8 else np.rint(palette / 257).astype(np.uint8)
+    return rounded

@@ -22,14 +22,15 @@ from kmeans_fast.colors.histogram import ColorHistogram, count, label_pixels, so
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
 from kmeans_fast.imaging.sorting import ORDERS, order_of
-from kmeans_fast.imaging.spaces import NAMED, OPAQUE, TRANSLUCENT, WITH_LIGHTNESS, Space
+from kmeans_fast.imaging.spaces import NAMED, OPAQUE, OPAQUE_16, TRANSLUCENT, WITH_LIGHTNESS, Space
 from kmeans_fast.imaging.translucency import MixedData, Mixture, mixed_data
-from kmeans_fast.lending import Machine, machine_for
+from kmeans_fast.lending import Machine, lent_workers, machine_for
 from kmeans_fast.lloyd import LONG, Algorithm, Callback
 from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.options import STARTS, Asked, Options, checked_options
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import DenseAlgorithm
+from kmeans_fast.points.fractions import integers_of
 from kmeans_fast.session import ColorData, Data
 
 INITS = ("auto", *STARTS)
@@ -65,15 +66,16 @@ def quantize(
 ) -> QuantizedImage:
     """Reduce an image to `n_colors` colours by k-means on all its pixels.
 
-    The centroids are rounded to 8 bits before the last assignment. So every pixel gets its nearest palette entry (an
-    opaque pixel the nearest opaque one), the entries are distinct, each is used, and quantizing the result again
-    changes nothing.
+    The centroids are rounded to the picture's depth, 8 or 16 bits, before the last assignment. So every pixel gets its
+    nearest palette entry, the entries are distinct, each is used, and quantizing the result again changes nothing.
 
     Parameters
     ----------
-    image : array_like of uint8
+    image : array_like of uint8 or uint16, or of floats from 0 to 1
         Of shape (H, W) or (H, W, 1) grey, (H, W, 3) RGB, or (H, W, 4) RGBA with straight alpha: an array, or what
-        ``np.asarray`` makes one of, such as Pillow's images of modes L, RGB and RGBA. Not changed.
+        ``np.asarray`` makes one of, such as Pillow's images of modes L, RGB, RGBA and I;16. Floats are taken for
+        the 8-bit or 16-bit integers that, divided by 255 or 65535, they are. With 16 bits a picture must be opaque. Not
+        changed.
     n_colors : int, optional
         The number of colours, at least 1; 8 by default. A picture that has no more than these keeps them exactly.
     quality : float, optional
@@ -97,9 +99,9 @@ def quantize(
         more hues and fewer shades.
     init : {"auto", "variance", "cubes", "k-means++", "random"} or array_like, shape (K, C)
         As for `kmeans_fast.kmeans`. ``"auto"`` is ``"cubes"`` for up to 16 colours and ``"variance"`` for more, or
-        ``"k-means++"`` for several runs. An array has one row of 8-bit values for each colour, whose number it also is;
-        it is not possible for a picture with transparency. Rows are sRGB whatever the space, in other spaces than sRGB
-        in whole numbers from 0 to 255.
+        ``"k-means++"`` for several runs. An array has one row of values of the picture's depth for each colour, whose
+        number it also is; it is not possible for a picture with transparency. Rows are sRGB whatever the space, in
+        other spaces than sRGB in whole numbers from 0 to 255.
     max_iter, tol, relaxation, momentum
         As for `kmeans_fast.kmeans`. The defaults stop within 0.5 % of the error of the fixed point, mostly, in a
         fraction of its time; ``max_iter=10**6, tol=0, relaxation=1, momentum=0`` goes all the way.
@@ -114,13 +116,14 @@ def quantize(
     Raises
     ------
     TypeError
-        If `image` is no array or not uint8, has a mask or is a picture in a mode of Pillow's that isn't L, RGB or
-        RGBA, or `n_colors` is no integer.
+        If `image` is no array or of another dtype, has a mask or is a picture in a mode of Pillow's that isn't L, RGB,
+        RGBA or I;16, or `n_colors` is no integer.
     ValueError
-        If `image` has another shape or no pixels, if `n_colors` is below 1, or 1 for a picture that is transparent in
-        one place and visible in another, or given together with `quality`; if a space other than sRGB is asked for
-        and `image` is grey or has transparency; if `lightness` isn't 1 in a space without that axis; and whatever
-        `kmeans_fast.kmeans` says of the other options.
+        If `image` has another shape or no pixels, floats that aren't such fractions or outside 0 to 1, or transparency
+        with 16 bits; if `n_colors` is below 1, or 1 for a picture that is transparent in one place and visible in
+        another, or given together with `quality`; if a space other than sRGB is asked for and `image` is grey or has
+        transparency or 16 bits; if `lightness` isn't 1 in a space without that axis; and whatever `kmeans_fast.kmeans`
+        says of the other options.
 
     Notes
     -----
@@ -152,7 +155,7 @@ def quantize(
     ['#8c6549', '#af8e79', '#583620']
     """
     request = checked_request(n_colors, quality, sort, space, lightness, options)
-    pixels = checked_image(image)
+    pixels = checked_image(image, request.options.n_threads)
     where = checked_space(pixels, request)
     with machine_for_picture(pixels, request) as machine:
         colors = count_colors(pixels, where, machine)
@@ -185,7 +188,7 @@ def palette(
     ['#926b4e', '#b19180', '#633e25']
     """
     request = checked_request(n_colors, quality, sort, space, lightness, options)
-    pixels = checked_image(image)
+    pixels = checked_image(image, request.options.n_threads)
     where = checked_space(pixels, request)
     with machine_for_picture(pixels, request) as machine:
         return QuantizedPalette(**find_palette(count_colors(pixels, where, machine), request).described)
@@ -260,7 +263,7 @@ class Colors:
         return Mixture(self.histogram) if self.space is TRANSLUCENT else None
 
     @property
-    def reserved(self) -> NDArray[np.uint8]:
+    def reserved(self) -> NDArray[Any]:
         """Palette entries that are given, (0 or 1, C): one for what is transparent beside what is visible."""
         is_needed = self.mixture is not None and self.mixture.has_hidden and self.mixture.has_visible
         return np.zeros((int(is_needed), self.histogram.n_channels), np.uint8)
@@ -274,7 +277,7 @@ class Colors:
         """Return the colours as points for K clusters: if some are fully transparent, those that aren't."""
         if self.mixture is not None:
             return mixed_data(self.mixture, n_clusters, self.machine)
-        if self.space is not OPAQUE:
+        if self.space not in (OPAQUE, OPAQUE_16):
             return EmbeddedData(self._sorted[0], None, False, self.machine, self._sorted[1])
         return ColorData(self.histogram, None, False, self.machine)
 
@@ -297,7 +300,7 @@ class Colors:
     def entries(self, centroids: NDArray[np.float64]) -> NDArray[np.uint8]:
         """Return palette entries (K, C) for centroids (K, D); where one is the point of a colour, that colour."""
         entries = self.space.restore(centroids)
-        if self.space not in (OPAQUE, TRANSLUCENT):  # there, the way back is exact
+        if self.space not in (OPAQUE, OPAQUE_16, TRANSLUCENT):  # there, the way back is exact
             is_off = (self.space.embed(entries) != centroids).any(axis=1)
             for k in np.flatnonzero(is_off & (centroids == np.rint(centroids)).all(axis=1)):
                 same = (self._points == centroids[k]).all(axis=1)
@@ -310,7 +313,7 @@ class Colors:
 
         That is what was measured, unless it was so in another space.
         """
-        if self.space in (OPAQUE, TRANSLUCENT):
+        if self.space in (OPAQUE, OPAQUE_16, TRANSLUCENT):
             return measured / self.space.unit**2
         counts = self.histogram.counts.astype(np.float64)
         algorithm = DenseAlgorithm(Points(self.histogram.colors), counts, len(entries), *self.machine)
@@ -339,7 +342,7 @@ class EmbeddedData(ColorData):
 
 
 @contextmanager
-def machine_for_picture(pixels: NDArray[np.uint8], request: Request) -> Iterator[Machine]:
+def machine_for_picture(pixels: NDArray[Any], request: Request) -> Iterator[Machine]:
     """Lend an engine and workers for all that a picture needs."""
     options = request.options
     n_pixels = pixels.shape[0] * pixels.shape[1]
@@ -348,10 +351,17 @@ def machine_for_picture(pixels: NDArray[np.uint8], request: Request) -> Iterator
         yield machine
 
 
-def checked_space(pixels: NDArray[np.uint8], request: Request) -> Space:
+def checked_space(pixels: NDArray[Any], request: Request) -> Space:
     """Return the space for a picture's colours, if this can be asked of it there."""
     options = request.options
-    space = TRANSLUCENT if pixels.shape[2] == 4 and (pixels[..., 3] < 255).any() else OPAQUE
+    is_wide = pixels.dtype.itemsize == 2
+    is_translucent = pixels.shape[2] == 4 and (pixels[..., 3] < np.iinfo(pixels.dtype).max).any()
+    if is_wide and is_translucent:
+        raise ValueError(
+            "image must be opaque with 16 bits a channel, got a picture with transparency; "
+            "np.rint(image / 257).astype(np.uint8) makes 8 bits of 16, and np.rint(image * 255) of floats"
+        )
+    space = TRANSLUCENT if is_translucent else OPAQUE_16 if is_wide else OPAQUE
     if request.space != "srgb":
         space = _checked_named_space(pixels, space, request)
     if not isinstance(options.init, str):
@@ -365,13 +375,18 @@ def checked_space(pixels: NDArray[np.uint8], request: Request) -> Space:
     return space
 
 
-def _checked_named_space(pixels: NDArray[np.uint8], found: Space, request: Request) -> Space:
+def _checked_named_space(pixels: NDArray[Any], found: Space, request: Request) -> Space:
     """Return the space that was asked for, unless it isn't one for what was found."""
     name, init = request.space, request.options.init
     if found is TRANSLUCENT:
         raise ValueError(
             f"space={name!r} needs a picture without transparency, got alpha below 255; space='srgb' takes any, and "
             "what is put onto a background has none"
+        )
+    if found is OPAQUE_16:
+        raise ValueError(
+            f"space={name!r} needs a picture of 8 bits a channel, got 16; space='srgb' takes it, and "
+            "np.rint(image / 257).astype(np.uint8) makes 8 bits of 16"
         )
     if pixels.shape[2] < 3:
         raise ValueError(
@@ -383,12 +398,12 @@ def _checked_named_space(pixels: NDArray[np.uint8], found: Space, request: Reque
     return NAMED[name](request.lightness)
 
 
-def _channels(pixels: NDArray[np.uint8], space: Space) -> NDArray[np.uint8]:
+def _channels(pixels: NDArray[Any], space: Space) -> NDArray[Any]:
     """Leave out an alpha channel that says nothing."""
     return pixels if space is TRANSLUCENT else pixels[..., :3]
 
 
-def count_colors(pixels: NDArray[np.uint8], space: Space, machine: Machine) -> Colors:
+def count_colors(pixels: NDArray[Any], space: Space, machine: Machine) -> Colors:
     """Count the colours of an image (H, W, C)."""
     return Colors(count(Points(_channels(pixels, space)), machine), space, machine)
 
@@ -397,7 +412,7 @@ def count_colors(pixels: NDArray[np.uint8], space: Space, machine: Machine) -> C
 class Found:
     """A palette, and what was learnt about the colours on the way to it."""
 
-    entries: NDArray[np.uint8]
+    entries: NDArray[Any]
     """The palette (K, C)."""
     counts: NDArray[np.int64]
     """How many pixels each entry has."""
@@ -442,7 +457,7 @@ def find_palette(colors: Colors, request: Request) -> Found:
     )
 
 
-def apply_palette(pixels: NDArray[np.uint8], colors: Colors, found: Found) -> QuantizedImage:
+def apply_palette(pixels: NDArray[Any], colors: Colors, found: Found) -> QuantizedImage:
     """Give each pixel the label of its colour's entry."""
     points = Points(_channels(pixels, colors.space))
     labels = label_pixels(colors.histogram, points, found.color_labels, colors.machine)
@@ -483,7 +498,7 @@ def _in_space(options: Options, space: Space, n_clusters: int) -> Options:
         # With few colours a bad start is rarely mended, and a good one costs little.
         named = "cubes" if n_clusters <= MOST_ON_CUBES else "variance"
         init = named if options.n_init == 1 else "k-means++"
-    elif not isinstance(init, str) and space is not OPAQUE:
+    elif not isinstance(init, str) and space not in (OPAQUE, OPAQUE_16):
         init = space.embed(init.astype(np.uint8)).astype(np.float64)
     return replace(
         options,
@@ -510,39 +525,61 @@ def _few_enough(colors: Colors, options: Options, quality: float) -> Found:
     return best
 
 
-def _without_idle_alpha(palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _without_idle_alpha(palette: NDArray[Any]) -> NDArray[Any]:
     """Leave out an alpha channel in which all entries are opaque."""
-    return palette[:, :3] if palette.shape[1] == 4 and (palette[:, 3] == 255).all() else palette
+    has_idle_alpha = palette.shape[1] == 4 and (palette[:, 3] == np.iinfo(palette.dtype).max).all()
+    return palette[:, :3] if has_idle_alpha else palette
 
 
-def checked_image(image: Any) -> NDArray[np.uint8]:
-    """Return a picture as an array (H, W, C) of its own memory."""
+def checked_image(image: Any, n_threads: int | None = None) -> NDArray[Any]:
+    """Return a picture as an array (H, W, C), uint8 or uint16: its own memory, or what its floats are fractions of."""
     if isinstance(image, str | bytes | os.PathLike):
         raise TypeError(
             f"image must be an array or a picture of Pillow's, got {type(image).__name__}; "
             "read_image makes an array of a file"
         )
-    if arrays.is_pillow_image(image) and image.mode not in ("L", "RGB", "RGBA"):
+    if arrays.is_pillow_image(image) and image.mode not in ("L", "RGB", "RGBA", "I;16"):
         raise TypeError(
-            f"image must be of Pillow's modes L, RGB or RGBA, got {image.mode}; .convert('RGB') makes it so"
+            f"image must be of Pillow's modes L, RGB, RGBA or I;16, got {image.mode}; .convert('RGB') makes it so"
         )
     array = arrays.unmasked_numbers("image", image, "; fill it, or give it to kmeans, which leaves out what is masked")
-    if array.dtype != np.uint8:
-        raise TypeError(f"image must be uint8, got {array.dtype}; {_how_to_convert(array.dtype)}")
+    if array.dtype.newbyteorder("=") not in (np.uint8, np.uint16, np.float32, np.float64):
+        raise TypeError(
+            f"image must be uint8, uint16, or floats from 0 to 1, got {array.dtype}; {_how_to_convert(array.dtype)}"
+        )
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise ValueError(f"image must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got {array.shape}")
     if array.size == 0:
         raise ValueError(f"image must have pixels, got shape {array.shape}")
-    return array[..., np.newaxis] if array.ndim == 2 else array
+    pixels = array[..., np.newaxis] if array.ndim == 2 else array
+    return pixels if pixels.dtype.kind == "u" else _integers_of(pixels, n_threads)
+
+
+def _integers_of(pixels: NDArray[Any], n_threads: int | None) -> NDArray[Any]:
+    """Return the integers that a picture's floats are fractions of."""
+    points = Points(pixels, "image")
+    points.check_values()
+    with lent_workers(n_threads, points.size) as lent:
+        integers = integers_of(points, lent)
+    if integers is not None:
+        return integers.reshape(pixels.shape)
+    low, high = pixels.min(), pixels.max()
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"image must be from 0 to 1 as it is of floats, got {low:g} to {high:g}; if its values reach up to 255, "
+            "np.rint(image).astype(np.uint8) converts it"
+        )
+    raise ValueError(
+        "image must be of multiples of 1/255 or 1/65535 as it is of floats, got others; "
+        "np.rint(image * 65535).astype(np.uint16) rounds it, and kmeans takes it as it is"
+    )
 
 
 def _how_to_convert(dtype: np.dtype[Any]) -> str:
     if dtype.kind == "b":
         return "np.where(image, 255, 0).astype(np.uint8) converts it"
-    if dtype == np.uint16:
-        return "if its values reach up to 65535, np.rint(image / 257).astype(np.uint8) converts it"
     if dtype.kind == "f":
-        return "if its values reach from 0 to 1, np.rint(image * 255).astype(np.uint8) converts it"
+        return "image.astype(np.float32) converts it"
     return "if its values reach from 0 to 255, image.astype(np.uint8) converts it"
 
 

@@ -23,9 +23,9 @@ from kmeans_fast.imaging.uniform import ORIGIN, UniformSpace, cielab, oklab
 class Space:
     """Where colours are compared."""
 
-    embed: Callable[[NDArray[np.uint8]], NDArray[Any]]
+    embed: Callable[[NDArray[Any]], NDArray[Any]]
     """Turn colours (N, C) into integer points (N, D)."""
-    restore: Callable[[NDArray[np.float64]], NDArray[np.uint8]]
+    restore: Callable[[NDArray[np.float64]], NDArray[Any]]
     """Turn centroids (K, D) into palette entries (K, C), rounded."""
     unit: int
     """Length of one 8-bit step in the points."""
@@ -59,6 +59,10 @@ def _rounded(centroids: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.clip(np.rint(centroids), 0, 255).astype(np.uint8)
 
 
+def _rounded_to_16_bits(centroids: NDArray[np.float64]) -> NDArray[np.uint16]:
+    return np.clip(np.rint(centroids), 0, 65535).astype(np.uint16)
+
+
 def linear(colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
     """Turn colours into light, in steps of 1/65,535, rounded to the nearest."""
     points: NDArray[np.uint16] = np.rint(transfer.light() * LINEAR_SCALE).astype(np.uint16)[colors]
@@ -78,6 +82,8 @@ def _uniform(space: UniformSpace, unit: int) -> Space:
 LINEAR_SCALE = 65_535
 #: Grey or RGB as they are.
 OPAQUE = Space(lambda colors: colors, _rounded, 1)
+#: The same with 16 bits a channel: 65535 is 255 steps of 257.
+OPAQUE_16 = Space(lambda colors: colors, _rounded_to_16_bits, 257)
 #: RGBA, premultiplied.
 TRANSLUCENT = Space(premultiplied, straight, UNIT)
 #: RGB in linear light.
