@@ -455,3 +455,19 @@ def test_few_points_get_the_same_without_the_filter(small_cat, monkeypatch, dtyp
     plain = kf.kmeans(points, 10, init=init, max_iter=5, algorithm="dense", engine="numba")
     assert_same_bytes(plain.centroids, filtered.centroids)
     assert_same_bytes(plain.labels, filtered.labels)
+
+
+@pytest.mark.parametrize("is_noisy", [False, True])
+def test_16_bits_counted_either_way(small_cat, engine, is_noisy, monkeypatch):
+    """Points that are mostly distinct are sorted, others counted: with the same result."""
+    noise = np.random.default_rng(0).integers(0, 256, small_cat.shape, np.uint16) * is_noisy
+    points = locked(small_cat.astype(np.uint16) << 8 | noise.astype(np.uint16))
+    options = {"n_clusters": 9, "max_iter": 8, "engine": engine}
+    results = [kf.kmeans(points, algorithm=algorithm, **options) for algorithm in ("auto", "dense", "histogram")]
+    monkeypatch.setattr(session, "MOSTLY", 0.0 if not is_noisy else 2.0)
+    results.append(kf.kmeans(points, **options))
+    assert [result.algorithm for result in results] == ["histogram", "dense", "histogram", "histogram"]
+    for result in results[1:]:
+        assert np.array_equal(result.centroids, results[0].centroids)
+        assert np.array_equal(result.labels, results[0].labels)
+        assert np.array_equal(result.counts, results[0].counts)

@@ -316,15 +316,21 @@ def count(pixels: Points, machine: Machine) -> ColorHistogram:
     return ColorHistogram(pixels.n_features, *count_colors(pixels, machine.engine, machine.workers))
 
 
-def sort_points(points: NDArray[Any], counts: NDArray[np.int64]) -> tuple[ColorHistogram, NDArray[np.intp]]:
-    """Return the distinct ones of points (N, C) of 8 or 16 bits as a histogram, and the place of each point in it."""
+def sort_points(
+    points: NDArray[Any], counts: NDArray[np.int64] | None = None
+) -> tuple[ColorHistogram, NDArray[np.intp]]:
+    """Return the distinct ones of points (N, C) of 8 or 16 bits as a histogram, and the place of each point in it.
+
+    Each point counts as `counts` (N,) say, or once.
+    """
     codes = encode(points)
     order = np.argsort(codes)
     codes = codes[order]
     starts = run_starts(codes)
     places = np.empty(len(codes), np.intp)
     places[order] = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    return ColorHistogram(points.shape[1], codes[starts[:-1]], np.add.reduceat(counts[order], starts[:-1])), places
+    totals = np.diff(starts) if counts is None else np.add.reduceat(counts[order], starts[:-1])
+    return ColorHistogram(points.shape[1], codes[starts[:-1]], totals), places
 
 
 def label_pixels(
