@@ -21,6 +21,8 @@ class Engine(NamedTuple):
     """An engine's name and its functions; tests compare those of one engine with those of the other."""
 
     name: str
+    fallbacks: Sequence[str]
+    """Modules that NumPy served a call of, because a kernel wasn't compiled yet."""
     dense: SimpleNamespace
     seeding: SimpleNamespace
     cells: SimpleNamespace
@@ -28,8 +30,6 @@ class Engine(NamedTuple):
     color_seeding: SimpleNamespace
     histogram: SimpleNamespace
     hashing: SimpleNamespace
-    fallbacks: Sequence[str] = ()
-    """Modules that NumPy served a call of, because a kernel wasn't compiled yet."""
 
     @property
     def served_by(self) -> str:
@@ -60,23 +60,19 @@ def load(name: str) -> Engine:
         raise ValueError(f"engine must be one of {', '.join(map(repr, NAMES))}, got {name!r}")
     plain = _numpy_modules()
     if name == "numpy":
-        return _engine(name, [SimpleNamespace(**_functions(module)) for module in plain])
+        return Engine(name, (), *(SimpleNamespace(**_functions(module)) for module in plain))
     from kmeans_fast.engines import obstacles, serving
 
     if name == "numba":
         if obstacle := obstacles.to_compiled_code():
             raise ImportError(f"engine='numba' can't be had, as {obstacle}; engine='numpy' works without")
-        return _engine(name, list(map(serving.compiled, _numba_modules(), map(_functions, plain))))
+        return Engine(name, (), *map(serving.compiled, _numba_modules(), map(_functions, plain)))
     fallbacks: list[str] = []
-    parts = [
+    parts = (
         serving.at_hand(compiled, _functions(module), fallbacks)
         for compiled, module in zip(_numba_modules(), plain, strict=True)
-    ]
-    return _engine(name, parts, fallbacks)
-
-
-def _engine(name: str, parts: list[SimpleNamespace], fallbacks: Sequence[str] = ()) -> Engine:
-    return Engine(name, *parts, fallbacks=fallbacks)
+    )
+    return Engine(name, fallbacks, *parts)
 
 
 def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
