@@ -173,6 +173,7 @@ def results_of_all(image):
     part = image[:40]
     clear, floats, weights = np.dstack([part, part[..., 0]]), part[:5].astype(np.float32), np.arange(300)
     options = {"engine": "auto", "n_threads": 2}
+    distinct = np.arange(300_000, dtype=np.uint32).view(np.uint8).reshape(-1, 4)
     results = [
         kf.quantize(image, 16, max_iter=3, **options),
         kf.quantize(part, 10, init="k-means++", max_iter=3, **options),
@@ -181,13 +182,26 @@ def results_of_all(image):
         kf.kmeans(floats, 40, max_iter=2, **options),
         kf.kmeans(floats[0, :300], 4, max_iter=3, sample_weight=weights, **options),
         kf.kmeans(floats, 3, init=floats[0, [0, 9, 0]], max_iter=1, **options),  # one is left without points
+        kf.kmeans(floats, 9, init=floats[0, :9], max_iter=3, **options),
+        kf.kmeans(np.dstack([floats, floats]), 9, max_iter=2, **options),
     ]
     arrays = [array for result in results for array in (result.labels, result.counts)]
-    return b"".join(array.tobytes() for array in [*arrays, kf.assign(floats, floats[0, :9], **options)])
+    arrays += [kf.assign(floats, floats[0, :9], **options), kf.ColorHistogram.from_image(distinct, **options).codes]
+    return b"".join(array.tobytes() for array in arrays)
 
 
 @pytest.fixture(scope="module")
-def expected(cat):
+def small_is_large():
+    """Few points are clustered on cells, and cut into pieces."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kmeans_fast.points.cell_passes.LEAST_POINTS", 1000)
+        patch.setattr("kmeans_fast.points.cell_passes.LEAST_COMPARED", 27)
+        patch.setattr("kmeans_fast.machine.chunks.PIECE_WORK", 2**17)
+        yield
+
+
+@pytest.fixture(scope="module")
+def expected(cat, small_is_large):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engines, "load", lambda _, load=engines.load: load("numpy"))
         return results_of_all(cat)

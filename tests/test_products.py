@@ -7,7 +7,6 @@ from conftest import locked
 from test_kmeans import assert_is_textbook
 
 import kmeans_fast as kf
-from kmeans_fast import engines
 from kmeans_fast.engines import numpy_products
 from kmeans_fast.machine.chunks import CHUNK_SIZE, FEWEST_IN_A_PIECE, count_pieces
 
@@ -20,8 +19,7 @@ DTYPES = [np.uint8, np.uint16, np.int16, np.float32, np.float64]
 @pytest.fixture(scope="module", autouse=True)
 def filtered_though_few():
     with pytest.MonkeyPatch.context() as patch:
-        if engines.numba_is_installed():
-            patch.setattr("kmeans_fast.engines.numba_dense.PLAIN_WORK", 0)
+        patch.setattr("kmeans_fast.engines.numba_dense.PLAIN_WORK", 0)
         yield
 
 
