@@ -116,6 +116,7 @@ def test_points_are_the_definition_rounded(name):
     assert UNIFORM[name][0](1.0).embed(colors).tolist() == [rounded(exact_point(name, color)) for color in colors]
 
 
+@pytest.mark.stress
 @pytest.mark.parametrize("name", UNIFORM)
 def test_every_color_has_the_point_that_exact_arithmetic_rounds_to(name):
     """All 2**24, by other roots than ours; what those leave near the middle of two steps in 50 digits."""
