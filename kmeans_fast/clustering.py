@@ -67,6 +67,82 @@ class KMeansResult:
     def __hash__(self) -> int:
         return hash((self.centroids.tobytes(), self.counts.tobytes(), self.n_iter))
 
+    def predict(self, points: ArrayLike, **options: Any) -> NDArray[Any]:
+        """Label other points with the index of their nearest centroid.
+
+        Parameters
+        ----------
+        points : array_like, shape (..., D)
+            Real numbers.
+        mask, channel_axis, engine, n_threads
+            As for `assign`.
+
+        Returns
+        -------
+        ndarray
+            What ``assign(points, centroids)`` returns.
+
+        Examples
+        --------
+        >>> import kmeans_fast as kf
+        >>> kf.kmeans([[0], [1], [8], [9]], 2, init=[[0], [9]]).predict([[2], [7]])
+        array([0, 1], dtype=uint8)
+        """
+        return assign(points, self.centroids, **options)
+
+    def transform(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return the distances of points to all centroids.
+
+        Parameters
+        ----------
+        points : array_like, shape (..., D)
+            Real numbers.
+
+        Returns
+        -------
+        ndarray of float64, shape (..., K)
+            As many numbers as points times centroids: for few points.
+
+        Raises
+        ------
+        ValueError
+            If the points haven't as many features as the centroids, or are infinite or NaN.
+
+        Examples
+        --------
+        >>> import kmeans_fast as kf
+        >>> kf.kmeans([[0, 0], [3, 4]], 2, init=[[0, 0], [3, 4]]).transform([[0, 0]])
+        array([[0., 5.]])
+        """
+        array = arrays.unmasked_numbers("points", points)
+        n_features = self.centroids.shape[1]
+        if array.ndim == 0 or array.shape[-1] != n_features:
+            raise ValueError(f"points must have shape (..., {n_features}), got {array.shape}")
+        checked = Points(np.atleast_2d(array))
+        checked.check_values()
+        squares = np.zeros((*array.shape[:-1], len(self.centroids)))
+        for f in range(n_features):
+            difference = array[..., f, np.newaxis].astype(np.float64) - self.centroids[:, f]
+            squares += difference * difference
+        return np.sqrt(squares)
+
+    def to_array(self) -> NDArray[np.float64]:
+        """Return each point's centroid: the picture in K colours, float64, the shape of the points.
+
+        Where the points had a mask, what it left out is masked.
+
+        Examples
+        --------
+        >>> import kmeans_fast as kf
+        >>> kf.kmeans([[0], [1], [8], [9]], 2, init=[[0], [9]]).to_array().tolist()
+        [[0.5], [0.5], [8.5], [8.5]]
+        """
+        nearest: NDArray[np.float64] = self.centroids[np.ma.getdata(self.labels)]
+        if isinstance(self.labels, np.ma.MaskedArray):
+            mask = np.broadcast_to(np.ma.getmaskarray(self.labels)[..., np.newaxis], nearest.shape)
+            return np.ma.MaskedArray(nearest, mask)
+        return nearest
+
 
 def kmeans(
     points: ArrayLike | ColorHistogram,

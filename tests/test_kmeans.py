@@ -471,3 +471,29 @@ def test_16_bits_counted_either_way(small_cat, engine, is_noisy, monkeypatch):
         assert np.array_equal(result.centroids, results[0].centroids)
         assert np.array_equal(result.labels, results[0].labels)
         assert np.array_equal(result.counts, results[0].counts)
+
+
+# ------------------------------------------------------------------------------------------- what a result can be asked
+
+
+def test_a_result_predicts_transforms_and_paints(cat, engine):
+    result = kf.kmeans(cat, 5, max_iter=4, engine=engine)
+    np.testing.assert_array_equal(result.predict(cat, engine=engine), result.labels)
+    distances = result.transform(cat[:9])
+    assert distances.shape == (9, 451, 5)
+    np.testing.assert_array_equal(distances.argmin(axis=-1), result.labels[:9])
+    painted = result.to_array()
+    np.testing.assert_allclose(((painted - cat) ** 2).sum(), result.inertia)
+    np.testing.assert_allclose(distances.min(axis=-1), np.sqrt(((painted - cat) ** 2).sum(axis=-1)[:9]))
+
+
+def test_what_a_mask_leaves_out_is_not_painted():
+    result = kf.kmeans([[1.0], [3.0], [50.0]], 1, mask=np.array([True, True, False]))
+    assert result.to_array().tolist() == [[2.0], [2.0], [None]]
+
+
+@pytest.mark.parametrize(("points", "message"), [([[1.0]], "shape"), (3.0, "shape"), ([[np.nan, 1]], "finite")])
+def test_points_that_cannot_be_transformed(points, message):
+    result = kf.kmeans([[0.0, 0.0], [1.0, 1.0]], 2)
+    with pytest.raises(ValueError, match=message):
+        result.transform(points)
