@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kmeans_fast.data import sample_path
     from kmeans_fast.imaging.compression import CompressionReport, compress
     from kmeans_fast.imaging.files import read_image
+    from kmeans_fast.imaging.given import apply_palette
     from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
     from kmeans_fast.imaging.quantization import palette, quantize
     from kmeans_fast.progress import print_progress
@@ -22,6 +23,7 @@ __all__ = [
     "KMeansResult",
     "QuantizedImage",
     "QuantizedPalette",
+    "apply_palette",
     "assign",
     "compress",
     "kmeans",
@@ -41,6 +43,7 @@ _HOMES = {
     "data": ("sample_path",),
     "imaging.compression": ("CompressionReport", "compress"),
     "imaging.files": ("read_image",),
+    "imaging.given": ("apply_palette",),
     "imaging.palettes": ("QuantizedImage", "QuantizedPalette"),
     "imaging.quantization": ("palette", "quantize"),
     "progress": ("print_progress",),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from kmeans_fast._version import __version__
+from kmeans_fast.imaging.dithering import METHODS, checked_dithering
 from kmeans_fast.imaging.files import COMPRESS_LEVEL
 from kmeans_fast.imaging.quantization import INITS, MAX_ITER, TOL
 from kmeans_fast.imaging.sorting import ORDERS
@@ -140,6 +141,14 @@ def _parser() -> _Parser:
         metavar="FILE.png",
         help="where to write; an existing file is replaced (default: photo.jpg gives photo-8-colors.png beside it)",
     )
+    compress.add_argument("--dither", choices=METHODS, default="none", help="spread the error (default: %(default)s)")
+    compress.add_argument(
+        "--strength",
+        type=_tolerance,
+        default=1.0,
+        metavar="X",
+        help="of dithering, 0 to 1 (default: 1)",
+    )
     compress.add_argument(
         "--compress-level",
         type=int,
@@ -260,11 +269,13 @@ def _compress(options: argparse.Namespace, warned: list[str]) -> int:
     output: Path = options.output or source.with_name(f"{source.stem}-{aim}.png")
     try:
         files.check_destination(output, source)
+        checked_dithering(options.dither, options.strength)
     except ValueError as error:
         options.parser.error(str(error))
     of_files = {"compress_level": options.compress_level, "max_pixels": options.max_pixels}
+    dithering = {"dither": options.dither, "strength": options.strength}
     with _pixels_allowed(options.max_pixels), _libtiff_heard(source, warned):
-        report = compress(source, output, options.colors, **of_files, **_clustering_options(options))
+        report = compress(source, output, options.colors, **of_files, **dithering, **_clustering_options(options))
     print(report)
     warned[:0] = report.notes
     return _DONE if report.quality_met else _QUALITY_MISSED

@@ -107,6 +107,8 @@ def _quantize(channels: int, n_clusters: int) -> None:
     image = _ramp(height * 400, channels).astype(np.uint8).reshape(height, 400, channels)
     for init in ("auto", "k-means++"):
         quantize(image, n_clusters, init=init, max_iter=2)
+    for dither in ("floyd-steinberg", "bayer"):
+        quantize(image, n_clusters, init="k-means++", max_iter=2, dither=dither)
     histogram = ColorHistogram.from_image(image)
     for dtype in (np.min_scalar_type(n_clusters - 1), np.uint32):
         histogram.labels_of(image, np.zeros(len(histogram), dtype))

@@ -131,11 +131,15 @@ def test_options_reach_k_means(monkeypatch, run, picture):
         "lab",
         "--lightness",
         0.5,
+        "--dither",
+        "bayer",
+        "--strength",
+        0.5,
     ]
     assert run(*command) == (0, "a report\n", "")
     options = {"seed": 7, "init": "random", "n_init": 2, "max_iter": 9, "tol": 0.5, "n_threads": 3, "engine": "numpy"}
     options |= {"sort": "hue", "quality": None, "callback": kf.print_progress, "compress_level": 3}
-    options |= {"max_pixels": 1000, "space": "lab", "lightness": 0.5}
+    options |= {"max_pixels": 1000, "dither": "bayer", "strength": 0.5, "space": "lab", "lightness": 0.5}
     assert calls == [(picture, output, 5, options)]
 
 

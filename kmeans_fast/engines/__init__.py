@@ -30,6 +30,7 @@ class Engine(NamedTuple):
     color_seeding: SimpleNamespace
     histogram: SimpleNamespace
     hashing: SimpleNamespace
+    dithering: SimpleNamespace
 
     @property
     def served_by(self) -> str:
@@ -92,6 +93,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_cells,
         numba_color_seeding,
         numba_dense,
+        numba_dithering,
         numba_hashing,
         numba_histogram,
         numba_point_cells,
@@ -106,6 +108,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_color_seeding,
         numba_histogram,
         numba_hashing,
+        numba_dithering,
     )
 
 
@@ -114,6 +117,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_cells,
         numpy_color_seeding,
         numpy_dense,
+        numpy_dithering,
         numpy_hashing,
         numpy_histogram,
         numpy_point_cells,
@@ -128,4 +132,5 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_color_seeding,
         numpy_histogram,
         numpy_hashing,
+        numpy_dithering,
     )

@@ -26,6 +26,8 @@ SECONDS = {
     "numba_dense._plain_pass": 3.0,
     "numba_dense._product_pass": 4.0,
     "numba_point_cells._relabel_points": 8.0,
+    "numba_dithering.diffuse": 2.5,
+    "numba_dithering.mix": 2.5,
     "numba_histogram.combine": 2.0,
 }
 OTHER_SECONDS = 1.5

@@ -1,6 +1,6 @@
 """The arrays of kernels on cells: `Level` holds the boxes of one size of cube, `Bounds` what is remembered of them.
 
-How they are made is in `kmeans_fast.colors.cells`.
+How they are made is in `kmeans_fast.colors.cells`, and `Nearest` in `kmeans_fast.colors.nearest`.
 """
 
 from typing import Any, NamedTuple
@@ -129,3 +129,29 @@ class PointCells(NamedTuple):
     local: NDArray[np.float32]
     cells: Level
     regions: Level
+
+
+class Nearest(NamedTuple):
+    """For each cube of a grid in colour space the entries of a palette that may be nearest in it: its candidates.
+
+    Colours are packed: one number holds the three channels c in fields of 20 bits, c₀ + 2²⁰ c₁ + 2⁴⁰ c₂. Its product
+    with an entry whose channels are in reverse has c·e in bits 40 to 59, as no field overflows. For each candidate
+    there is that reversed entry and, in another place, 2²⁰ ‖e‖² + k with its index k: less twice c·e, times 2²⁰, the
+    least of those is the nearest entry's, and the first one's of equals.
+
+    Attributes
+    ----------
+    bits : int
+        Logarithm of the number of cubes along each channel.
+    first : ndarray of int64, shape (M, 8)
+        Four candidates of each cube: reversed entries, then norms with indices; fillers are never nearest.
+    starts : ndarray of int64, shape (M + 1,)
+        Where further candidates of each cube begin in `more`, and where the last one's end.
+    more : ndarray of int64, shape (G, 8)
+        Like `first`.
+    """
+
+    bits: int
+    first: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    more: NDArray[np.int64]

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Unpack
 
 from kmeans_fast.imaging import files, sources
+from kmeans_fast.imaging.dithering import check_depth, check_size, checked_dithering
 from kmeans_fast.imaging.metrics import quality_missed
 from kmeans_fast.imaging.palettes import QuantizedImage
 from kmeans_fast.imaging.quantization import (
-    apply_palette,
     checked_image,
     checked_request,
     checked_space,
     count_colors,
     find_palette,
     machine_for_picture,
+    picture_in,
 )
 from kmeans_fast.options import Asked
 
@@ -106,6 +107,8 @@ def compress(
     sort: str = "luma",
     space: str = "srgb",
     lightness: float = 1.0,
+    dither: str = "none",
+    strength: float = 1.0,
     compress_level: int = files.COMPRESS_LEVEL,
     max_pixels: int | None = None,
     **options: Unpack[Asked],
@@ -122,6 +125,8 @@ def compress(
         The number of colours, at least 1; 8 by default. Up to 256 make an indexed PNG; more make an RGB or RGBA one.
     sort : {"luma", "count", "hue", "none"}
         As for `quantize`. With up to 16 colours, dark to light makes files smaller than any other order.
+    dither, strength
+        As for `quantize`. Dithered files are larger; with ``"bayer"`` the least so.
     quality, space, lightness, init, n_init, max_iter, tol, relaxation, momentum, seed, engine, n_threads, callback
         As for `quantize`.
     compress_level : int
@@ -158,6 +163,8 @@ def compress(
     (451, 300, 32584, 8)
     """
     request = checked_request(n_colors, quality, sort, space, lightness, options)
+    dithering = checked_dithering(dither, strength)
+    check_size(request.options.n_clusters, dithering)
     sources.check_source(source)
     files.check_destination(destination, source)
     files.check_compress_level(compress_level)
@@ -166,6 +173,7 @@ def compress(
         picture = files.read_picture(source, max_pixels=max_pixels, count_frames=True)
     files.check_memory(picture, source, max_pixels)
     pixels = checked_image(picture.pixels)
+    check_depth(pixels, dithering)
     where = checked_space(pixels, request)
     height, width = pixels.shape[:2]
     with ExitStack() as stack:
@@ -174,7 +182,7 @@ def compress(
         with _timed(seconds, "count"):
             colors = count_colors(pixels, where, machine)
         with _timed(seconds, "cluster"):
-            quantized = apply_palette(pixels, colors, find_palette(colors, request))
+            quantized = picture_in(pixels, colors, find_palette(colors, request), dithering)
     with _timed(seconds, "write"):
         bytes_after = quantized.save(destination, compress_level=compress_level, icc_profile=picture.icc_profile)
     return CompressionReport(

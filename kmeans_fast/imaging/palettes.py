@@ -28,7 +28,8 @@ class QuantizedPalette:
     palette : numpy.ndarray
         uint8, or uint16 for a picture of 16 bits, of shape (K, C): C is 1 for grey, 3 for RGB, and 4 for RGBA (straight
         alpha) if an entry is not opaque.
-        The entries are distinct and each is used; the fully transparent one, if there is one, is (0, 0, 0, 0).
+        The entries are distinct and each is used; the fully transparent one, if there is one, is (0, 0, 0, 0). A
+        palette that was given is as it was, and with dithering an entry may be left without pixels.
     counts : numpy.ndarray
         int64 of shape (K,): how many pixels each entry has.
     mse : float

@@ -2,7 +2,7 @@
 
 The road: the image's colours are counted; `find_palette` clusters them in a space (see `spaces`), rounds the centroids,
 and only then assigns the colours, so that each has the entry that is nearest to it in the palette as stored;
-`apply_palette` gives every pixel the label of its colour.
+`picture_in` gives every pixel the label of its colour, or dithers (see `dithering`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from kmeans_fast import arrays, session, validation
 from kmeans_fast.colors.histogram import ColorHistogram, count, label_pixels, sort_points
+from kmeans_fast.imaging.dithering import Dithering, check_depth, check_size, checked_dithering
+from kmeans_fast.imaging.dithering import dither as dither_pixels
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
 from kmeans_fast.imaging.sorting import ORDERS, order_of
@@ -62,6 +64,8 @@ def quantize(
     sort: str = "none",
     space: str = "srgb",
     lightness: float = 1.0,
+    dither: str = "none",
+    strength: float = 1.0,
     **options: Unpack[Asked],
 ) -> QuantizedImage:
     """Reduce an image to `n_colors` colours by k-means on all its pixels.
@@ -97,6 +101,18 @@ def quantize(
     lightness : float
         How much the axis of lightness counts in ``"oklab"`` and ``"lab"``, from 0.1 to 10. Below 1 the palette has
         more hues and fewer shades.
+    dither : {"none", "floyd-steinberg", "atkinson", "bayer", "blue-noise"}
+        Spread the error so that areas keep their mean colour, at the price of grain, and of larger files:
+
+        - ``"floyd-steinberg"`` passes each pixel's error on to its neighbours, row by row, to and fro;
+        - ``"atkinson"`` does so with three quarters of it: more contrast, and lights and shadows without grain;
+        - ``"bayer"`` mixes colours in a regular pattern, which compresses better, and doesn't flicker in animations;
+        - ``"blue-noise"`` does so in an irregular pattern, without structure that the eye would see.
+
+        Colours that are in the palette stay as they are. Only opaque entries are dithered: transparency is as without.
+        Errors are those in sRGB, whatever the space. For pictures of 8 bits.
+    strength : float
+        Of dithering, from 0 to 1: how much of the error is spread, in steps of 1/64.
     init : {"auto", "variance", "cubes", "k-means++", "random"} or array_like, shape (K, C)
         As for `kmeans_fast.kmeans`. ``"auto"`` is ``"cubes"`` for up to 16 colours and ``"variance"`` for more, or
         ``"k-means++"`` for several runs. An array has one row of values of the picture's depth for each colour, whose
@@ -142,6 +158,10 @@ def quantize(
     so that they can be compared; `tol`, and what a callback sees, are in 1/255 of a unit (Oklab, light) or of 100
     units (CIELAB).
 
+    With dithering the palette is the same as without. `counts`, `mse` and `psnr` are of the picture as it is returned,
+    whose pixels are farther from their colours one by one than without dithering; `quality`, `quality_met` and
+    ``sort="count"`` go by the picture without.
+
     Examples
     --------
     >>> import kmeans_fast as kf
@@ -155,11 +175,14 @@ def quantize(
     ['#8c6549', '#af8e79', '#583620']
     """
     request = checked_request(n_colors, quality, sort, space, lightness, options)
+    dithering = checked_dithering(dither, strength)
+    check_size(request.options.n_clusters, dithering)
     pixels = checked_image(image, request.options.n_threads)
+    check_depth(pixels, dithering)
     where = checked_space(pixels, request)
     with machine_for_picture(pixels, request) as machine:
         colors = count_colors(pixels, where, machine)
-        return apply_palette(pixels, colors, find_palette(colors, request))
+        return picture_in(pixels, colors, find_palette(colors, request), dithering)
 
 
 def palette(
@@ -457,11 +480,20 @@ def find_palette(colors: Colors, request: Request) -> Found:
     )
 
 
-def apply_palette(pixels: NDArray[Any], colors: Colors, found: Found) -> QuantizedImage:
-    """Give each pixel the label of its colour's entry."""
-    points = Points(_channels(pixels, colors.space))
-    labels = label_pixels(colors.histogram, points, found.color_labels, colors.machine)
-    return QuantizedImage(**found.described, labels=labels.reshape(points.shape))
+def picture_in(pixels: NDArray[Any], colors: Colors, found: Found, dithering: Dithering) -> QuantizedImage:
+    """Give each pixel the label of its colour's entry, or dither."""
+    channels = _channels(pixels, colors.space)
+    if not dithering.is_on or colors.space is TRANSLUCENT:
+        labels = label_pixels(colors.histogram, Points(channels), found.color_labels, colors.machine)
+        labels = labels.reshape(channels.shape[:2])
+    if dithering.is_on:
+        if colors.space is not TRANSLUCENT:
+            labels = np.empty(channels.shape[:2], found.color_labels.dtype)
+        done = dither_pixels(channels, found.entries, colors.histogram.colors, labels, dithering, colors.machine)
+        unit = TRANSLUCENT.unit if colors.space is TRANSLUCENT else 1
+        mse = done.squares / unit**2 / colors.histogram.n_pixels
+        found = replace(found, counts=done.counts, mse=mse)
+    return QuantizedImage(**found.described, labels=labels)
 
 
 def _with_n_colors(colors: Colors, options: Options) -> Found:

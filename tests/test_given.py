@@ -1,0 +1,54 @@
+"""Palettes that are given."""
+
+import numpy as np
+import pytest
+
+import kmeans_fast as kf
+
+SIX = ["#000000", "#ffffff", "#00ff00", "#0000ff", "#ff0000", "#ffff00"]
+
+
+def test_each_pixel_has_its_nearest_entry(small_cat, engine):
+    palette = np.array([[200, 180, 160], [30, 20, 10], [120, 90, 60], [0, 0, 255], [120, 90, 60]], np.uint8)
+    result = kf.apply_palette(small_cat, palette, engine=engine)
+    squares = ((small_cat[:, :, np.newaxis].astype(int) - palette) ** 2).sum(axis=3)
+    np.testing.assert_array_equal(result.labels, squares.argmin(axis=2))
+    np.testing.assert_array_equal(result.palette, palette)
+    assert result.counts[[3, 4]].tolist() == [0, 0]  # not used, and there twice
+    assert result.mse == pytest.approx(squares.min(axis=2).mean())
+    assert (result.n_iter, result.converged, result.quality_met) == (0, True, True)
+
+
+@pytest.mark.parametrize("shape", [(61, 97), (61, 97, 1), (61, 97, 3), (61, 97, 4)], ids=str)
+@pytest.mark.parametrize("palette", [[0, 90, 255], [[0], [90], [255]], SIX, ["ff0000", "#0000ff80"]], ids=str)
+def test_every_kind_of_picture_and_palette(small_cat, shape, palette):
+    image = small_cat[..., 0] if len(shape) == 2 else np.dstack([small_cat, small_cat[..., :1]])[..., : shape[2]]
+    result = kf.apply_palette(image, palette)
+    assert result.n_colors == len(palette)
+    assert result.counts.sum() == result.labels.size == 61 * 97
+    assert result.palette.shape[1] == (
+        4 if "80" in str(palette[-1]) else 1 if shape[2:] in ((), (1,)) and palette != SIX else 3
+    )
+
+
+def test_an_opaque_alpha_channel_says_nothing(small_cat):
+    opaque = np.dstack([small_cat, np.full((61, 97), 255, np.uint8)])
+    np.testing.assert_array_equal(kf.apply_palette(opaque, SIX).labels, kf.apply_palette(small_cat, SIX).labels)
+
+
+@pytest.mark.parametrize(
+    ("palette", "error", "message"),
+    [
+        ([], ValueError, "palette must have shape"),
+        (np.zeros((3, 2), np.uint8), ValueError, r"palette must have shape .*, got \(3, 2\)"),
+        ([[0, 0, 256]], ValueError, "palette must be from 0 to 255, got values from 0 to 256"),
+        ([[-1, 0, 0]], ValueError, "palette must be from 0 to 255"),
+        ([[0.5, 0, 0]], TypeError, "palette must be of integers from 0 to 255, got float64"),
+        (["#ff00"], ValueError, "palette must be of colours such as '#ff8000' or '#ff800080', got '#ff00'"),
+        (["#ff0000", 3], ValueError, "got 3"),
+    ],
+    ids=str,
+)
+def test_palettes_that_cannot_be(small_cat, palette, error, message):
+    with pytest.raises(error, match=message):
+        kf.apply_palette(small_cat, palette)
