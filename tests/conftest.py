@@ -18,6 +18,7 @@ settings.load_profile("default")
 LONG = {
     "test_benchmarks",
     "test_cells",
+    "test_both_engines_agree_on_every_kind_of_picture",
     "test_color_seeding",
     "test_compare",
     "test_dask",
