@@ -19,6 +19,7 @@ LONG = {
     "test_benchmarks",
     "test_cells",
     "test_both_engines_agree_on_every_kind_of_picture",
+    "test_the_nearest_entry_is_found_exactly",
     "test_color_seeding",
     "test_compare",
     "test_dask",
