@@ -233,7 +233,7 @@ calls = {
     "compress": with_callback(kf.compress, kf.sample_path(), out, 8),
     "assign": lambda: kf.assign(image, image[0, :5], **options),
     "from_image": lambda: kf.ColorHistogram.from_image(large, **options),
-    "from_image, 4 channels": lambda: kf.ColorHistogram.from_image(clear, **options),
+    "from_image, 4 channels": lambda: kf.ColorHistogram.from_image(np.tile(clear, (16, 1, 1)), **options),
     "update": update,
 }
 started, most = [], 0
