@@ -24,7 +24,7 @@ from kmeans_fast.points.access import Points
 
 ALGORITHMS = ("auto", "dense", "histogram")
 DEFAULT_CLUSTERS = 8
-COLORS_NEEDED = "points of dtype uint8 or uint16 with 1 to 4 features and no sample_weight"
+COLORS_NEEDED = "points of dtype uint8 or uint16 with 1 to 4 features, and whole numbers as sample_weight if any"
 
 
 class Start(NamedTuple):

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from kmeans_fast import lloyd
 from kmeans_fast.colors.cell_passes import HistogramAlgorithm
-from kmeans_fast.colors.histogram import ColorHistogram, count, label_pixels, sort_points
+from kmeans_fast.colors.histogram import ColorHistogram, count, fits, label_pixels, number_pixels, sort_points
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines.codes import MAX_CHANNELS
 from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Measure, Run
+from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.options import STARTS, Options
 from kmeans_fast.points import cell_passes, seeding
 from kmeans_fast.points.access import Points
@@ -30,6 +31,8 @@ COLOR_DTYPES = (np.uint8, np.uint16)
 # Of so many points at least this part is different, where points are mostly distinct.
 SAMPLE = 2**14
 MOSTLY = 0.98
+# Weights that are added up by colour at a time, if there aren't more colours.
+WEIGHTS_AT_ONCE = 2**20
 
 
 class Data(Protocol):
@@ -142,19 +145,90 @@ class ColorData:
         return label_pixels(self.histogram, self.pixels, algorithm.labels, self.machine)
 
 
-def data_of(points: Points, weights: NDArray[np.float64], options: Options, machine: Machine) -> Data:
-    """Choose between points and colours.
+@dataclass(frozen=True, kw_only=True)
+class WeightedColorData(ColorData):
+    """Pixels with whole numbers as weights, by their colours. Draws are made among the colours, by weight.
 
-    Points of 8 or 16 bits with 1 to 4 features and no weights are clustered by colour. Even the dense algorithm takes
-    its first centroids from the colours, where they are drawn, so that they are the same.
+    Attributes
+    ----------
+    histogram : ColorHistogram
+        The colours that weigh something; their counts are their weights.
+    pixels, is_dense, machine
+        As in `ColorData`.
+    places : ndarray of int, shape (N,)
+        Where among all colours the colour of each pixel is.
+    weights : ndarray of float64, shape (N,)
+        Of the pixels.
+    all_colors : ColorHistogram
+        All colours; their counts are their weights, of which some may be 0.
+    n_points : ndarray of int64
+        How many pixels have each of all colours.
+    """
+
+    places: NDArray[Any]
+    weights: NDArray[np.float64]
+    all_colors: ColorHistogram
+    n_points: NDArray[np.int64]
+
+    def start(self, name: str, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
+        """Find K first centroids; drawn without replacement, one colour is drawn once, however much it weighs."""
+        if name != "random":
+            return super().start(name, n_clusters, draws)
+        colors, counts = self.histogram.colors, self.histogram.counts
+        return seeding.random_points(Points(colors), counts.astype(np.float64), n_clusters, draws, self.machine)
+
+    def algorithm(self, n_clusters: int) -> Algorithm:
+        """Return the histogram algorithm, or the dense one if that was asked for."""
+        if self.is_dense and self.pixels is not None:
+            return DenseAlgorithm(self.pixels, self.weights, n_clusters, *self.machine)
+        return HistogramAlgorithm(self.all_colors, n_clusters, *self.machine, self.n_points)
+
+
+def data_of(points: Points, weights: NDArray[np.float64], by_color: bool, options: Options, machine: Machine) -> Data:
+    """Choose between points and colours, if colours can stand for the points.
+
+    Even the dense algorithm takes its first centroids from the colours, where they are drawn, so that they are the
+    same.
     """
     is_dense = options.algorithm == "dense"
-    if has_colors(points, weights) and (isinstance(options.init, str) or not is_dense):
-        if _are_mostly_distinct(points):
-            histogram, places = sort_points(points.chunk(0, points.size))
-            return ColorData(histogram, points, is_dense, machine, places)
-        return ColorData(count(points, machine), points, is_dense, machine)
-    return PointData(points, weights, machine, 0 if is_dense else options.max_iter)
+    if not by_color or (is_dense and not isinstance(options.init, str)):
+        return PointData(points, weights, machine, 0 if is_dense else options.max_iter)
+    if weights.size:
+        return _weighted_colors(points, weights, is_dense, machine)
+    if _are_mostly_distinct(points):
+        histogram, places = sort_points(points.chunk(0, points.size))
+        return ColorData(histogram, points, is_dense, machine, places)
+    return ColorData(count(points, machine), points, is_dense, machine)
+
+
+def _weighted_colors(
+    points: Points, weights: NDArray[np.float64], is_dense: bool, machine: Machine
+) -> WeightedColorData:
+    """Add up the weights of each colour."""
+    if _are_mostly_distinct(points):
+        counted, places = sort_points(points.chunk(0, points.size))
+    else:
+        counted = count(points, machine)
+        places = number_pixels(counted, points, machine)
+    n_channels, codes = counted.n_channels, counted.codes
+    totals = np.zeros(len(codes), np.int64)
+    step = max(WEIGHTS_AT_ONCE, len(codes))
+    for start in range(0, points.size, step):
+        part = slice(start, start + step)
+        totals += np.bincount(places[part], weights[part], len(codes)).astype(np.int64)
+    all_colors = ColorHistogram(n_channels, codes, totals)
+    is_heavy = totals > 0
+    heavy = all_colors if is_heavy.all() else ColorHistogram(n_channels, codes[is_heavy], totals[is_heavy])
+    return WeightedColorData(
+        heavy,
+        points,
+        is_dense,
+        machine,
+        places=places,
+        weights=weights,
+        all_colors=all_colors,
+        n_points=counted.counts,
+    )
 
 
 def _are_mostly_distinct(points: Points) -> bool:
@@ -172,8 +246,18 @@ def _are_mostly_distinct(points: Points) -> bool:
 def has_colors(points: Points, weights: NDArray[np.float64]) -> bool:
     """Say whether a histogram can stand for the points."""
     return (
-        points.array.dtype.newbyteorder("=") in COLOR_DTYPES and points.n_features <= MAX_CHANNELS and not weights.size
+        points.array.dtype.newbyteorder("=") in COLOR_DTYPES
+        and points.n_features <= MAX_CHANNELS
+        and (not weights.size or _are_whole(weights, points.dtype))
     )
+
+
+def _are_whole(weights: NDArray[np.float64], dtype: np.dtype[Any]) -> bool:
+    """Say whether weights can be counted as numbers of pixels."""
+    if not fits(float(weights.sum()), dtype):
+        return False
+    parts = (weights[start:stop] for start, stop in chunk_bounds(weights.size))
+    return all(np.array_equal(part, np.rint(part)) for part in parts)
 
 
 def fit(data: Data, options: Options) -> tuple[Algorithm, Run]:

@@ -103,7 +103,17 @@ def test_options(options, error, message):
         (POINTS.astype(np.float32), {}, "got float32 with 3 features"),
         (POINTS.astype(np.int16), {}, "got int16 with 3 features"),
         (np.zeros((9, 5), np.uint8), {}, "got uint8 with 5 features"),
-        (POINTS, {"sample_weight": [1, 2, 3, 4]}, "got uint8 with 3 features and sample_weight"),
+        (
+            POINTS,
+            {"sample_weight": [1, 2, 3, 4.5]},
+            "features and sample_weight that isn't whole numbers, or too large",
+        ),
+        (
+            POINTS,
+            {"sample_weight": [1, 2, 3, 2**45]},
+            "features and sample_weight that isn't whole numbers, or too large",
+        ),
+        (POINTS.astype(np.uint16), {"sample_weight": [1, 2, 3, 2**37]}, "got uint16 with 3 features and sample_weight"),
     ],
 )
 def test_histogram_of_what_has_none(points, options, message):

@@ -231,6 +231,78 @@ def test_weights_count_as_repeats(small_cat, engine, dtype):
         assert_same_bytes(result.centroids, repeated.centroids)
 
 
+@pytest.mark.parametrize("algorithm", ["dense", "histogram"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, "noise"], ids=str)
+def test_whole_weights_keep_points_among_their_colors(small_cat, engine, dtype, algorithm):
+    """In any dtype, with zeros for single pixels and for all of a colour, and with large ones."""
+    points = small_cat if dtype != "noise" else noisy(small_cat)
+    points = as_dtype(points, dtype) if dtype == np.uint16 else points
+    rng = np.random.default_rng(5)
+    weights = rng.integers(0, 3, points.shape[:2]) * rng.integers(1, 2**16, points.shape[:2])
+    weights[points[..., 0] > 0.7 * points.max()] = 0
+    init = spread_points(points.reshape(-1, 3), 9)
+    for as_given in (weights, weights.astype(np.float32)):
+        options = {"engine": engine, "algorithm": algorithm, "sample_weight": as_given}
+        result = kf.kmeans(points, init=init, max_iter=4, **options)
+        assert result.algorithm == algorithm
+        assert_is_textbook(result, points, init, 4, weights=weights.reshape(-1).astype(np.float64))
+
+
+def noisy(image):
+    """16 bits of which the lower ones are noise, so that nearly all colours are distinct."""
+    return locked(image * np.uint16(256) + np.random.default_rng(2).integers(0, 256, image.shape, np.uint16))
+
+
+@pytest.mark.parametrize("init", ["k-means++", "variance", "cubes"])
+def test_a_start_by_whole_weights_is_that_of_repeats(small_cat, engine, init):
+    points = small_cat.reshape(-1, 3)
+    weights = np.random.default_rng(0).integers(0, 4, len(points))
+    options = {"init": init, "max_iter": 2, "seed": 4, "engine": engine}
+    repeated = kf.kmeans(np.repeat(points, weights, axis=0), 12, **options)
+    for algorithm in ("auto", "dense"):
+        result = kf.kmeans(points, 12, sample_weight=weights, algorithm=algorithm, **options)
+        assert_same_bytes(result.centroids, repeated.centroids)
+        assert_same_bytes(result.labels, kf.assign(points, repeated.centroids))
+        assert result.counts.tolist() == np.bincount(result.labels, minlength=12).tolist()
+        assert result.inertia == pytest.approx(repeated.inertia, rel=1e-12)
+
+
+def test_drawn_colors_are_distinct_however_much_they_weigh(engine):
+    points = locked(np.arange(40, dtype=np.uint8).reshape(20, 2))
+    weights = 3 ** np.arange(20)
+    seen = []
+    options = {"max_iter": 1, "engine": engine, "callback": lambda *step: seen.append(step[1])}
+    result = kf.kmeans(points, 19, init="random", sample_weight=weights, **options)
+    assert result.algorithm == "histogram"
+    assert len(np.unique(seen[0], axis=0)) == 19
+
+
+def test_whole_weights_of_what_a_mask_keeps(small_cat, engine):
+    kept = small_cat[..., 0] > 90
+    weights = np.random.default_rng(3).integers(0, 9, kept.shape)
+    options = {"seed": 2, "engine": engine}
+    expected = kf.kmeans(small_cat[kept], 6, sample_weight=weights[kept], **options)
+    result = kf.kmeans(small_cat, 6, sample_weight=weights, mask=kept, **options)
+    assert_same_bytes(result.centroids, expected.centroids)
+    assert_same_bytes(result.labels.compressed(), expected.labels)
+    assert result.counts.tolist() == expected.counts.tolist()
+    assert result.counts.sum() == kept.sum()
+
+
+def test_few_colors_that_weigh_something(engine):
+    """Exactly those, and what weighs nothing gets the nearest."""
+    points = locked(np.array([[9], [9], [200], [190], [9]], np.uint8))
+    result = kf.kmeans(points, 3, sample_weight=[0, 2, 1, 0, 3], engine=engine)
+    assert (result.centroids.tolist(), result.labels.tolist()) == ([[9], [200]], [0, 0, 1, 1, 0])
+    assert (result.counts.tolist(), result.inertia, result.algorithm) == ([3, 2], 0, "histogram")
+
+
+@pytest.mark.parametrize("weights", [[1, 2.5, 3], [2**45, 1, 2]], ids=["fractions", "large"])
+def test_other_weights_take_the_dense_algorithm(engine, weights):
+    points = locked(np.array([[0], [1], [200]], np.uint8))
+    assert kf.kmeans(points, 2, sample_weight=weights, engine=engine).algorithm == "dense"
+
+
 def test_fractional_weights(small_cat, engine):
     weights = locked(np.random.default_rng(1).random(small_cat.shape[:2]))
     init = spread_points(small_cat.reshape(-1, 3), 5)

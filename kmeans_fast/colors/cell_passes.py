@@ -31,11 +31,21 @@ class HistogramAlgorithm:
         Whose kernels to run.
     workers : Workers
         Who runs them.
+    n_points : ndarray of int64, shape (N,), optional
+        How many points have each colour, where the histogram's counts are weights, of which some may be 0.
     """
 
     name = "histogram"
 
-    def __init__(self, histogram: ColorHistogram, n_clusters: int, engine: Engine, workers: Workers) -> None:
+    def __init__(
+        self,
+        histogram: ColorHistogram,
+        n_clusters: int,
+        engine: Engine,
+        workers: Workers,
+        n_points: NDArray[np.int64] | None = None,
+    ) -> None:
+        self._n_points = n_points
         self._relabel = engine.cells.relabel
         self._workers = workers
         self._dense = DenseAlgorithm(
@@ -85,7 +95,10 @@ class HistogramAlgorithm:
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
         """Measure the clusters that the labels describe, in pixels."""
         measure = self._dense.measure(centroids)
-        return Measure(measure.inertia, measure.totals.astype(np.int64), measure.totals)
+        counts = measure.totals.astype(np.int64)
+        if self._n_points is not None:
+            counts = np.bincount(self.labels, self._n_points, len(centroids)).astype(np.int64)
+        return Measure(measure.inertia, counts, measure.totals)
 
     def givers(self, centroids: NDArray[np.float64]) -> list[Givers]:
         """Return each cluster's farthest colour, for any centroid to take."""

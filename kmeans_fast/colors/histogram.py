@@ -345,6 +345,17 @@ def label_pixels(
     return labels
 
 
+def number_pixels(histogram: ColorHistogram, pixels: Points, machine: Machine) -> NDArray[Any]:
+    """Return where in the histogram each pixel's colour is, flat."""
+    numbers = np.arange(len(histogram), dtype=np.min_scalar_type(len(histogram) - 1))
+    return label_pixels(histogram, pixels, numbers, machine)
+
+
+def fits(n_pixels: float, dtype: np.dtype[Any]) -> bool:
+    """Say whether so many pixels, or such a sum of whole weights, keep all sums exact."""
+    return bool(n_pixels <= 2 ** MOST_PIXELS_BITS[dtype.itemsize])
+
+
 def _finder(
     histogram: ColorHistogram, color_labels: NDArray[Any], engine: Engine
 ) -> Callable[[NDArray[Any], NDArray[Any]], None]:
@@ -404,8 +415,8 @@ def _checked_image(image: ArrayLike, mask: ArrayLike | None, channel_axis: int |
 
 
 def _check_size(n_pixels: float, dtype: np.dtype[Any]) -> None:
-    bits = MOST_PIXELS_BITS[dtype.itemsize]
-    if n_pixels > 2**bits:
+    if not fits(n_pixels, dtype):
+        bits = MOST_PIXELS_BITS[dtype.itemsize]
         raise ValueError(
             f"a histogram of {8 * dtype.itemsize}-bit colours can count at most 2**{bits} pixels, got {n_pixels:.0f}"
         )
