@@ -1,6 +1,6 @@
 """`kmeans` and `assign`: what they promise, and one call each."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,14 @@ from kmeans_fast import arrays, session, validation
 from kmeans_fast.arrays import Selection
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.engines import Engine
-from kmeans_fast.lending import machine_for
+from kmeans_fast.engines.codes import MAX_CHANNELS
+from kmeans_fast.lending import lent_workers, machine_for
 from kmeans_fast.lloyd import LLOYD, Callback
 from kmeans_fast.machine.chunks import count_pieces
 from kmeans_fast.options import COLORS_NEEDED, Options, checked_options
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import DenseAlgorithm
+from kmeans_fast.points.fractions import integers_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +203,7 @@ def kmeans(
         How much each point counts, not negative, 1e20 at most in all. A point of weight 0 gets a label but pulls no
         centroid; if it is NaN or infinite, it gets the label 0 and is not counted. Equal weights change nothing but
         the inertia. Whole numbers, of any dtype, of up to 2⁴⁵ in all for points of 8 bits and 2³⁷ for those of 16, are
-        as fast as no weights at all, and as exact: as if each point came so many times.
+        as if each point came so many times: such points are clustered by colour as those without weights are.
     mask : array_like of bool, shape (N,) or ``points.shape[:-1]``, optional
         True for each point that is to be clustered, as in scikit-image; a mask of NumPy's masked arrays is the reverse.
         Points that are left out may be NaN. The result is that of the other points alone, of which a copy is made.
@@ -216,7 +218,7 @@ def kmeans(
         at once (the filtering algorithm [3]_), and only at those whose label can have changed. Centroids, labels and
         counts are the same. ``"auto"`` takes the histogram where it can. Many float32 or float64 points with 2 to 4
         features it sorts into cells, in 20 bytes a point, if `n_clusters` times `max_iter` is 600 or more; the result
-        has the bytes of the dense algorithm's.
+        has the bytes of the dense algorithm's. See the notes for floats and ``"histogram"``.
     engine : {"auto", "numba", "numpy"}
         Which implementation; the bytes are the same. ``"auto"`` takes Numba where it is installed, but NumPy for a
         little work in a process that has not imported Numba yet.
@@ -253,6 +255,13 @@ def kmeans(
     Notes
     -----
     Points whose squared distance is below what float64 can hold, that is points closer than 1e-162, count as one.
+
+    Pictures as floats from 0 to 1 mostly are integers that were divided by 255 or 65535. Asked for
+    ``algorithm="histogram"``, `kmeans` recognises those, in float32 or float64, if all of them are, and clusters the
+    integers: labels and counts are the integers', centroids theirs divided by 255 or 65535; `tol`, shifts and inertia
+    are in the units of the floats. That is as exact as with integers, and as fast but for the conversion. As the
+    floats are rounded, it isn't bit for bit the result of the other algorithms, which look at them as they are: a point
+    as near to two centroids may have the other label. So it has to be asked for.
 
     References
     ----------
@@ -311,7 +320,7 @@ def _kmeans_of_colors(histogram: ColorHistogram, options: Options) -> KMeansResu
 
 
 def _kmeans_of_points(selection: Selection, weights: NDArray[np.float64], options: Options) -> KMeansResult:
-    points = selection.points
+    points, unit = _counted(selection.points, options)
     scale = 1.0
     if weights.size and weights.min() == weights.max():
         scale, weights = float(weights[0]), session.NO_WEIGHTS
@@ -320,28 +329,62 @@ def _kmeans_of_points(selection: Selection, weights: NDArray[np.float64], option
     if options.algorithm == "histogram" and not has_colors:
         weighted = " and sample_weight that isn't whole numbers, or too large" if weights.size else ""
         raise ValueError(
-            f"algorithm='histogram' needs {COLORS_NEEDED}, got "
-            f"{points.array.dtype} with {points.n_features} features{weighted}"
+            f"algorithm='histogram' needs {COLORS_NEEDED}, or floats that all are such integers divided by 255 or "
+            f"65535, got {points.array.dtype} with {points.n_features} features{weighted}"
         )
     points.check_values()
+    options = _in_steps(options, unit)
     work, n_pieces = options.work(points.size), count_pieces(points.size, points.n_features, options.n_clusters)
     with machine_for(options.engine, options.n_threads, points.size, work, n_pieces) as machine:
         data = session.data_of(points, weights, has_colors, options, machine)
-        return _result(data, options, machine.engine, selection, scale)
+        return _result(data, options, machine.engine, selection, scale, unit)
+
+
+def _counted(points: Points, options: Options) -> tuple[Points, int]:
+    """Return points whose colours can be counted where that was asked for, and how many of their steps 1 was.
+
+    Only then are floats taken for the integers that they are fractions of: what they are rounded to is a hair away, and
+    centroids and labels that are as near as can be to those of the floats aren't bit for bit theirs.
+    """
+    is_float = points.array.dtype.kind == "f" and points.n_features <= MAX_CHANNELS
+    if options.algorithm != "histogram" or not is_float:
+        return points, 1
+    points.check_values()
+    with lent_workers(options.n_threads, points.size) as lent:
+        integers = integers_of(points, lent)
+    return (points, 1) if integers is None else (Points(integers), int(np.iinfo(integers.dtype).max))
+
+
+def _in_steps(options: Options, unit: int) -> Options:
+    """Return options for points whose 1 became so many steps; a callback sees what it would without."""
+    callback = options.callback
+    if unit == 1:
+        return options
+
+    def show(iteration: int, old: NDArray[np.float64], new: NDArray[np.float64], shift: float) -> Any:
+        assert callback is not None  # noqa: S101 - not called otherwise
+        return callback(iteration, old / unit, new / unit, shift / unit**2)
+
+    return replace(
+        options,
+        init=options.init if isinstance(options.init, str) else options.init * unit,
+        tol=options.tol * unit**2,
+        callback=None if callback is None else show,
+    )
 
 
 def _result(
-    data: session.Data, options: Options, engine: Engine, selection: Selection, scale: float = 1.0
+    data: session.Data, options: Options, engine: Engine, selection: Selection, scale: float = 1.0, unit: int = 1
 ) -> KMeansResult:
     algorithm, run = session.fit(data, options)
     return KMeansResult(
-        centroids=run.centroids,
+        centroids=run.centroids / unit,
         labels=selection.labels(data.labels(algorithm)),
         counts=run.measure.counts,
-        inertia=run.measure.inertia * scale,
+        inertia=run.measure.inertia * scale / unit**2,
         n_iter=run.n_iter,
         converged=run.converged,
-        shifts=run.shifts,
+        shifts=run.shifts / unit**2,
         algorithm=algorithm.name,
         engine=engine.served_by,
     )

@@ -102,6 +102,9 @@ def test_options(options, error, message):
     [
         (POINTS.astype(np.float32), {}, "got float32 with 3 features"),
         (POINTS.astype(np.int16), {}, "got int16 with 3 features"),
+        (POINTS.astype(np.int64) // 256, {}, "got int64 with 3 features"),
+        (POINTS / 254, {}, "or floats that all are such integers divided by 255 or 65535, got float64"),
+        (np.full((9, 3), np.nan), {}, "points must be finite"),
         (np.zeros((9, 5), np.uint8), {}, "got uint8 with 5 features"),
         (
             POINTS,

@@ -317,6 +317,54 @@ def test_points_of_no_weight_get_a_label_but_pull_nothing(engine):
     assert result.labels[4] == result.labels[3]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("weights", [None, "whole"])
+def test_fractions_are_clustered_as_their_integers_where_asked(small_cat, engine, dtype, depth, weights):
+    most = np.iinfo(depth).max
+    integers = small_cat if depth == np.uint8 else noisy(small_cat)
+    fractions = locked((integers / most).astype(dtype))
+    if weights is not None:
+        weights = locked(np.random.default_rng(0).integers(0, 4, small_cat.shape[:2]))
+    init = spread_points(small_cat.reshape(-1, 3), 6) / 255
+    seen, expected_seen = [], []
+    options = {"max_iter": 20, "engine": engine, "sample_weight": weights, "algorithm": "histogram"}
+    result = kf.kmeans(fractions, init=init, tol=1e-5, callback=lambda *step: seen.append(step), **options)
+    expected = kf.kmeans(
+        integers,
+        init=init * most,
+        tol=1e-5 * most**2,
+        callback=lambda *step: expected_seen.append(step),
+        **options,
+    )
+    assert_same_bytes(result.centroids, expected.centroids / most)
+    assert_same_bytes(result.labels, expected.labels)
+    assert_same_bytes(result.shifts, expected.shifts / most**2)
+    assert result.inertia == expected.inertia / most**2
+    assert (result.n_iter, result.algorithm) == (expected.n_iter, "histogram")
+    assert result.counts.tolist() == expected.counts.tolist()
+    assert_same_bytes(seen[-1][2], expected_seen[-1][2] / most)
+    assert seen[-1][3] == result.shifts[-1]
+
+
+def test_fractions_as_they_are_unless_asked(small_cat, engine):
+    fractions = locked((small_cat / 255).astype(np.float32))
+    init = spread_points(fractions.reshape(-1, 3), 5)
+    for algorithm in ("auto", "dense"):
+        result = kf.kmeans(fractions, init=init, max_iter=3, engine=engine, algorithm=algorithm)
+        assert_is_textbook(result, fractions, init, 3)
+    as_integers = kf.kmeans(fractions, init=init, max_iter=3, engine=engine, algorithm="histogram")
+    assert np.allclose(as_integers.centroids, result.centroids, atol=1e-6)
+    assert as_integers.inertia == pytest.approx(result.inertia, rel=1e-6)
+
+
+def test_starts_of_colors_for_fractions(small_cat, engine):
+    options = {"init": "variance", "max_iter": 2, "algorithm": "histogram", "engine": engine}
+    expected = kf.kmeans(small_cat, 7, **options)
+    result = kf.kmeans(small_cat * (1 / 255), 7, **options)
+    assert_same_bytes(result.centroids, expected.centroids / 255)
+
+
 def test_ties_go_to_the_lowest_index(engine):
     points = locked(np.array([[2], [2], [6], [4]], np.uint8))
     assert kf.assign(points, [[4], [0], [8]], engine=engine).tolist() == [0, 0, 0, 0]
