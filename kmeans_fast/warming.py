@@ -9,15 +9,20 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from kmeans_fast import engines
-from kmeans_fast.clustering import kmeans
+from kmeans_fast.clustering import assign, kmeans
+from kmeans_fast.colors.counting import PIXELS_PER_TASK
 from kmeans_fast.colors.histogram import ColorHistogram
-from kmeans_fast.imaging.quantization import quantize
+from kmeans_fast.engines.numba_dense import PLAIN_WORK
+from kmeans_fast.imaging.quantization import MOST_ON_CUBES, quantize
 from kmeans_fast.machine.processors import available_threads
 from kmeans_fast.points.cell_passes import LEAST_COMPARED, LEAST_POINTS
 
 # Points of any other dtype are widened to one of these.
 DTYPES = (np.float32, np.float64)
 FURTHER_DTYPES = (np.uint8, np.uint16, np.int16)
+# Those of pictures. With transparency the values of 8 bits are multiplied by alpha, to 16.
+COLOR_DTYPES = (np.uint8, np.uint16)
+WIDTH = 400
 # Labels of one byte and of two.
 N_CLUSTERS = (2, 257)
 
@@ -85,40 +90,52 @@ def _use(everything: bool) -> None:
         for n_clusters in N_CLUSTERS:
             points = _ramp(LEAST_POINTS, 3).astype(dtype)
             kmeans(points, n_clusters, init=points[:n_clusters], max_iter=LEAST_COMPARED, tol=1e9)
-    for channels in (1, 3, 4):
-        for n_clusters in (2, 200, 257):
-            _quantize(channels, n_clusters)
-            if everything:
-                _cluster_colors(channels, n_clusters)
+    for dtype in COLOR_DTYPES[: 1 + everything]:
+        for channels in (1, 2, 3, 4):
+            for n_clusters in (2, MOST_ON_CUBES + 1, 257):
+                _use_colors(dtype, channels, n_clusters)
+    for n_clusters in N_CLUSTERS:
+        _quantize_translucent(n_clusters)
 
 
 def _cluster_points(dtype: DTypeLike, n_clusters: int, n_features: int) -> None:
-    """Cluster more points than are compared plainly, and few; with an empty cluster, and from drawn centroids."""
-    many: NDArray[Any] = _ramp(70_000, n_features).astype(dtype)
-    for points in (many, many[:: len(many) // (4 * n_clusters)]):
-        init = np.concatenate([points[: n_clusters - 1], points[:1]])
-        kmeans(points, n_clusters, init=init, max_iter=1, algorithm="dense")
-    kmeans(many[:100], 2, max_iter=1, sample_weight=np.arange(100))
+    """Cluster just more points than are compared plainly, one cluster empty, and from drawn centroids; label few."""
+    n_points = max(PLAIN_WORK // n_clusters + 1, 2 * n_clusters)
+    points: NDArray[Any] = _ramp(n_points, n_features).astype(dtype)
+    init = np.concatenate([points[: n_clusters - 1], points[:1]])
+    kmeans(points, n_clusters, init=init, max_iter=2, algorithm="dense")
+    assign(points[:9], init)
+    kmeans(points[:100], 2, max_iter=1, sample_weight=np.arange(100))
 
 
-def _quantize(channels: int, n_clusters: int) -> None:
-    """Quantize a picture with enough pixels to be counted in tables, or a small one with transparency."""
-    height = 500 if channels < 4 else 5
-    image = _ramp(height * 400, channels).astype(np.uint8).reshape(height, 400, channels)
+def _use_colors(dtype: DTypeLike, channels: int, n_clusters: int) -> None:
+    """Count and label a small picture and one that is large enough for tables; cluster colours, one cluster empty."""
+    large = _picture(PIXELS_PER_TASK // WIDTH + 1, channels, dtype)
+    for image in (large[:5], large):
+        histogram = ColorHistogram.from_image(image)
+        for labels in (np.min_scalar_type(n_clusters - 1), np.uint32):
+            histogram.labels_of(image, np.zeros(len(histogram), labels))
+    colors = ColorHistogram.from_image(large[:5])
+    if n_clusters < len(colors):
+        emptied = np.concatenate([colors.colors[: n_clusters - 1], colors.colors[:1]])
+        for init in ("variance", "k-means++", "cubes", emptied):
+            kmeans(colors, n_clusters, init=init, max_iter=2)
+
+
+def _quantize_translucent(n_clusters: int) -> None:
+    """Quantize a small picture with transparency, and use its colours, multiplied by alpha, once more as few points."""
+    image = _picture(5, 4, np.uint8)
     for init in ("auto", "k-means++"):
         quantize(image, n_clusters, init=init, max_iter=2)
     for dither in ("floyd-steinberg", "bayer"):
         quantize(image, n_clusters, init="k-means++", max_iter=2, dither=dither)
-    histogram = ColorHistogram.from_image(image)
-    for dtype in (np.min_scalar_type(n_clusters - 1), np.uint32):
-        histogram.labels_of(image, np.zeros(len(histogram), dtype))
+    _cluster_points(np.uint16, n_clusters, 4)
 
 
-def _cluster_colors(channels: int, n_clusters: int) -> None:
-    """Cluster points of 16 bits by their colours."""
-    points = (_ramp(2000, channels) * 257).astype(np.uint16)
-    for init in ("variance", "k-means++", "cubes"):
-        kmeans(points, n_clusters, init=init, max_iter=2)
+def _picture(height: int, channels: int, dtype: DTypeLike) -> NDArray[Any]:
+    """Make a picture that uses all bits."""
+    values = _ramp(height * WIDTH, channels) * (np.iinfo(dtype).max // 255)
+    return values.astype(dtype).reshape(height, WIDTH, channels)
 
 
 def _ramp(n_points: int, n_features: int) -> NDArray[np.int64]:
