@@ -13,7 +13,8 @@ from kmeans_fast.clustering import assign, kmeans
 from kmeans_fast.colors.counting import PIXELS_PER_TASK
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.engines.numba_dense import PLAIN_WORK
-from kmeans_fast.imaging.quantization import MOST_ON_CUBES, quantize
+from kmeans_fast.imaging.quantization import quantize
+from kmeans_fast.machine.chunks import MANY_FEATURES
 from kmeans_fast.machine.processors import available_threads
 from kmeans_fast.points.cell_passes import LEAST_COMPARED, LEAST_POINTS
 
@@ -31,14 +32,14 @@ def warmup(*, everything: bool = False) -> None:
     """Compile what is mostly used, and keep the code for the processes to come.
 
     That is all that `quantize` and `kmeans` need for 8-bit pictures, opaque or not, and `kmeans` and `assign` for
-    float32 and float64 points. Takes half a minute the first time on two cores, as several processes compile at once;
-    does nothing where nothing can be compiled. Made for the build of a container: ``kmeans-fast warmup`` in its last
-    step lets every process start with compiled code.
+    float32 and float64 points, with up to 256 clusters. Takes half a minute the first time on two cores, as several
+    processes compile at once; does nothing where nothing can be compiled. Made for the build of a container:
+    ``kmeans-fast warmup`` in its last step lets every process start with compiled code.
 
     Parameters
     ----------
     everything : bool
-        Compile for points of all other dtypes too.
+        Compile for pictures of 16 bits, points of all other dtypes, and more clusters too.
 
     Raises
     ------
@@ -82,19 +83,16 @@ def precompile(folder: str) -> None:
 
 def _use(everything: bool) -> None:
     """Do a little of all that is to be compiled."""
-    for dtype in DTYPES + FURTHER_DTYPES * everything:
-        for n_clusters in N_CLUSTERS:
-            for n_features in (3, 4, 5):
+    for n_clusters in N_CLUSTERS[: 1 + everything]:
+        for dtype in DTYPES + FURTHER_DTYPES * everything:
+            for n_features in (3, 4, MANY_FEATURES):
                 _cluster_points(dtype, n_clusters, n_features)
-    for dtype in DTYPES:
-        for n_clusters in N_CLUSTERS:
+        for dtype in DTYPES:
             points = _ramp(LEAST_POINTS, 3).astype(dtype)
             kmeans(points, n_clusters, init=points[:n_clusters], max_iter=LEAST_COMPARED, tol=1e9)
-    for dtype in COLOR_DTYPES[: 1 + everything]:
-        for channels in (1, 2, 3, 4):
-            for n_clusters in (2, MOST_ON_CUBES + 1, 257):
+        for dtype in COLOR_DTYPES[: 1 + everything]:
+            for channels in (1, 2, 3, 4):
                 _use_colors(dtype, channels, n_clusters)
-    for n_clusters in N_CLUSTERS:
         _quantize_translucent(n_clusters)
 
 
@@ -115,7 +113,7 @@ def _use_colors(dtype: DTypeLike, channels: int, n_clusters: int) -> None:
         histogram = ColorHistogram.from_image(image)
         for labels in (np.min_scalar_type(n_clusters - 1), np.uint32):
             histogram.labels_of(image, np.zeros(len(histogram), labels))
-    colors = ColorHistogram.from_image(large[:5])
+    colors = ColorHistogram.from_image(large[:1])
     if n_clusters < len(colors):
         emptied = np.concatenate([colors.colors[: n_clusters - 1], colors.colors[:1]])
         for init in ("variance", "k-means++", "cubes", emptied):
@@ -123,13 +121,14 @@ def _use_colors(dtype: DTypeLike, channels: int, n_clusters: int) -> None:
 
 
 def _quantize_translucent(n_clusters: int) -> None:
-    """Quantize a small picture with transparency, and use its colours, multiplied by alpha, once more as few points."""
-    image = _picture(5, 4, np.uint8)
-    for init in ("auto", "k-means++"):
+    """Quantize a small picture with transparency, and label few of its colours, multiplied by alpha."""
+    image = _picture(1, 4, np.uint8)
+    for init in ("cubes", "variance", "k-means++"):
         quantize(image, n_clusters, init=init, max_iter=2)
     for dither in ("floyd-steinberg", "bayer"):
         quantize(image, n_clusters, init="k-means++", max_iter=2, dither=dither)
-    _cluster_points(np.uint16, n_clusters, 4)
+    points = image[0, :9].astype(np.uint16)
+    assign(points, points[np.arange(n_clusters) % 9])
 
 
 def _picture(height: int, channels: int, dtype: DTypeLike) -> NDArray[Any]:
