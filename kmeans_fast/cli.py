@@ -25,6 +25,7 @@ from kmeans_fast.imaging.quantization import INITS, MAX_ITER, TOL
 from kmeans_fast.imaging.sorting import ORDERS
 from kmeans_fast.imaging.spaces import NAMED
 from kmeans_fast.options import DEFAULT_CLUSTERS as DEFAULT_COLORS
+from kmeans_fast.options import DEFAULT_EFFORT, EFFORTS
 
 if TYPE_CHECKING:
     from kmeans_fast.imaging.palettes import QuantizedPalette
@@ -218,6 +219,14 @@ def _add_clustering_options(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="stop when no colour moves further; its square, in 8-bit steps (default: %(default)s)",
     )
+    add(
+        "--effort",
+        type=int,
+        choices=EFFORTS,
+        default=DEFAULT_EFFORT,
+        metavar="N",
+        help="0 a fast first palette, 2 and 3 search for less error, which takes longer (default: %(default)s)",
+    )
     add("--threads", type=_positive, metavar="N", help="most threads (default: as many as the process may use)")
     add("--engine", choices=("auto", "numba", "numpy"), default="auto", help="the result is the same (default: auto)")
 
@@ -374,6 +383,7 @@ def _clustering_options(options: argparse.Namespace) -> dict[str, Any]:
         "n_init": options.n_init,
         "max_iter": options.max_iter,
         "tol": options.tol,
+        "effort": options.effort,
         "seed": options.seed,
         "engine": options.engine,
         "n_threads": options.threads,

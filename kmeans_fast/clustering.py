@@ -14,7 +14,7 @@ from kmeans_fast.engines.codes import MAX_CHANNELS
 from kmeans_fast.lending import lent_workers, machine_for
 from kmeans_fast.lloyd import LLOYD, Callback
 from kmeans_fast.machine.chunks import count_pieces
-from kmeans_fast.options import COLORS_NEEDED, Options, checked_options
+from kmeans_fast.options import COLORS_NEEDED, DEFAULT_EFFORT, Options, checked_options
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import DenseAlgorithm
 from kmeans_fast.points.fractions import integers_of
@@ -164,6 +164,7 @@ def kmeans(
     callback: Callback | None = None,
     relaxation: float = LLOYD.relaxation,
     momentum: float = LLOYD.momentum,
+    effort: int = DEFAULT_EFFORT,
 ) -> KMeansResult:
     """Divide points into K clusters with Lloyd's algorithm: exactly, and with the same bytes every time.
 
@@ -235,6 +236,20 @@ def kmeans(
         Which part of its last step a centroid's next one gets added [6]_, from 0, which is Lloyd's algorithm, to below
         1. About 0.6 halves the iterations again. As both go on swinging around the fixed point, they want a `tol`
         above 0.
+    effort : {0, 1, 2, 3}
+        How much is done for a low inertia:
+
+        - 0: two iterations at most of each run, for a first look.
+        - 1: Lloyd's algorithm, as the other options say.
+        - 2: from the best run on, 150 iterations with a momentum that falls slowly from 0.999, which carries centroids
+          through shallow minima. A last run begins with what was found, and makes `n_iter`, `converged` and `shifts`.
+          Where nothing better is found, the result is that of 1.
+        - 3: besides, twenty runs from ``"k-means++"``, whatever `init` is, and from the best of all 1,000 such
+          iterations. Takes ten times as long as 2, or more.
+
+        The inertia is never above that of a lower effort. `relaxation`, `momentum`, `tol` and `max_iter` are those of
+        the first and last runs, but for the two iterations of 0. `callback` sees the search's iterations too, numbered
+        from 1 each time; a true answer to one of them ends the search.
 
     Returns
     -------
@@ -298,6 +313,7 @@ def kmeans(
         tol=tol,
         relaxation=relaxation,
         momentum=momentum,
+        effort=effort,
         seed=seed,
         algorithm=algorithm,
         callback=callback,

@@ -14,6 +14,8 @@ References
    and Mathematical Physics 4(5), 1964.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -29,6 +31,12 @@ class Step(NamedTuple):
     """α, from 1 to below 2."""
     momentum: float
     """β, from 0 to below 1."""
+    cooling: float = 1.0
+    """What 1 − β is multiplied by after each iteration."""
+
+    def cooled(self) -> Step:
+        """Return the next iteration's."""
+        return self if self.cooling == 1 else self._replace(momentum=1 - (1 - self.momentum) * self.cooling)
 
 
 LLOYD = Step(1.0, 0.0)
@@ -137,6 +145,7 @@ def lloyd(
         is_settled = converged and step == LLOYD
         if step != LLOYD and not is_last:
             before, centroids = _move(step, before, centroids, averages, is_empty)
+            step = step.cooled()
         elif not is_settled:
             centroids = averages
     if not is_settled:

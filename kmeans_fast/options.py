@@ -24,6 +24,11 @@ from kmeans_fast.points.access import Points
 
 ALGORITHMS = ("auto", "dense", "histogram")
 DEFAULT_CLUSTERS = 8
+# What may be asked for: a fast start, Lloyd's algorithm, and searches that go on from where that ends.
+EFFORTS = (0, 1, 2, 3)
+DEFAULT_EFFORT = 1
+# The most iterations with an effort of 0.
+FEW_ITERATIONS = 2
 COLORS_NEEDED = "points of dtype uint8 or uint16 with 1 to 4 features, and whole numbers as sample_weight if any"
 
 
@@ -54,6 +59,7 @@ class Asked(TypedDict, total=False):
     tol: float
     relaxation: float
     momentum: float
+    effort: int
     seed: int
     callback: Callback | None
     engine: str
@@ -70,6 +76,7 @@ class Options:
     max_iter: int
     tol: float
     step: Step
+    effort: int
     seed: int
     algorithm: str
     callback: Callback | None
@@ -105,6 +112,7 @@ def checked_options(
     tol: float = 0.0,
     relaxation: float = LLOYD.relaxation,
     momentum: float = LLOYD.momentum,
+    effort: int = DEFAULT_EFFORT,
     seed: int = 0,
     algorithm: str = "auto",
     callback: Callback | None = None,
@@ -122,13 +130,16 @@ def checked_options(
     if not isinstance(checked_init, str) and len(checked_init) != n_clusters:
         raise ValueError(f"init must have shape ({n_clusters}, {checked_init.shape[1]}), got {checked_init.shape}")
     validation.function("callback", callback)
+    checked_effort = _checked_effort(effort)
+    checked_max_iter = validation.integer("max_iter", max_iter, 1)
     return Options(
         n_clusters=n_clusters,
         init=checked_init,
         n_init=_checked_n_init(n_init, checked_init),
-        max_iter=validation.integer("max_iter", max_iter, 1),
+        max_iter=checked_max_iter if checked_effort else min(checked_max_iter, FEW_ITERATIONS),
         tol=validation.number("tol", tol),
         step=_checked_step(relaxation, momentum),
+        effort=checked_effort,
         seed=validation.integer("seed", seed, 0),
         algorithm=validation.choice("algorithm", algorithm, ALGORITHMS),
         callback=callback,
@@ -142,6 +153,13 @@ def _checked_n_init(n_init: int, init: str | NDArray[np.float64]) -> int:
     if checked > 1 and (not isinstance(init, str) or (init in STARTS and STARTS[init].is_fixed)):
         given = f"init={init!r}" if isinstance(init, str) else "an array as init"
         raise ValueError(f"n_init must be 1 with {given}, as every run would be the same, got {n_init}")
+    return checked
+
+
+def _checked_effort(effort: int) -> int:
+    checked = validation.integer("effort", effort, EFFORTS[0])
+    if checked > EFFORTS[-1]:
+        raise ValueError(f"effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, got {effort}")
     return checked
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast import lloyd
+from kmeans_fast import annealing, lloyd
 from kmeans_fast.colors.cell_passes import HistogramAlgorithm
 from kmeans_fast.colors.histogram import ColorHistogram, count, fits, label_pixels, number_pixels, sort_points
 from kmeans_fast.draws import Draws
@@ -20,7 +20,7 @@ from kmeans_fast.engines.codes import MAX_CHANNELS
 from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Measure, Run
 from kmeans_fast.machine.chunks import chunk_bounds
-from kmeans_fast.options import STARTS, Options
+from kmeans_fast.options import EFFORTS, STARTS, Options
 from kmeans_fast.points import cell_passes, seeding
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.cells import grid_of
@@ -33,6 +33,8 @@ SAMPLE = 2**14
 MOSTLY = 0.98
 # Weights that are added up by colour at a time, if there aren't more colours.
 WEIGHTS_AT_ONCE = 2**20
+# Runs of k-means++ that the highest effort makes besides.
+N_STARTS = 20
 
 
 class Data(Protocol):
@@ -262,6 +264,14 @@ def _are_whole(weights: NDArray[np.float64], dtype: np.dtype[Any]) -> bool:
 
 def fit(data: Data, options: Options) -> tuple[Algorithm, Run]:
     """Return the best run, and the algorithm with its labels."""
+    algorithm, run = first_fit(data, options)
+    for effort in range(2, options.effort + 1):
+        run = refine(data, algorithm, run, options, effort)
+    return algorithm, run
+
+
+def first_fit(data: Data, options: Options) -> tuple[Algorithm, Run]:
+    """Return the best run of Lloyd's algorithm, whatever the effort above that, and the algorithm with its labels."""
     distinct = data.distinct(options.n_clusters)
     if distinct is None:
         algorithm = data.algorithm(options.n_clusters)
@@ -275,6 +285,27 @@ def fit(data: Data, options: Options) -> tuple[Algorithm, Run]:
     # points so close that the squares of their distances are 0 in float64
     partition = settle(data, algorithm, run.centroids)
     return partition.algorithm, replace(run, centroids=partition.centroids, measure=partition.measure)
+
+
+def refine(data: Data, algorithm: Algorithm, run: Run, options: Options, effort: int) -> Run:
+    """Return a run that is no worse, by the search of one effort from where that of the one below ended."""
+    stop = None if options.callback is None else annealing.Stop(options.callback)
+    limits = (options.max_iter, options.tol, stop, options.step)
+    if effort == EFFORTS[-1] and run.measure.inertia > 0 and len(run.centroids) > 1:
+        draws = Draws(options.seed)
+        for _ in range(N_STARTS):
+            if stop is None or not stop.is_told:
+                new = lloyd.lloyd(algorithm, data.start("k-means++", len(run.centroids), draws), *limits)
+                run = new if new.measure.inertia < run.measure.inertia else run
+        algorithm.assign(run.centroids)
+    return annealing.search(
+        algorithm,
+        run,
+        annealing.SCHEDULES[effort],
+        lambda centroids: lloyd.lloyd(algorithm, centroids, *limits),
+        stop,
+        Draws(options.seed),
+    )
 
 
 def _starts(data: Data, options: Options) -> Iterator[NDArray[np.float64]]:

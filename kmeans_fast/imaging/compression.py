@@ -127,7 +127,8 @@ def compress(
         As for `quantize`. With up to 16 colours, dark to light makes files smaller than any other order.
     dither, strength
         As for `quantize`. Dithered files are larger; with ``"bayer"`` the least so.
-    quality, space, lightness, init, n_init, max_iter, tol, relaxation, momentum, seed, engine, n_threads, callback
+    quality, space, lightness, init, n_init, max_iter, tol, relaxation, momentum, effort, seed, engine, n_threads,
+    callback
         As for `quantize`.
     compress_level : int
         As for `QuantizedImage.save`.
