@@ -46,7 +46,7 @@ class KMeansResult:
     shifts : ndarray of float64, shape (n_iter,)
         The largest squared move of a centroid in each iteration.
     algorithm : str
-        The algorithm that ran.
+        The algorithm that ran: "dense", "histogram", or "cells" where floats were sorted into them.
     engine : str
         The engine that ran it.
     """

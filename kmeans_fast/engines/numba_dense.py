@@ -20,7 +20,13 @@ from kmeans_fast.engines import numba_products
 from kmeans_fast.engines.margins import MOST_FEATURES
 from kmeans_fast.engines.numba_jit import kernel, part
 from kmeans_fast.engines.numba_products import BLOCK as PRODUCT_BLOCK
-from kmeans_fast.engines.numba_products import find_two, lay_out, settle_undecided
+from kmeans_fast.engines.numba_products import (
+    find_two,
+    find_two_as_they_lie,
+    is_multiplied_as_it_lies,
+    lay_out,
+    settle_undecided,
+)
 
 # Points compared at a time. With 3 features their rows, best and second distances and labels are 12 kB of a 32 kB L1
 # cache; blocks of 256 were 5 % slower.
@@ -321,7 +327,10 @@ def _product_pass(
     for start in range(0, points.shape[0], PRODUCT_BLOCK):
         block = points[start : start + PRODUCT_BLOCK]
         block_labels = labels[start : start + PRODUCT_BLOCK]
-        find_two(block, origin, directions, norms, rows, sums_of_products, found, nearest)
+        if is_multiplied_as_it_lies(points.shape[1], centroids.shape[0]):
+            find_two_as_they_lie(block, origin, directions, norms, rows, found, nearest)
+        else:
+            find_two(block, origin, directions, norms, rows, sums_of_products, found, nearest)
         settle_undecided(block, columns, largest, found, nearest, distances, block_labels)
         if sums.size:
             _add(block, weights[start : start + PRODUCT_BLOCK], block_labels, sums)
