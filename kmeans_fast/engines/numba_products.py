@@ -30,7 +30,7 @@ STEP = 4
 # Points turned about at a time: all of a block, each on a page of its own where there are many features, took longer.
 LOADED = 16
 # With so many features and so few centroids, turning points about takes longer than comparing them: they are multiplied
-# as they lie. 784 features and 10 centroids took 0.6 of the time with AVX-512, 0.9 with AVX2, where 32 took 1.1.
+# as they lie. 784 features and 10 centroids took 0.6 of the time with AVX-512, 0.9 with AVX2, where 32 took 1.1 to 1.4.
 LEAST_LONG, MOST_LONG = 256, STRIP * BLOCK // 4
 MOST_FEW = 16
 # Points multiplied at a time, which stay in the L1 cache up to 2048 features.

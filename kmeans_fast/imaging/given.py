@@ -141,6 +141,7 @@ def _nearest(colors: Colors, entries: NDArray[np.uint8]) -> Found:
         counts=measure.totals.astype(np.int64),
         color_labels=algorithm.labels,
         mse=measure.inertia / colors.space.unit**2 / histogram.n_pixels,
+        error=measure.inertia,
         n_dimensions=points.shape[1],
         n_iter=0,
         converged=True,
