@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 # Seconds that compiling takes, a second for starting Numba included, on one core of a 2.1 GHz machine.
 SECONDS = {
-    "numba_cells._relabel": 7.2,
-    "numba_point_cells._relabel_points": 6.4,
+    "numba_cells._relabel": 7.0,
+    "numba_point_cells._relabel_points": 6.5,
     "numba_dense._filtered_pass": 5.5,
-    "numba_dense._product_pass": 4.4,
-    "numba_color_seeding._split": 2.3,
-    "numba_histogram.combine": 2.3,
-    "numba_seeding._add_distinct": 2.3,
+    "numba_dense._product_pass": 4.5,
+    "numba_color_seeding._split": 2.5,
+    "numba_histogram.combine": 2.5,
+    "numba_seeding._add_distinct": 2.5,
     "numba_color_seeding.add_gains": 2.0,
     "numba_dithering.diffuse": 2.5,
     "numba_dithering.mix": 2.5,
-    "numba_hashing._sort": 1.9,
+    "numba_hashing._sort": 2.0,
 }
 OTHER_SECONDS = 1.5
 
