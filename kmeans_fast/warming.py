@@ -124,11 +124,12 @@ def _quantize_translucent(n_clusters: int) -> None:
     """Quantize a small picture with transparency, and label few of its colours, multiplied by alpha."""
     image = _picture(1, 4, np.uint8)
     for init in ("cubes", "variance", "k-means++"):
-        quantize(image, n_clusters, init=init, max_iter=2)
+        quantize(image, max(n_clusters, 17), init=init, max_iter=2)  # with few, nothing is left to draw
     for dither in ("floyd-steinberg", "bayer"):
         quantize(image, n_clusters, init="k-means++", max_iter=2, dither=dither)
     points = image[0, :9].astype(np.uint16)
     assign(points, points[np.arange(n_clusters) % 9])
+    kmeans(points, 3, init=points[[0, 1, 0]], max_iter=2, algorithm="dense")
 
 
 def _picture(height: int, channels: int, dtype: DTypeLike) -> NDArray[Any]:
