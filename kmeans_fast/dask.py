@@ -99,7 +99,7 @@ def kmeans(
         True for each point that is to be clustered.
     channel_axis : int or None
         Where the features are.
-    init, n_init, max_iter, tol, relaxation, momentum, seed, callback, engine
+    init, n_init, max_iter, tol, relaxation, momentum, effort, seed, callback, engine
         As for `kmeans_fast.kmeans`.
     n_threads : int, optional
         For 8-bit pixels, the threads that cluster the counted colours. Tasks use one each.

@@ -23,6 +23,7 @@ LONG = {
     "test_color_seeding",
     "test_compare",
     "test_dask",
+    "test_effort",
     "test_gate",
     "test_hostile",
     "test_plotting",
