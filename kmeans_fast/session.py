@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast import annealing, lloyd
 from kmeans_fast.colors.cell_passes import HistogramAlgorithm
+from kmeans_fast.colors.counting import are_mostly_distinct
 from kmeans_fast.colors.histogram import ColorHistogram, count, fits, label_pixels, number_pixels, sort_points
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines.codes import MAX_CHANNELS
@@ -28,9 +29,6 @@ from kmeans_fast.points.dense import DenseAlgorithm
 
 NO_WEIGHTS = np.empty(0)
 COLOR_DTYPES = (np.uint8, np.uint16)
-# Of so many points at least this part is different, where points are mostly distinct.
-SAMPLE = 2**14
-MOSTLY = 0.98
 # Weights that are added up by colour at a time, if there aren't more colours.
 WEIGHTS_AT_ONCE = 2**20
 # Runs of k-means++ that the highest effort makes besides.
@@ -119,7 +117,7 @@ class ColorData:
     pixels: Points | None
     is_dense: bool
     machine: Machine
-    places: NDArray[np.intp] | None = None
+    places: NDArray[Any] | None = None
 
     def distinct(self, limit: int) -> NDArray[np.float64] | None:
         """Return the colours in lexicographic order, or None if there are more than `limit`."""
@@ -197,8 +195,8 @@ def data_of(points: Points, weights: NDArray[np.float64], by_color: bool, option
         return PointData(points, weights, machine, 0 if is_dense else options.max_iter)
     if weights.size:
         return _weighted_colors(points, weights, is_dense, machine)
-    if _are_mostly_distinct(points):
-        histogram, places = sort_points(points.chunk(0, points.size))
+    if _are_sorted(points):
+        histogram, places = _sorted(points, machine)
         return ColorData(histogram, points, is_dense, machine, places)
     return ColorData(count(points, machine), points, is_dense, machine)
 
@@ -207,8 +205,8 @@ def _weighted_colors(
     points: Points, weights: NDArray[np.float64], is_dense: bool, machine: Machine
 ) -> WeightedColorData:
     """Add up the weights of each colour."""
-    if _are_mostly_distinct(points):
-        counted, places = sort_points(points.chunk(0, points.size))
+    if _are_sorted(points):
+        counted, places = _sorted(points, machine)
     else:
         counted = count(points, machine)
         places = number_pixels(counted, points, machine)
@@ -233,16 +231,13 @@ def _weighted_colors(
     )
 
 
-def _are_mostly_distinct(points: Points) -> bool:
-    """Say whether nearly all of some points from everywhere are different: sorting all then is the quickest to count.
+def _are_sorted(points: Points) -> bool:
+    """Say whether points are sorted all at once, instead of counted and looked up. Those of 8 bits have tables."""
+    return points.dtype != np.uint8 and are_mostly_distinct(points)
 
-    So it is for pictures of 16 bits with noise in the lower ones. Those of 8 bits are counted in tables.
-    """
-    if points.dtype == np.uint8:
-        return False
-    sample = points.take(np.arange(0, points.size, max(1, points.size // SAMPLE)))
-    distinct = len(np.unique(sample, axis=0))
-    return distinct >= MOSTLY * len(sample)
+
+def _sorted(points: Points, machine: Machine) -> tuple[ColorHistogram, NDArray[Any]]:
+    return sort_points(points.size, points.chunk, (points.n_features, points.dtype), machine)
 
 
 def has_colors(points: Points, weights: NDArray[np.float64]) -> bool:

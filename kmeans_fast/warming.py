@@ -94,6 +94,8 @@ def _use(everything: bool) -> None:
             for channels in (1, 2, 3, 4):
                 _use_colors(dtype, channels, n_clusters)
         _quantize_translucent(n_clusters)
+    for codes, channel in ((np.uint32, np.uint8), (np.uint64, np.uint16))[: 1 + everything]:
+        ColorHistogram.from_image(np.arange(PIXELS_PER_TASK + 1, dtype=codes).view(channel).reshape(-1, 4))
 
 
 def _cluster_points(dtype: DTypeLike, n_clusters: int, n_features: int) -> None:

@@ -173,7 +173,8 @@ def results_of_all(image):
     part = image[:40]
     clear, floats, weights = np.dstack([part, part[..., 0]]), part[:5].astype(np.float32), np.arange(300)
     options = {"engine": "auto", "n_threads": 2}
-    distinct = np.arange(300_000, dtype=np.uint32).view(np.uint8).reshape(-1, 4)
+    distinct = np.arange(2**18, dtype=np.uint32).view(np.uint8).reshape(-1, 4)
+    repeated = np.tile(distinct, (4, 1))  # counted in tables that grow, where distinct ones are sorted
     results = [
         kf.quantize(image, 16, max_iter=3, **options),
         kf.quantize(part, 10, init="k-means++", max_iter=3, **options),
@@ -188,7 +189,8 @@ def results_of_all(image):
         kf.kmeans(np.dstack([floats, floats]), 9, max_iter=2, **options),
     ]
     arrays = [array for result in results for array in (result.labels, result.counts)]
-    arrays += [kf.assign(floats, floats[0, :9], **options), kf.ColorHistogram.from_image(distinct, **options).codes]
+    arrays += [kf.assign(floats, floats[0, :9], **options)]
+    arrays += [kf.ColorHistogram.from_image(pixels, **options).codes for pixels in (distinct, repeated)]
     return b"".join(array.tobytes() for array in arrays)
 
 
@@ -266,7 +268,7 @@ def test_a_program_bundled_by_pyinstaller(tmp_path):
     assert any(line.startswith("engine:      compiled code") for line in info)
 
 
-@pytest.mark.parametrize("part", range(8), ids=engines.Engine._fields[2:])
+@pytest.mark.parametrize("part", range(9), ids=engines.Engine._fields[2:])
 def test_both_engines_have_the_same_functions(part):
     """The same names, and the same arguments in the same order."""
     compiled, plain = engines._numba_modules()[part], engines._numpy_modules()[part]

@@ -35,8 +35,8 @@ def machine(engine):
         yield Machine(engines.load(engine), lent)
 
 
-def mixture_of(image):
-    return Mixture(kf.ColorHistogram.from_image(image))
+def mixture_of(image, machine):
+    return Mixture(kf.ColorHistogram.from_image(image), machine)
 
 
 # --------------------------------------------------------------------------------------------- the textbook's two kinds
@@ -66,7 +66,7 @@ def error(colors, counts, centroids, labels):
 
 @pytest.mark.parametrize("n_clusters", [2, 9, 40])
 def test_each_step_is_the_textbooks(soft_cat, machine, n_clusters):
-    mixture = mixture_of(np.maximum(soft_cat, 1))
+    mixture = mixture_of(np.maximum(soft_cat, 1), machine)
     data = mixed_data(mixture, n_clusters, machine)
     colors, counts = mixture.colors.colors, mixture.colors.counts
     centroids = data.start("variance", n_clusters, Draws(0))
@@ -88,7 +88,7 @@ def test_each_step_is_the_textbooks(soft_cat, machine, n_clusters):
 @pytest.mark.parametrize("init", ["variance", "cubes", "k-means++", "random"])
 @pytest.mark.parametrize("n_colors", [3, 16, 60])
 def test_the_palette_is_the_textbooks(soft_cat, machine, init, n_colors):
-    mixture = mixture_of(soft_cat)
+    mixture = mixture_of(soft_cat, machine)
     data = mixed_data(mixture, n_colors - 1, machine)
     visible = mixture.colors.colors[:, 3] > 0
     colors, counts = mixture.colors.colors[visible], mixture.colors.counts[visible]
@@ -130,7 +130,7 @@ def test_a_picture_with_few_pixels_that_are_not_opaque(cat, alpha, n_colors):
 
 def test_no_share_found_by_trying_all_is_much_better(soft_cat, machine):
     """The best division of 11 entries between the two kinds, by Lloyd's algorithm for each."""
-    mixture = mixture_of(soft_cat)
+    mixture = mixture_of(soft_cat, machine)
     chosen = mixed_data(mixture, 11, machine)
     inertias = {}
     for n_opaque in range(1, 11):
@@ -152,7 +152,7 @@ def test_shares_are_never_more_than_there_are(machine, name):
 
 def test_empty_entries_take_colours_of_their_kind(machine):
     image = np.array([[[0, 0, 0, 255], [9, 0, 0, 255], [200, 0, 0, 255], [0, 0, 0, 90], [0, 200, 0, 90]]], np.uint8)
-    mixture = mixture_of(image)
+    mixture = mixture_of(image, machine)
     data = MixedData(mixture, True, 2, machine)
     far = np.array([[0, 0, 0, 90 * 255], [6e4, 6e4, 6e4, 9e4], [0, 0, 0, OPAQUE], [6e4, 6e4, 6e4, OPAQUE]])
     centroids, measure = lloyd.partition(data.algorithm(4), far)
@@ -160,8 +160,8 @@ def test_empty_entries_take_colours_of_their_kind(machine):
     assert measure.counts.tolist() == [1, 1, 2, 1]
 
 
-def test_hidden_colours_are_one_and_the_first(soft_cat):
-    mixture = mixture_of(soft_cat)
+def test_hidden_colours_are_one_and_the_first(soft_cat, machine):
+    mixture = mixture_of(soft_cat, machine)
     assert mixture.has_hidden
     assert mixture.translucent.colors[0].tolist() == [0, 0, 0, 0]
     assert mixture.translucent.counts[0] == (soft_cat[..., 3] == 0).sum()

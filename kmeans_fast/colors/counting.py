@@ -11,10 +11,12 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.colors.cells import run_starts
 from kmeans_fast.colors.counts import Counts, Total, merge
 from kmeans_fast.colors.hashing import CountingTable
-from kmeans_fast.engines import Engine
-from kmeans_fast.engines.codes import RUN_BITS
+from kmeans_fast.colors.sorting import NOTHING, encoded, sort
+from kmeans_fast.engines.codes import RUN_BITS, encode
+from kmeans_fast.lending import Machine
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
 
@@ -29,18 +31,50 @@ PIXELS_PER_TABLE = 2**20
 MAX_TABLE_PIXELS = 2**32 - 1
 # Runs in a task of the walk through the tables: at most 1 MB of each table.
 RUNS_PER_TASK = 512
+# Of so many pixels at least this part is different, where they are sorted; as many at a time as take 256 MB at most.
+SAMPLE = 2**14
+MOSTLY = 0.9
+PIXELS_AT_ONCE = 2**24
 
 
-def count_colors(pixels: Points, engine: Engine, workers: Workers) -> Counts:
+def count_colors(pixels: Points, machine: Machine) -> Counts:
     """Count the colours of pixels of 1 to 4 channels of 8 or 16 bits."""
+    engine, workers = machine
     lent = workers.at_most(min(MAX_TABLES, max(1, pixels.size // PIXELS_PER_TABLE)))
     if pixels.dtype != np.uint8 or pixels.n_features > TABLE_CHANNELS or pixels.size <= PIXELS_PER_TASK:
+        if pixels.size > PIXELS_PER_TASK and are_mostly_distinct(pixels):
+            return _count_by_sorting(pixels, machine)
         return _count_by_hashing(pixels, engine.hashing, lent)
     stretch = MAX_TABLE_PIXELS // PIXELS_PER_TASK * PIXELS_PER_TASK
     starts = range(0, pixels.size, stretch)
     return merge(
         [_count_in_tables(pixels, start, min(start + stretch, pixels.size), engine.histogram, lent) for start in starts]
     )
+
+
+def are_mostly_distinct(pixels: Points) -> bool:
+    """Say whether nearly all of some pixels from everywhere are different: sorting them is then the quickest way.
+
+    So it is for pictures of 16 bits with noise in the lower ones, and where transparency fades in.
+    """
+    sample = pixels.take(np.arange(0, pixels.size, max(1, pixels.size // SAMPLE)))
+    return len(np.unique(encode(sample.astype(pixels.dtype)))) >= MOSTLY * len(sample)
+
+
+def _count_by_sorting(pixels: Points, machine: Machine) -> Counts:
+    total = Total()
+    for start in range(0, pixels.size, PIXELS_AT_ONCE):
+        n = min(PIXELS_AT_ONCE, pixels.size - start)
+        codes = encoded(
+            n,
+            lambda first, last: pixels.chunk(start + first, start + last),  # noqa: B023 - run now
+            f"u{4 * pixels.dtype.itemsize}",
+            machine,
+        )
+        codes, _ = sort(codes, NOTHING, 8 * pixels.dtype.itemsize * pixels.n_features, machine)
+        starts = run_starts(codes)
+        total.add(Counts(codes[starts[:-1]], np.diff(starts)))
+    return total.result()
 
 
 def _count_by_hashing(pixels: Points, kernels: SimpleNamespace, lent: Workers) -> Counts:

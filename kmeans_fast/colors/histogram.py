@@ -16,8 +16,9 @@ from kmeans_fast.colors.cells import build, run_starts
 from kmeans_fast.colors.counting import TABLE_CHANNELS, count_colors
 from kmeans_fast.colors.counts import Counts, merge
 from kmeans_fast.colors.hashing import MULTIPLIER, numbered
+from kmeans_fast.colors.sorting import decoded, encoded, sort
 from kmeans_fast.engines import Engine
-from kmeans_fast.engines.codes import MAX_CHANNELS, decode, encode
+from kmeans_fast.engines.codes import MAX_CHANNELS, decode
 from kmeans_fast.engines.layout import Cells
 from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.machine.chunks import chunk_bounds
@@ -70,11 +71,16 @@ class ColorHistogram:
     counts: NDArray[np.int64]
     codes: NDArray[Any]
 
-    def __init__(self, n_channels: int, codes: NDArray[Any], counts: NDArray[np.int64]) -> None:
-        self._set(n_channels, codes, counts)
+    def __init__(
+        self, n_channels: int, codes: NDArray[Any], counts: NDArray[np.int64], colors: NDArray[Any] | None = None
+    ) -> None:
+        self._set(n_channels, codes, counts, colors)
 
-    def _set(self, n_channels: int, codes: NDArray[Any], counts: NDArray[np.int64]) -> None:
-        self.codes, self.counts, self.colors = codes, counts, decode(codes, n_channels)
+    def _set(
+        self, n_channels: int, codes: NDArray[Any], counts: NDArray[np.int64], colors: NDArray[Any] | None = None
+    ) -> None:
+        self.codes, self.counts = codes, counts
+        self.colors = decode(codes, n_channels) if colors is None else colors
         for array in (self.codes, self.counts, self.colors):
             array.setflags(write=False)
         self._cells: Cells | None = None
@@ -313,24 +319,37 @@ class ColorHistogram:
 
 def count(pixels: Points, machine: Machine) -> ColorHistogram:
     """Count the colours of pixels of 1 to 4 channels of 8 or 16 bits."""
-    return ColorHistogram(pixels.n_features, *count_colors(pixels, machine.engine, machine.workers))
+    codes, counts = count_colors(pixels, machine)
+    return ColorHistogram(pixels.n_features, codes, counts, decoded(codes, pixels.n_features, machine))
 
 
 def sort_points(
-    points: NDArray[Any], counts: NDArray[np.int64] | None = None
-) -> tuple[ColorHistogram, NDArray[np.intp]]:
-    """Return the distinct ones of points (N, C) of 8 or 16 bits as a histogram, and the place of each point in it.
+    n: int,
+    chunk: Callable[[int, int], NDArray[Any]],
+    kind: tuple[int, np.dtype[Any]],
+    machine: Machine,
+    counts: NDArray[np.int64] | None = None,
+) -> tuple[ColorHistogram, NDArray[Any]]:
+    """Return the distinct ones of n points of 8 or 16 bits as a histogram, and the place of each point in it.
 
-    Each point counts as `counts` (N,) say, or once.
+    `chunk(start, stop)` gives some points (m, C); their C and dtype are `kind`. Each point counts as `counts` (n,) say,
+    or once.
     """
-    codes = encode(points)
-    order = np.argsort(codes)
-    codes = codes[order]
+    n_channels, dtype = kind
+    numbers = np.arange(n, dtype=np.uint32 if n <= 2**32 else np.int64)
+    codes = encoded(n, chunk, f"u{4 * dtype.itemsize}", machine)
+    codes, order = sort(codes, numbers, 8 * dtype.itemsize * n_channels, machine)
     starts = run_starts(codes)
-    places = np.empty(len(codes), np.intp)
-    places[order] = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    totals = np.diff(starts) if counts is None else np.add.reduceat(counts[order], starts[:-1])
-    return ColorHistogram(points.shape[1], codes[starts[:-1]], totals), places
+    places, n_distinct = np.empty_like(order), len(starts) - 1
+    if n_distinct == n:
+        places[order] = np.arange(n, dtype=order.dtype)
+        totals = np.ones(n, np.int64) if counts is None else counts[order]
+    else:
+        sizes = np.diff(starts)
+        places[order] = np.repeat(np.arange(n_distinct, dtype=order.dtype), sizes)
+        totals = sizes if counts is None else np.add.reduceat(counts[order], starts[:-1])
+        codes = codes[starts[:-1]]
+    return ColorHistogram(n_channels, codes, totals, decoded(codes, n_channels, machine)), places
 
 
 def label_pixels(

@@ -31,6 +31,7 @@ class Engine(NamedTuple):
     histogram: SimpleNamespace
     hashing: SimpleNamespace
     dithering: SimpleNamespace
+    sorting: SimpleNamespace
 
     @property
     def served_by(self) -> str:
@@ -98,6 +99,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_histogram,
         numba_point_cells,
         numba_seeding,
+        numba_sorting,
     )
 
     return (
@@ -109,6 +111,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_histogram,
         numba_hashing,
         numba_dithering,
+        numba_sorting,
     )
 
 
@@ -122,6 +125,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_histogram,
         numpy_point_cells,
         numpy_seeding,
+        numpy_sorting,
     )
 
     return (
@@ -133,4 +137,5 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_histogram,
         numpy_hashing,
         numpy_dithering,
+        numpy_sorting,
     )

@@ -288,7 +288,7 @@ class Colors:
     @cached_property
     def mixture(self) -> Mixture | None:
         """Opaque and translucent colours apart, in a picture with transparency."""
-        return Mixture(self.histogram) if self.space is TRANSLUCENT else None
+        return Mixture(self.histogram, self.machine) if self.space is TRANSLUCENT else None
 
     @property
     def reserved(self) -> NDArray[Any]:
@@ -321,9 +321,14 @@ class Colors:
         return points
 
     @cached_property
-    def _sorted(self) -> tuple[ColorHistogram, NDArray[np.intp]]:
+    def _sorted(self) -> tuple[ColorHistogram, NDArray[Any]]:
         """The points sorted, and the place of each colour's among them."""
-        return sort_points(self._points, self.histogram.counts)
+        points = self._points
+
+        def chunk(start: int, stop: int) -> NDArray[Any]:
+            return points[start:stop]
+
+        return sort_points(len(points), chunk, (3, points.dtype), self.machine, self.histogram.counts)
 
     def entries(self, centroids: NDArray[np.float64]) -> NDArray[np.uint8]:
         """Return palette entries (K, C) for centroids (K, D); where one is the point of a colour, that colour."""
@@ -361,11 +366,11 @@ class EmbeddedData(ColorData):
     ----------
     histogram, pixels, is_dense, machine
         As in `ColorData`, of the points.
-    places : ndarray of intp, shape (N,)
+    places : ndarray of int, shape (N,)
         Where the point of each colour is in the histogram.
     """
 
-    places: NDArray[np.intp]
+    places: NDArray[Any]
 
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
         """Return the labels of the colours."""

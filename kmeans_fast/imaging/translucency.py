@@ -43,9 +43,12 @@ class Mixture:
     ----------
     colors : ColorHistogram
         Of RGBA as they are in the picture.
+    machine : Machine
+        What they are sorted on.
     """
 
     colors: ColorHistogram
+    machine: Machine
 
     @cached_property
     def is_opaque(self) -> NDArray[np.bool_]:
@@ -60,9 +63,14 @@ class Mixture:
         return ColorHistogram(3, encode(chosen), self.colors.counts[self.is_opaque]) if len(chosen) else None
 
     @cached_property
-    def _sorted(self) -> tuple[ColorHistogram, NDArray[np.intp]]:
-        rest = ~self.is_opaque
-        return sort_points(premultiplied(self.colors.colors[rest]), self.colors.counts[rest])
+    def _sorted(self) -> tuple[ColorHistogram, NDArray[Any]]:
+        rest = np.flatnonzero(~self.is_opaque)
+        colors, counts = self.colors.colors, self.colors.counts[rest]
+
+        def chunk(start: int, stop: int) -> NDArray[np.uint16]:
+            return premultiplied(colors[rest[start:stop]])
+
+        return sort_points(len(rest), chunk, (4, np.dtype(np.uint16)), self.machine, counts)
 
     @property
     def translucent(self) -> ColorHistogram:
@@ -83,7 +91,7 @@ class Mixture:
         return ColorHistogram(4, codes, counts) if len(codes) else None
 
     @property
-    def places(self) -> NDArray[np.intp]:
+    def places(self) -> NDArray[Any]:
         """Where in `translucent` each of the other colours is."""
         return self._sorted[1]
 

@@ -1,0 +1,42 @@
+"""Radix sort of codes, a pass at a time, in plain NumPy.
+
+The same functions as in `numba_sorting`, and the same results; see there for the shapes.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def count_digits(
+    codes: NDArray[Any],  # in
+    shift: int,
+    counts: NDArray[np.int64],  # out
+) -> None:
+    """Write to `counts` (256,) int64 how many codes have each digit."""
+    counts[:] = np.bincount(_digits(codes, shift), minlength=256)
+
+
+def move_by_digit(
+    codes: NDArray[Any],  # in
+    carried: NDArray[Any],  # in
+    shift: int,
+    places: NDArray[np.int64],  # in/out
+    sorted_codes: NDArray[Any],  # out
+    sorted_carried: NDArray[Any],  # out
+) -> None:
+    """Write codes, and what they carry, to where `places` (256,) int64 says that the next of their digit goes."""
+    digits = _digits(codes, shift)
+    order = np.argsort(digits, kind="stable")  # a radix sort, for numbers this small
+    counts = np.bincount(digits, minlength=256)
+    targets = np.repeat(places - (np.cumsum(counts) - counts), counts) + np.arange(len(codes))
+    sorted_codes[targets] = codes[order]
+    if carried.size:
+        sorted_carried[targets] = carried[order]
+    places += counts
+
+
+def _digits(codes: NDArray[Any], shift: int) -> NDArray[np.uint8]:
+    digits: NDArray[np.uint8] = (codes >> codes.dtype.type(shift)).astype(np.uint8)
+    return digits

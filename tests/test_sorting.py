@@ -1,0 +1,49 @@
+"""Codes sorted by radix, against np.argsort, on both engines and any number of threads."""
+
+import numpy as np
+import pytest
+
+from kmeans_fast import engines
+from kmeans_fast.colors import counting, sorting
+from kmeans_fast.lending import Machine
+from kmeans_fast.machine.threads import workers
+from kmeans_fast.points.access import Points
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize(("dtype", "n_bits"), [(np.uint32, 24), (np.uint32, 32), (np.uint64, 48), (np.uint64, 64)])
+def test_codes_are_sorted_and_equal_ones_stay_in_order(engine, monkeypatch, dtype, n_bits, n_threads):
+    monkeypatch.setattr(sorting, "SHARED_CODES", 100)
+    rng = np.random.default_rng(5)
+    codes = (rng.integers(2**20, size=5000).astype(np.uint64) << np.uint64(n_bits - 20)).astype(dtype)
+    codes[::3] = codes[0]
+    expected = np.argsort(codes, kind="stable")
+    with workers(n_threads) as lent:
+        machine = Machine(engines.load(engine), lent)
+        in_order, order = sorting.sort(codes.copy(), np.arange(5000, dtype=np.uint32), n_bits, machine)
+        alone, nothing = sorting.sort(codes.copy(), sorting.NOTHING, n_bits, machine)
+    assert np.array_equal(order, expected)
+    assert np.array_equal(in_order, codes[expected])
+    assert np.array_equal(alone, in_order)
+    assert nothing.size == 0
+
+
+@pytest.mark.parametrize(("dtype", "n_channels"), [(np.uint8, 4), (np.uint16, 1), (np.uint16, 3), (np.uint16, 4)])
+def test_sorting_counts_what_hashing_does(engine, monkeypatch, dtype, n_channels):
+    monkeypatch.setattr(counting, "PIXELS_AT_ONCE", 3000)
+    rng = np.random.default_rng(6)
+    pixels = rng.integers(np.iinfo(dtype).max + 1, size=(7000, n_channels)).astype(dtype)
+    pixels[5000:] = pixels[:2000]
+    with workers(2) as lent:
+        machine = Machine(engines.load(engine), lent)
+        by_sorting = counting._count_by_sorting(Points(pixels), machine)
+        by_hashing = counting._count_by_hashing(Points(pixels), machine.engine.hashing, lent)
+    for ours, theirs in zip(by_sorting, by_hashing, strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_noise_is_mostly_distinct_and_few_colours_are_not():
+    rng = np.random.default_rng(7)
+    noise = rng.integers(256, size=(200_000, 4)).astype(np.uint8)
+    assert counting.are_mostly_distinct(Points(noise))
+    assert not counting.are_mostly_distinct(Points(noise // 64))
