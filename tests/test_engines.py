@@ -4,6 +4,7 @@ import inspect
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from modulefinder import ModuleFinder
 from pathlib import Path
 from types import SimpleNamespace
@@ -139,6 +140,7 @@ def test_a_processor_asked_for_that_is_not_this_one(tmp_path):
 
 
 @compiles_itself
+@pytest.mark.skipif(find_spec("llvmlite") is None, reason="needs llvmlite, which comes with numba")
 @pytest.mark.parametrize(
     ("source", "reason"),
     [

@@ -584,7 +584,7 @@ def test_16_bits_counted_either_way(small_cat, engine, is_noisy, monkeypatch):
     points = locked(small_cat.astype(np.uint16) << 8 | noise.astype(np.uint16))
     options = {"n_clusters": 9, "max_iter": 8, "engine": engine}
     results = [kf.kmeans(points, algorithm=algorithm, **options) for algorithm in ("auto", "dense", "histogram")]
-    monkeypatch.setattr(session, "MOSTLY", 0.0 if not is_noisy else 2.0)
+    monkeypatch.setattr("kmeans_fast.colors.counting.MOSTLY", 0.0 if not is_noisy else 2.0)
     results.append(kf.kmeans(points, **options))
     assert [result.algorithm for result in results] == ["histogram", "dense", "histogram", "histogram"]
     for result in results[1:]:
