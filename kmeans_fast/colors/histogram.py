@@ -132,7 +132,7 @@ class ColorHistogram:
         -----
         Beyond the result of 12 + C bytes a colour, 16 + 2·C with 16 bits, it takes at most 64 MB for each thread used,
         192 MB in all, and a few megabytes of work space. With four channels, or 16 bits, it takes up to 60, or 80,
-        bytes a colour more.
+        bytes a colour more; or, where nearly all pixels differ, up to 256 MB to sort their codes.
         """
         pixels = _checked_image(image, mask, channel_axis).points
         with machine_for(engine, thread_count(n_threads), pixels.size, pixels.size) as machine:
