@@ -22,6 +22,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # A kernel that takes 30 % longer shows as 1.14 to 1.3, and a commit beside itself as 0.95 to 1.05: see README.md.
 THRESHOLD = 1.15
+# What is meant to be slower, until the next results are recorded, and how much: k-means++ on colours takes points of 16
+# bits, too, and its thousand calls are handed their arrays without Numba.
+MEANT = {"k-means++ on colours, K=256": 1.35}
 # Whose results are kept: those of other machines are for those who ran them.
 MACHINE = "shared-2-cores"
 # Pairs of processes, and how often each runs a benchmark.
@@ -154,7 +157,7 @@ def shared(new, old):
 
 
 def find_slower(new, old):
-    return [name for name in shared(new, old) if ratio(new, old, name) > THRESHOLD]
+    return [name for name in shared(new, old) if ratio(new, old, name) > MEANT.get(name, THRESHOLD)]
 
 
 def ratio(new, old, name):

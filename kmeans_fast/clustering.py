@@ -245,7 +245,7 @@ def kmeans(
           through shallow minima. A last run begins with what was found, and makes `n_iter`, `converged` and `shifts`.
           Where nothing better is found, the result is that of 1.
         - 3: besides, twenty runs from ``"k-means++"``, whatever `init` is, and from the best of all 1,000 such
-          iterations. Takes ten times as long as 2, or more.
+          iterations.
 
         The inertia is never above that of a lower effort. `relaxation`, `momentum`, `tol` and `max_iter` are those of
         the first and last runs, but for the two iterations of 0. `callback` sees the search's iterations too, numbered

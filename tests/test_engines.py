@@ -163,8 +163,10 @@ def test_numba_that_cannot_be_imported(tmp_path, source, reason):
 
 # ------------------------------------------------------------------------------------- one engine goes on in the other
 
+# Functions that leave state for others; the rest is tried in the stress run, as it takes a minute.
+STATEFUL = {"lower_to_centroid", "relabel", "lower", "combine", "tally"}
 FUNCTIONS = [
-    (part, name)
+    pytest.param(part, name, id=f"{part}.{name}", marks=() if name in STATEFUL else pytest.mark.stress)
     for part, module in zip(engines.Engine._fields[2:], engines._numpy_modules(), strict=True)
     for name in engines._functions(module)
 ]
@@ -214,7 +216,7 @@ def expected(cat, small_is_large):
 
 
 @needs_compiled_code
-@pytest.mark.parametrize(("part", "name"), FUNCTIONS, ids=map(".".join, FUNCTIONS))
+@pytest.mark.parametrize(("part", "name"), FUNCTIONS)
 def test_any_call_may_be_served_by_either_engine(cat, expected, monkeypatch, part, name):
     """One function by NumPy and all others compiled, as when code for all but one is there, and the reverse."""
     compiled, plain, called = engines.load("numba"), engines.load("numpy"), set()

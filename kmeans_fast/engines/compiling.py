@@ -15,7 +15,7 @@ from llvmlite import binding, ir
 from numba.core import types
 from numba.np.arrayobj import make_array, populate_array
 
-from kmeans_fast.engines import objects
+from kmeans_fast.engines import levels, objects
 from kmeans_fast.engines.loading import FAILED, FLOAT, INTEGER, NOTHING
 
 WORD, STATUS, ADDRESS = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
@@ -62,10 +62,11 @@ def _hide_all_but(entry: str, module: Any) -> None:
 
 
 def _machine(level: str) -> Any:
-    """Make what Numba makes code with, but for the level."""
+    """Make what Numba makes code with, but with no more than the level's instructions; tuned for this processor."""
+    cpu, features = levels.tuned(level)
     is_x86 = binding.Target.from_default_triple().name.startswith("x86")
     return binding.Target.from_triple(binding.get_process_triple()).create_target_machine(
-        cpu=level, features="", opt=3, reloc="static" if is_x86 else "default", codemodel="jitdefault", jit=True
+        cpu=cpu, features=features, opt=3, reloc="static" if is_x86 else "default", codemodel="jitdefault", jit=True
     )
 
 

@@ -11,6 +11,8 @@ from functools import cache
 _V2 = {"cx16", "popcnt", "sahf", "sse3", "sse4.1", "sse4.2", "ssse3"}
 _V3 = _V2 | {"avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe", "xsave"}
 _V4 = _V3 | {"avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl"}
+# What LLVM lists of any x86-64, or of all that have AVX-512 or SSE 4.2.
+_BASE = {"64bit", "cmov", "crc32", "cx8", "evex512", "fxsr", "mmx", "sse", "sse2"}
 # LLVM's names for processors and features, the best first.
 X86_LEVELS = {"x86-64-v4": _V4, "x86-64-v3": _V3, "x86-64-v2": _V2, "x86-64": set[str]()}
 OTHER_LEVELS = {"generic": set[str]()}
@@ -56,6 +58,22 @@ def obstacle() -> str:
     if any(map(can_run, levels())):
         return ""
     return f"NUMBA_CPU_NAME is {levels()[0]!r}, whose code can't run on this processor, {_host()[0]!r}"
+
+
+def tuned(level: str) -> tuple[str, str]:
+    """Return LLVM's processor and features for code of a level: of this processor, less what the level hasn't.
+
+    What is timed by another processor's tables took up to a tenth longer. A level that this one can't run, or that
+    isn't known, stands for itself.
+    """
+    required = X86_LEVELS.get(level)
+    if required is None or not can_run(level):
+        return level, ""
+    from llvmlite import binding
+
+    # All that LLVM knows of, as a virtual machine may lack what its processor has.
+    known = set(binding.get_host_cpu_features())
+    return binding.get_host_cpu_name(), ",".join(f"-{feature}" for feature in sorted(known - required - _BASE))
 
 
 @cache
