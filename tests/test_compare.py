@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import needs_numba
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
@@ -125,6 +126,7 @@ def test_a_rival_that_is_not_installed_is_left_out(small_cat):
     assert compare.measure_times(small_cat, 1, {"iterations": [rival]}, ()) == ([], {"Rival": "not installed"})
 
 
+@needs_numba
 def test_a_real_comparison_with_the_textbook(monkeypatch, small_cat):
     monkeypatch.setattr(rivals, "PAUSE", 0)
     monkeypatch.setattr(compare.kf, "warmup", lambda: None)  # compiles more than this needs
@@ -156,6 +158,7 @@ def test_who_is_slow_is_called_once_and_the_least_time_counts(monkeypatch):
 
 @pytest.mark.filterwarnings("default")  # rivals' warnings aren't ours
 @pytest.mark.parametrize("tool", [*rivals.PALETTES, rivals.WEIGHTED], ids=lambda tool: tool.name)
+@needs_numba
 def test_palettes_paint_the_picture(tool, small_cat):
     if reason := tool.missing():
         pytest.skip(f"{tool.name}: {reason}")
@@ -168,6 +171,7 @@ def test_palettes_paint_the_picture(tool, small_cat):
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("tool", rivals.ITERATIONS, ids=lambda tool: tool.name)
+@needs_numba
 def test_all_come_from_the_same_centroids_to_the_same_error(tool, small_cat):
     if reason := tool.missing():
         pytest.skip(f"{tool.name}: {reason}")
