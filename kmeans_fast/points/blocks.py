@@ -6,7 +6,7 @@ the blocks, but not on how many workers there are or which of them ends first; s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from kmeans_fast.lloyd import Givers, Measure
 from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.points import seeding
 from kmeans_fast.points.access import Points
-from kmeans_fast.points.dense import DenseAlgorithm
+from kmeans_fast.points.dense import DenseAlgorithm, add_in_order, farthest_of
 
 NO_WEIGHTS = np.empty(0)
 
@@ -87,23 +87,21 @@ class BlockAlgorithm:
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sums of each cluster's points, and in the last column their number."""
         self.assign(centroids)
-        total: NDArray[np.float64] = _total(self._blocks.for_each(_sums, centroids, self._blocks.engine))
+        total: NDArray[np.float64] = add_in_order(self._blocks.for_each(_sums, centroids, self._blocks.engine))
         return total
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
         """Measure the clusters that the labels describe."""
         parts = self._blocks.for_each(_measure, self._centroids, centroids, self._blocks.engine)
         inertias, counts, totals = zip(*parts, strict=True)
-        return Measure(float(_total(inertias)), _total(counts), _total(totals))
+        return Measure(float(add_in_order(inertias)), add_in_order(counts), add_in_order(totals))
 
     def givers(self, centroids: NDArray[np.float64]) -> list[Givers]:
         """Return each cluster's farthest point, for any centroid to take."""
         parts = self._blocks.for_each(_farthest_members, self._centroids, centroids, self._blocks.engine)
         distances = np.array([part[0] for part in parts])
         points = np.array([part[1] for part in parts])
-        ranks = np.where(distances == distances.max(axis=0), 0, 1)
-        first = np.lexsort((*np.moveaxis(points, -1, 0)[::-1], ranks), axis=0)[0]
-        return [Givers(slice(None), distances.max(axis=0), points[first, np.arange(len(centroids))])]
+        return [Givers(slice(None), *farthest_of(distances, points))]
 
 
 class BlockData:
@@ -153,7 +151,7 @@ class BlockData:
             blocks.keep(_lower, chosen[-1], blocks.engine)
             candidates = self._draw(blocks.for_each(_chunk_potentials), n_candidates, draws)
             parts = blocks.for_each(_candidate_potentials, candidates, blocks.engine)
-            chosen.append(candidates[int(_total(parts).argmin())])
+            chosen.append(candidates[int(add_in_order(parts).argmin())])
 
     def _draw(self, potentials: list[NDArray[np.float64]], n_points: int, draws: Draws) -> NDArray[np.float64]:
         """Draw points in proportion to their share of the potential: first the block's chunk, then the point in it."""
@@ -170,14 +168,6 @@ class BlockData:
                 self._blocks.for_one(block, _locate, chunk - int(first_chunks[block]), rest, self._blocks.engine)
             )
         return np.array(points)
-
-
-def _total(parts: Sequence[Any]) -> Any:
-    """Add up, strictly in order."""
-    total = np.array(parts[0])
-    for part in parts[1:]:
-        total = total + part
-    return total
 
 
 # Tasks: each takes a block, and what was kept beside it if anything was.

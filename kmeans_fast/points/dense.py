@@ -4,7 +4,7 @@ Sums are kept for each chunk and added in the order of the chunks, so that the b
 many features a chunk is much work: threads then share it in pieces, whose points are added to its sums in their order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -93,7 +93,7 @@ class DenseAlgorithm:
         sums = np.zeros((len(self._chunks), n_clusters, n_features + 1))
         if n_features >= MANY_FEATURES:
             self._label_and_sum(centroids, sums)
-            return _add_in_order(sums)
+            return add_in_order(sums)
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
             for piece in self._pieces(*task[1], n_clusters):
@@ -101,7 +101,7 @@ class DenseAlgorithm:
                 self._kernels.assign_and_sum(points, weights, centroids, labels, sums[task[0]])
 
         self._workers.for_each(run, self._chunks)
-        return _add_in_order(sums)
+        return add_in_order(sums)
 
     def _label(self, centroids: NDArray[np.float64], start: int, stop: int) -> None:
         points, _, labels = self._chunk(start, stop)
@@ -141,7 +141,7 @@ class DenseAlgorithm:
         starts = np.array([start for _, (start, _) in self._chunks])
         among = np.unique(starts.searchsorted(changed, side="right") - 1)
         self._workers.for_each(run, [self._chunks[i] for i in among])
-        return _add_in_order(sums)
+        return add_in_order(sums)
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
         """Measure the clusters that the labels describe."""
@@ -156,7 +156,7 @@ class DenseAlgorithm:
             inertias[i] = self._kernels.measure(points, weights, centroids, labels, counts[i], totals[i])
 
         self._workers.for_each(run, self._chunks)
-        return Measure(float(_add_in_order(inertias)), _add_in_order(counts), _add_in_order(totals))
+        return Measure(float(add_in_order(inertias)), add_in_order(counts), add_in_order(totals))
 
     def givers(self, centroids: NDArray[np.float64]) -> list[Givers]:
         """Return each cluster's farthest point, for any centroid to take."""
@@ -175,12 +175,7 @@ class DenseAlgorithm:
             indices[i] += start
 
         self._workers.for_each(run, self._chunks)
-        points = self._points.take(indices.reshape(-1)).reshape(*indices.shape, -1)
-        farthest = distances.max(axis=0)
-        # among the chunks' equally far points, the first in lexicographic order
-        ranks = np.where(distances == farthest, 0, 1)
-        first = np.lexsort((*np.moveaxis(points, -1, 0)[::-1], ranks), axis=0)[0]
-        return farthest, points[first, np.arange(n_clusters)]
+        return farthest_of(distances, self._points.take(indices.reshape(-1)).reshape(*indices.shape, -1))
 
 
 def smallest_label_dtype(n_clusters: int) -> np.dtype[Any]:
@@ -188,7 +183,20 @@ def smallest_label_dtype(n_clusters: int) -> np.dtype[Any]:
     return np.min_scalar_type(n_clusters - 1)
 
 
-def _add_in_order(parts: NDArray[Any]) -> NDArray[Any]:
+def farthest_of(
+    distances: NDArray[np.float64], points: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each cluster's largest distance (K,), and its point (K, D), of those that parts found: (P, K), (P, K, D).
+
+    Of the parts' equally far points it is the first in lexicographic order.
+    """
+    farthest = distances.max(axis=0)
+    ranks = np.where(distances == farthest, 0, 1)
+    first = np.lexsort((*np.moveaxis(points, -1, 0)[::-1], ranks), axis=0)[0]
+    return farthest, points[first, np.arange(points.shape[1])]
+
+
+def add_in_order(parts: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
     """Sum over the first axis, strictly in order: `sum` may add in pairs."""
     total: NDArray[Any] = np.array(parts[0])
     for part in parts[1:]:
