@@ -110,7 +110,8 @@ class ColorData:
     machine : Machine
         What it runs on.
     places : ndarray of int, shape (N,), or None
-        Where in the histogram the colour of each pixel is, if that is known from sorting them.
+        Where in the histogram the colour of each pixel is, if that is known from sorting them; without pixels, the
+        point of each colour that labels are wanted for.
     """
 
     histogram: ColorHistogram
@@ -136,12 +137,14 @@ class ColorData:
         return HistogramAlgorithm(self.histogram, n_clusters, *self.machine)
 
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
-        """Return labels of the pixels where there are some, and otherwise of the colours."""
-        if self.pixels is None or self.is_dense:
+        """Return labels of the pixels, or of whatever has `places`, and otherwise of the colours."""
+        if self.is_dense:
             return algorithm.labels
         if self.places is not None:
             labels: NDArray[Any] = algorithm.labels[self.places]
             return labels
+        if self.pixels is None:
+            return algorithm.labels
         return label_pixels(self.histogram, self.pixels, algorithm.labels, self.machine)
 
 

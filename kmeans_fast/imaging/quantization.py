@@ -306,7 +306,7 @@ class Colors:
         if self.mixture is not None:
             return mixed_data(self.mixture, n_clusters, self.machine)
         if self.space not in (OPAQUE, OPAQUE_16):
-            return EmbeddedData(self._sorted[0], None, False, self.machine, self._sorted[1])
+            return ColorData(self._sorted[0], None, False, self.machine, self._sorted[1])
         return ColorData(self.histogram, None, False, self.machine)
 
     @cached_property
@@ -356,26 +356,6 @@ class Colors:
         algorithm = DenseAlgorithm(Points(self.histogram.colors), counts, len(entries), *self.machine)
         algorithm.labels[:] = labels
         return algorithm.measure(entries.astype(np.float64)).inertia
-
-
-@dataclass(frozen=True)
-class EmbeddedData(ColorData):
-    """Colours as points of a space, sorted as a histogram.
-
-    Attributes
-    ----------
-    histogram, pixels, is_dense, machine
-        As in `ColorData`, of the points.
-    places : ndarray of int, shape (N,)
-        Where the point of each colour is in the histogram.
-    """
-
-    places: NDArray[Any]
-
-    def labels(self, algorithm: Algorithm) -> NDArray[Any]:
-        """Return the labels of the colours."""
-        labels: NDArray[Any] = algorithm.labels[self.places]
-        return labels
 
 
 @contextmanager
