@@ -235,9 +235,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
                 yield start
         elif isinstance(self.init, str):
             order = np.lexsort(X.T[::-1])
-            weights = _weights(X, sample_weight)[order]
+            points, weights = X[order], _weights(X, sample_weight)[order]
             for _ in range(self._n_runs(False)):
-                yield X[order][_draw_places(X[order], weights, self.n_clusters, None, draws)]
+                yield points[_draw_places(points, weights, self.n_clusters, None, draws)]
         else:
             if self._n_runs(False) > 1:
                 warnings.warn(
