@@ -70,9 +70,9 @@ def benchmark_classes():
 
 
 def parameters(benchmark):
-    """Return {name: values}; asv takes a list of lists, or a single list for a single parameter."""
+    """Return {name: values} as asv reads them: lists or tuples of values, or one of values for a single parameter."""
     params = getattr(benchmark, "params", [])
-    if params and not isinstance(params[0], list):
+    if params and not isinstance(params[0], (list, tuple)):
         params = [params]
     return dict(zip(getattr(benchmark, "param_names", ()), params, strict=True))
 

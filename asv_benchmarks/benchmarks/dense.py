@@ -51,7 +51,7 @@ class Features(Timed):
 class ManyFeatures(Timed):
     """Iterations from given centroids, as they are compared with faiss and scikit-learn."""
 
-    params = [(300_000, 6, 16), (300_000, 6, 128), (200_000, 16, 64), (100_000, 64, 64), (20_000, 784, 10)]
+    params = ([(300_000, 6, 16), (300_000, 6, 128), (200_000, 16, 64), (100_000, 64, 64), (20_000, 784, 10)],)
     param_names = ("points, features, clusters",)
 
     def setup(self, sizes):
