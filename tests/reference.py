@@ -6,6 +6,7 @@ Everything in the package is held against this, bit for bit.
 import numpy as np
 
 CHUNK_SIZE = 65_536  # float points are summed in chunks of this many, for up to 1024 clusters
+BLOCK = 1000
 
 
 def squared_distances(points, centroids):
@@ -17,9 +18,19 @@ def squared_distances(points, centroids):
     return total
 
 
+def distances_to_own(points, centroids, labels):
+    """The squared distance of each point to its centroid, by the same sums."""
+    total = np.zeros(len(points))
+    for f in range(points.shape[1]):
+        difference = points[:, f].astype(np.float64) - centroids[labels, f]
+        total += difference * difference
+    return total
+
+
 def assign(points, centroids):
-    """The nearest centroid of each point; argmin takes the first of equals."""
-    return squared_distances(points, centroids).argmin(axis=1)
+    """The nearest centroid of each point; argmin takes the first of equals. Blocks of points fit into a cache."""
+    starts = range(0, max(len(points), 1), BLOCK)
+    return np.concatenate([squared_distances(points[i : i + BLOCK], centroids).argmin(axis=1) for i in starts])
 
 
 def sum_clusters(values, labels, n_clusters):
@@ -57,7 +68,7 @@ def move_empty(points, weights, centroids, labels, new_centroids, empty):
     """
     if len(empty) == 0:
         return new_centroids
-    distances = squared_distances(points, centroids)[np.arange(len(points)), labels]
+    distances = distances_to_own(points, centroids, labels)
     if weights is not None:
         distances[weights == 0] = 0
 
@@ -110,7 +121,7 @@ def largest_squared_move(old, new):
 
 def inertia(points, centroids, labels, weights=None):
     """The sum of squared distances to the centroids, in order, chunk by chunk."""
-    distances = squared_distances(points, centroids)[np.arange(len(points)), labels]
+    distances = distances_to_own(points, centroids, labels)
     if weights is not None:
         distances = weights * distances
     return sum_clusters(distances, np.zeros(len(points), np.intp), 1)[0]
