@@ -28,6 +28,7 @@ LONG = {
     "test_hostile",
     "test_plotting",
     "test_point_cells",
+    "test_products",
     "test_servers",
     "test_sklearn",
     "test_warming",
@@ -43,6 +44,8 @@ LONG = {
     "test_the_start_is_the_same_on_every_engine_and_thread",
     "test_whole_picture_on_any_number_of_threads",
 }
+
+MANY_TESTS = 500
 
 # Where a wheel brings compiled code, that is tested without numba too.
 ENGINES = [name for name in ("numba", "numpy") if name != "numba" or not obstacles.to_compiled_code()]
@@ -61,6 +64,12 @@ def pytest_collection_modifyitems(items):
         names = {item.path.stem, getattr(item, "originalname", item.name)}
         if not names & LONG and not any(map(item.get_closest_marker, ("stress", "browser"))):
             item.add_marker("short")
+
+
+def pytest_collection_finish(session):
+    """Compile what most tests need on all processors at once, where a run is long enough to need it."""
+    if len(session.items) > MANY_TESTS and not session.config.option.collectonly and obstacles.numba_is_installed():
+        kf.warmup()
 
 
 @pytest.fixture(params=ENGINES)

@@ -185,7 +185,9 @@ def fingerprint(picture, effort, **options):
     return [checksum(array) for array in arrays]
 
 
-@pytest.mark.parametrize(("n_threads", "effort"), [(1, 0), (3, 0), (1, 2), (3, 2), (3, 3)])
+@pytest.mark.parametrize(
+    ("n_threads", "effort"), [(1, 0), (3, 0), (1, 2), (3, 2), pytest.param(3, 3, marks=pytest.mark.stress)]
+)
 def test_golden_bytes(small_cat, engine, n_threads, effort):
     golden = json.loads(GOLDEN.with_name("golden_effort.json").read_text())
     assert fingerprint(small_cat, effort, engine=engine, n_threads=n_threads) == golden[str(effort)]

@@ -35,7 +35,8 @@ print(suffices(n_bytes, lambda: kf.kmeans(image, n_clusters, **options)))
         ("float32", 16, "random", "auto", 2.5),
         ("float64", 32, "random", "auto", 2.5),
         ("float32", 16, "k-means++", "auto", 10.5),  # and 8 of distances, while seeding
-        ("uint8", 256, "random", "histogram", 200),  # noise is the worst case: a million colours, tables all in use
+        # noise is the worst case: a million colours, tables all in use
+        pytest.param("uint8", 256, "random", "histogram", 200, marks=pytest.mark.stress),
     ],
 )
 def test_bytes_beyond_the_input(engine, dtype, n_clusters, init, algorithm, bytes_a_pixel):
