@@ -349,7 +349,9 @@ def _kmeans_of_points(selection: Selection, weights: NDArray[np.float64], option
             f"65535, got {points.array.dtype} with {points.n_features} features{weighted}"
         )
     points.check_values()
-    options = _in_steps(options, unit)
+    options = replace(
+        options.in_steps(unit), init=options.init if isinstance(options.init, str) else options.init * unit
+    )
     work, n_pieces = options.work(points.size), count_pieces(points.size, points.n_features, options.n_clusters)
     with machine_for(options.engine, options.n_threads, points.size, work, n_pieces) as machine:
         data = session.data_of(points, weights, has_colors, options, machine)
@@ -369,24 +371,6 @@ def _counted(points: Points, options: Options) -> tuple[Points, int]:
     with lent_workers(options.n_threads, points.size) as lent:
         integers = integers_of(points, lent)
     return (points, 1) if integers is None else (Points(integers), int(np.iinfo(integers.dtype).max))
-
-
-def _in_steps(options: Options, unit: int) -> Options:
-    """Return options for points whose 1 became so many steps; a callback sees what it would without."""
-    callback = options.callback
-    if unit == 1:
-        return options
-
-    def show(iteration: int, old: NDArray[np.float64], new: NDArray[np.float64], shift: float) -> Any:
-        assert callback is not None  # noqa: S101 - not called otherwise
-        return callback(iteration, old / unit, new / unit, shift / unit**2)
-
-    return replace(
-        options,
-        init=options.init if isinstance(options.init, str) else options.init * unit,
-        tol=options.tol * unit**2,
-        callback=None if callback is None else show,
-    )
 
 
 def _result(

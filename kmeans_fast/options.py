@@ -6,8 +6,8 @@ A new option is a field of `Options` and of `Asked`; a new start is a line of `S
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import NamedTuple, TypedDict
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,6 +86,21 @@ class Options:
     def work(self, n_points: int) -> int:
         """Return points times clusters times runs."""
         return n_points * self.n_clusters * self.n_init
+
+    def in_steps(self, unit: int, origin: tuple[int, ...] = (0,)) -> Options:
+        """Return these for points whose 1 became so many steps, from an origin; a callback sees what it would without.
+
+        First centroids are left to whoever converts the points.
+        """
+        callback = self.callback
+        if unit == 1:
+            return self
+
+        def show(iteration: int, old: NDArray[np.float64], new: NDArray[np.float64], shift: float) -> Any:
+            assert callback is not None  # noqa: S101 - not called otherwise
+            return callback(iteration, (old - origin) / unit, (new - origin) / unit, shift / unit**2)
+
+        return replace(self, tol=self.tol * unit**2, callback=None if callback is None else show)
 
     def check_points(self, n_points: int, n_features: int, has_colors: bool) -> None:
         """Raise a ValueError if this can't be asked of such points."""

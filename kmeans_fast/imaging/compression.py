@@ -11,18 +11,13 @@ from pathlib import Path
 from typing import Unpack
 
 from kmeans_fast.imaging import files, sources
-from kmeans_fast.imaging.dithering import check_depth, check_size, checked_dithering
+from kmeans_fast.imaging.finding import find_palette
+from kmeans_fast.imaging.mapping import picture_in
 from kmeans_fast.imaging.metrics import quality_missed
 from kmeans_fast.imaging.palettes import QuantizedImage
-from kmeans_fast.imaging.quantization import (
-    checked_image,
-    checked_request,
-    checked_space,
-    count_colors,
-    find_palette,
-    machine_for_picture,
-    picture_in,
-)
+from kmeans_fast.imaging.picture_colors import count_colors
+from kmeans_fast.imaging.pixels import checked_pixels
+from kmeans_fast.imaging.requests import checked_request
 from kmeans_fast.options import Asked
 
 
@@ -163,9 +158,7 @@ def compress(
     >>> report.width, report.height, report.colors_before, report.colors_after
     (451, 300, 32584, 8)
     """
-    request = checked_request(n_colors, quality, sort, space, lightness, options)
-    dithering = checked_dithering(dither, strength)
-    check_size(request.options.n_clusters, dithering)
+    request = checked_request(n_colors, quality, sort, space, lightness, options, dither, strength)
     sources.check_source(source)
     files.check_destination(destination, source)
     files.check_compress_level(compress_level)
@@ -173,17 +166,15 @@ def compress(
     with _timed(seconds, "read"):
         picture = files.read_picture(source, max_pixels=max_pixels, count_frames=True)
     files.check_memory(picture, source, max_pixels)
-    pixels = checked_image(picture.pixels)
-    check_depth(pixels, dithering)
-    where = checked_space(pixels, request)
-    height, width = pixels.shape[:2]
+    pixels = checked_pixels(picture.pixels, request)
+    height, width = picture.pixels.shape[:2]
     with ExitStack() as stack:
         with _timed(seconds, "start"):
-            machine = stack.enter_context(machine_for_picture(pixels, request))
+            machine = stack.enter_context(request.machine(pixels.size))
         with _timed(seconds, "count"):
-            colors = count_colors(pixels, where, machine)
+            colors = count_colors(pixels, machine)
         with _timed(seconds, "cluster"):
-            quantized = picture_in(pixels, colors, find_palette(colors, request), dithering)
+            quantized = picture_in(pixels, colors, find_palette(colors, request), request.dithering)
     with _timed(seconds, "write"):
         bytes_after = quantized.save(destination, compress_level=compress_level, icc_profile=picture.icc_profile)
     return CompressionReport(

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from kmeans_fast import arrays, validation
 from kmeans_fast.engines import NAMES as ENGINES
 from kmeans_fast.imaging.dithering import check_size, checked_dithering
-from kmeans_fast.imaging.palettes import QuantizedImage
-from kmeans_fast.imaging.quantization import Colors, Found, checked_image, count_colors, picture_in
+from kmeans_fast.imaging.mapping import Found, picture_in
+from kmeans_fast.imaging.metrics import psnr
+from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
+from kmeans_fast.imaging.picture_colors import Colors, count_colors
+from kmeans_fast.imaging.pixels import Pixels, checked_image
 from kmeans_fast.imaging.spaces import OPAQUE, TRANSLUCENT
 from kmeans_fast.lending import machine_for
 from kmeans_fast.points.access import Points
@@ -73,14 +76,13 @@ def apply_palette(
     n_threads = validation.thread_count(n_threads)
     entries = checked_palette("palette", palette)
     check_size(len(entries), dithering)
-    pixels = checked_image(image, n_threads)
-    if pixels.dtype != np.uint8:
+    array = checked_image(image, n_threads)
+    if array.dtype != np.uint8:
         raise ValueError("image must have 8 bits a channel for a given palette, got 16")
-    pixels, entries = _alike(pixels, entries)
-    space = OPAQUE if pixels.shape[2] < 4 else TRANSLUCENT
-    n_pixels = pixels.shape[0] * pixels.shape[1]
-    with machine_for(engine, n_threads, n_pixels, n_pixels * len(entries)) as machine:
-        colors = count_colors(pixels, space, machine)
+    array, entries = _alike(array, entries)
+    pixels = Pixels(array, OPAQUE if array.shape[2] < 4 else TRANSLUCENT)
+    with machine_for(engine, n_threads, pixels.size, pixels.size * len(entries)) as machine:
+        colors = count_colors(pixels, machine)
         return picture_in(pixels, colors, _nearest(colors, entries), dithering)
 
 
@@ -136,13 +138,8 @@ def _nearest(colors: Colors, entries: NDArray[np.uint8]) -> Found:
     algorithm = DenseAlgorithm(Points(colors.space.embed(histogram.colors)), counts, len(points), *colors.machine)
     algorithm.assign(points)
     measure = algorithm.measure(points)
-    return Found(
-        entries=entries,
-        counts=measure.totals.astype(np.int64),
-        color_labels=algorithm.labels,
-        mse=measure.inertia / colors.space.unit**2 / histogram.n_pixels,
-        error=measure.inertia,
-        n_dimensions=points.shape[1],
-        n_iter=0,
-        converged=True,
+    mse = measure.inertia / colors.space.unit**2 / histogram.n_pixels
+    palette = QuantizedPalette(
+        entries, measure.totals.astype(np.int64), mse, psnr(mse, entries.shape[1]), 0, True, True
     )
+    return Found(palette, algorithm.labels, measure.inertia)

@@ -31,6 +31,10 @@ class Space:
     """Length of one 8-bit step in the points."""
     origin: tuple[int, ...] = (0,)
     """Where the axes are 0."""
+    is_plain: bool = False
+    """Whether points are the colours as they are."""
+    has_alpha: bool = False
+    """Whether it is for pictures with transparency."""
 
 
 # Length of an 8-bit step in premultiplied points.
@@ -81,11 +85,11 @@ def _uniform(space: UniformSpace, unit: int) -> Space:
 
 LINEAR_SCALE = 65_535
 #: Grey or RGB as they are.
-OPAQUE = Space(lambda colors: colors, _rounded, 1)
+OPAQUE = Space(lambda colors: colors, _rounded, 1, is_plain=True)
 #: The same with 16 bits a channel: 65535 is 255 steps of 257.
-OPAQUE_16 = Space(lambda colors: colors, _rounded_to_16_bits, 257)
+OPAQUE_16 = Space(lambda colors: colors, _rounded_to_16_bits, 257, is_plain=True)
 #: RGBA, premultiplied.
-TRANSLUCENT = Space(premultiplied, straight, UNIT)
+TRANSLUCENT = Space(premultiplied, straight, UNIT, has_alpha=True)
 #: RGB in linear light.
 LINEAR = Space(linear, nearest_in_light, LINEAR_SCALE // 255)
 

@@ -1,0 +1,140 @@
+"""The colours of a picture, counted, as the points that are clustered, and as palette entries again.
+
+`Colors` are opaque ones as they are; `MixedColors` those of a picture with transparency (see `translucency`);
+`EmbeddedColors` those that are compared in another space (see `spaces`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast.colors.histogram import ColorHistogram, count, sort_points
+from kmeans_fast.imaging.pixels import Pixels
+from kmeans_fast.imaging.spaces import Space
+from kmeans_fast.imaging.translucency import MixedData, Mixture, mixed_data
+from kmeans_fast.lending import Machine
+from kmeans_fast.machine.chunks import chunk_bounds
+from kmeans_fast.points.access import Points
+from kmeans_fast.points.dense import DenseAlgorithm
+from kmeans_fast.session import ColorData, Data
+
+
+def count_colors(pixels: Pixels, machine: Machine) -> Colors:
+    """Count the colours of a picture."""
+    space = pixels.space
+    kind = Colors if space.is_plain else MixedColors if space.has_alpha else EmbeddedColors
+    return kind(count(Points(pixels.channels), machine), space, machine)
+
+
+@dataclass(frozen=True)
+class Colors:
+    """Distinct colours with their counts, the space they are clustered in, and what that runs on."""
+
+    histogram: ColorHistogram
+    space: Space
+    machine: Machine
+
+    @property
+    def n_distinct(self) -> int:
+        """Distinct colours; all that are fully transparent count as one."""
+        return len(self.histogram)
+
+    @property
+    def reserved(self) -> NDArray[Any]:
+        """Palette entries that are given, (0 or 1, C): one for what is transparent beside what is visible."""
+        return np.zeros((0, self.histogram.n_channels), np.uint8)
+
+    def visible(self, n_clusters: int) -> Data:  # noqa: ARG002 - those that are mixed need it
+        """Return the colours as points for K clusters: if some are fully transparent, those that aren't."""
+        return ColorData(self.histogram, None, False, self.machine)
+
+    def everything(self, visible: Data) -> Data:
+        """Return all colours, given those that are visible; reserved entries are the first clusters."""
+        return visible
+
+    def entries(self, centroids: NDArray[np.float64]) -> NDArray[Any]:
+        """Return palette entries (K, C) for centroids (K, D); where one is the point of a colour, that colour."""
+        return self.space.restore(centroids)
+
+    def rounded(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the points of the palette entries for centroids."""
+        return self.space.embed(self.entries(centroids)).astype(np.float64)
+
+    def mse(self, entries: NDArray[Any], labels: NDArray[Any], inertia: float) -> float:  # noqa: ARG002
+        """Return the mean squared distance of a pixel to its entry, in squared 8-bit steps of sRGB.
+
+        It follows from the inertia of the points, unless these are in another space.
+        """
+        return inertia / self.space.unit**2 / self.histogram.n_pixels
+
+
+class MixedColors(Colors):
+    """Those of a picture with transparency."""
+
+    @cached_property
+    def mixture(self) -> Mixture:
+        """Opaque and translucent colours apart."""
+        return Mixture(self.histogram, self.machine)
+
+    @property
+    def n_distinct(self) -> int:  # noqa: D102
+        return self.mixture.n_distinct
+
+    @property
+    def reserved(self) -> NDArray[Any]:  # noqa: D102
+        return np.zeros((int(self.mixture.has_hidden and self.mixture.has_visible), 4), np.uint8)
+
+    def visible(self, n_clusters: int) -> MixedData:  # noqa: D102
+        return mixed_data(self.mixture, n_clusters, self.machine)
+
+    def everything(self, visible: Data) -> Data:  # noqa: D102
+        return visible.with_hidden if isinstance(visible, MixedData) and len(self.reserved) else visible
+
+
+class EmbeddedColors(Colors):
+    """Those of an opaque picture in another space than sRGB."""
+
+    def visible(self, n_clusters: int) -> Data:  # noqa: ARG002, D102
+        histogram, places = self._sorted
+        return ColorData(histogram, None, False, self.machine, places)
+
+    @cached_property
+    def _points(self) -> NDArray[Any]:
+        """The points of all colours."""
+        points = np.empty(self.histogram.colors.shape, np.uint16)
+
+        def embed(bounds: tuple[int, int]) -> None:
+            points[slice(*bounds)] = self.space.embed(self.histogram.colors[slice(*bounds)])
+
+        self.machine.workers.for_each(embed, chunk_bounds(len(points)))
+        return points
+
+    @cached_property
+    def _sorted(self) -> tuple[ColorHistogram, NDArray[Any]]:
+        """The points sorted, and the place of each colour's among them."""
+        points = self._points
+
+        def chunk(start: int, stop: int) -> NDArray[Any]:
+            return points[start:stop]
+
+        return sort_points(len(points), chunk, (3, points.dtype), self.machine, self.histogram.counts)
+
+    def entries(self, centroids: NDArray[np.float64]) -> NDArray[Any]:  # noqa: D102
+        entries = super().entries(centroids)
+        is_off = (self.space.embed(entries) != centroids).any(axis=1)  # the way back is not exact
+        for k in np.flatnonzero(is_off & (centroids == np.rint(centroids)).all(axis=1)):
+            same = (self._points == centroids[k]).all(axis=1)
+            if same.any():
+                entries[k] = self.histogram.colors[same.argmax()]
+        return entries
+
+    def mse(self, entries: NDArray[Any], labels: NDArray[Any], inertia: float) -> float:  # noqa: ARG002, D102
+        counts = self.histogram.counts.astype(np.float64)
+        algorithm = DenseAlgorithm(Points(self.histogram.colors), counts, len(entries), *self.machine)
+        algorithm.labels[:] = labels
+        return algorithm.measure(entries.astype(np.float64)).inertia / self.histogram.n_pixels

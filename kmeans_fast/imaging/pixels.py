@@ -1,0 +1,134 @@
+"""The pixels of a picture, checked: an array, in whatever form it came, and the space that they are compared in."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast import arrays
+from kmeans_fast.imaging.dithering import check_depth
+from kmeans_fast.imaging.requests import Request
+from kmeans_fast.imaging.spaces import NAMED, OPAQUE, OPAQUE_16, TRANSLUCENT, Space
+from kmeans_fast.lending import lent_workers
+from kmeans_fast.points.access import Points
+from kmeans_fast.points.fractions import integers_of
+
+
+class Pixels(NamedTuple):
+    """The pixels of a picture."""
+
+    channels: NDArray[Any]
+    """(H, W, C), of uint8 or uint16, without an alpha channel that says nothing."""
+    space: Space
+    """Where their colours are compared."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        n_pixels: int = math.prod(self.channels.shape[:2])
+        return n_pixels
+
+
+def checked_pixels(image: Any, request: Request) -> Pixels:
+    """Return a picture's pixels, if what was asked for can be asked of it."""
+    array = checked_image(image, request.options.n_threads)
+    check_depth(array, request.dithering)
+    is_wide = array.dtype.itemsize == 2
+    is_translucent = array.shape[2] == 4 and bool((array[..., 3] < np.iinfo(array.dtype).max).any())
+    if is_wide and is_translucent:
+        raise ValueError(
+            "image must be opaque with 16 bits a channel, got a picture with transparency; "
+            "np.rint(image / 257).astype(np.uint8) makes 8 bits of 16, and np.rint(image * 255) of floats"
+        )
+    space = TRANSLUCENT if is_translucent else OPAQUE_16 if is_wide else OPAQUE
+    if request.space != "srgb":
+        _check_named_space(array, is_translucent, request)
+        space = NAMED[request.space](request.lightness)
+    pixels = Pixels(array if space.has_alpha else array[..., :3], space)
+    if not isinstance(request.options.init, str):
+        if space.has_alpha:
+            raise ValueError("init must be the name of a method for a picture with transparency, got an array")
+        request.options.check_features(pixels.channels.shape[2])
+    if space.has_alpha and request.options.n_clusters == 1 and request.quality is None:
+        is_hidden = array[..., 3] == 0
+        if is_hidden.any() and not is_hidden.all():
+            raise ValueError("n_colors must be at least 2 for a picture that is transparent in one place only, got 1")
+    return pixels
+
+
+def _check_named_space(array: NDArray[Any], is_translucent: bool, request: Request) -> None:
+    """Check that a picture has colours of the space that was asked for."""
+    name, init = request.space, request.options.init
+    if is_translucent:
+        raise ValueError(
+            f"space={name!r} needs a picture without transparency, got alpha below 255; space='srgb' takes any, and "
+            "what is put onto a background has none"
+        )
+    if array.dtype.itemsize == 2:
+        raise ValueError(
+            f"space={name!r} needs a picture of 8 bits a channel, got 16; space='srgb' takes it, and "
+            "np.rint(image / 257).astype(np.uint8) makes 8 bits of 16"
+        )
+    if array.shape[2] < 3:
+        raise ValueError(
+            f"space={name!r} needs a picture of three channels, got a grey one; space='srgb' takes it, and "
+            "np.stack([image] * 3, axis=-1) makes it RGB"
+        )
+    if not isinstance(init, str) and not np.isin(init, np.arange(256)).all():
+        raise ValueError(f"init must be whole numbers from 0 to 255 with space={name!r}; np.rint(init) rounds")
+
+
+def checked_image(image: Any, n_threads: int | None = None) -> NDArray[Any]:
+    """Return a picture as an array (H, W, C), uint8 or uint16: its own memory, or what its floats are fractions of."""
+    if isinstance(image, str | bytes | os.PathLike):
+        raise TypeError(
+            f"image must be an array or a picture of Pillow's, got {type(image).__name__}; "
+            "read_image makes an array of a file"
+        )
+    if arrays.is_pillow_image(image) and image.mode not in ("L", "RGB", "RGBA", "I;16"):
+        raise TypeError(
+            f"image must be of Pillow's modes L, RGB, RGBA or I;16, got {image.mode}; .convert('RGB') makes it so"
+        )
+    array = arrays.unmasked_numbers("image", image, "; fill it, or give it to kmeans, which leaves out what is masked")
+    if array.dtype.newbyteorder("=") not in (np.uint8, np.uint16, np.float32, np.float64):
+        raise TypeError(
+            f"image must be uint8, uint16, or floats from 0 to 1, got {array.dtype}; {_how_to_convert(array.dtype)}"
+        )
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise ValueError(f"image must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"image must have pixels, got shape {array.shape}")
+    pixels = array[..., np.newaxis] if array.ndim == 2 else array
+    return pixels if pixels.dtype.kind == "u" else _integers_of(pixels, n_threads)
+
+
+def _integers_of(pixels: NDArray[Any], n_threads: int | None) -> NDArray[Any]:
+    """Return the integers that a picture's floats are fractions of."""
+    points = Points(pixels, "image")
+    points.check_values()
+    with lent_workers(n_threads, points.size) as lent:
+        integers = integers_of(points, lent)
+    if integers is not None:
+        return integers.reshape(pixels.shape)
+    low, high = pixels.min(), pixels.max()
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"image must be from 0 to 1 as it is of floats, got {low:g} to {high:g}; if its values reach up to 255, "
+            "np.rint(image).astype(np.uint8) converts it"
+        )
+    raise ValueError(
+        "image must be of multiples of 1/255 or 1/65535 as it is of floats, got others; "
+        "np.rint(image * 65535).astype(np.uint16) rounds it, and kmeans takes it as it is"
+    )
+
+
+def _how_to_convert(dtype: np.dtype[Any]) -> str:
+    if dtype.kind == "b":
+        return "np.where(image, 255, 0).astype(np.uint8) converts it"
+    if dtype.kind == "f":
+        return "image.astype(np.float32) converts it"
+    return "if its values reach from 0 to 255, image.astype(np.uint8) converts it"
