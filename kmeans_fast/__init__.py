@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from kmeans_fast.data import sample_path
     from kmeans_fast.imaging.compression import CompressionReport, compress
     from kmeans_fast.imaging.files import read_image
-    from kmeans_fast.imaging.given import apply_palette
+    from kmeans_fast.imaging.given import read_palette
+    from kmeans_fast.imaging.palette import Palette
     from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
-    from kmeans_fast.imaging.quantization import palette, quantize
+    from kmeans_fast.imaging.quantization import apply_palette, palette, quantize
     from kmeans_fast.progress import print_progress
     from kmeans_fast.warming import warmup
 
@@ -21,6 +22,7 @@ __all__ = [
     "ColorHistogram",
     "CompressionReport",
     "KMeansResult",
+    "Palette",
     "QuantizedImage",
     "QuantizedPalette",
     "apply_palette",
@@ -31,6 +33,7 @@ __all__ = [
     "print_progress",
     "quantize",
     "read_image",
+    "read_palette",
     "sample_path",
     "warmup",
 ]
@@ -43,9 +46,10 @@ _HOMES = {
     "data": ("sample_path",),
     "imaging.compression": ("CompressionReport", "compress"),
     "imaging.files": ("read_image",),
-    "imaging.given": ("apply_palette",),
+    "imaging.given": ("read_palette",),
+    "imaging.palette": ("Palette",),
     "imaging.palettes": ("QuantizedImage", "QuantizedPalette"),
-    "imaging.quantization": ("palette", "quantize"),
+    "imaging.quantization": ("apply_palette", "palette", "quantize"),
     "progress": ("print_progress",),
     "warming": ("warmup",),
 }

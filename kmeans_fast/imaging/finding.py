@@ -6,33 +6,39 @@ Only then are the colours assigned, so that each has the entry that is nearest t
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kmeans_fast import session
 from kmeans_fast.imaging import rounding
 from kmeans_fast.imaging.mapping import Found
+from kmeans_fast.imaging.merging import merged
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.palettes import QuantizedPalette
 from kmeans_fast.imaging.picture_colors import Colors
-from kmeans_fast.imaging.requests import Request
+from kmeans_fast.imaging.requests import MOST_COLORS, Request
 from kmeans_fast.imaging.sorting import order_of
-from kmeans_fast.imaging.spaces import Space
 from kmeans_fast.lloyd import Algorithm, Run
 from kmeans_fast.options import Options
+from kmeans_fast.points.access import Points
+from kmeans_fast.points.dense import DenseAlgorithm
 from kmeans_fast.session import Data
 
 MOST_ON_CUBES = 16
-# What `quality` may use: as many as an indexed PNG holds.
-MOST_COLORS = 256
 
 
 def find_palette(colors: Colors, request: Request) -> Found:
     """Find the palette for counted colours: with so many entries, or so few that reach a quality; in order."""
+    if request.palette is not None:
+        return _nearest(colors)
     if request.quality is None:
         found = _with_n_colors(colors, request.options)
     else:
         found = _few_enough(colors, request.options, request.quality)
+    if request.merge:
+        found = merged(colors, found, request.merge)
     palette, labels, error = found
     order = order_of(palette.palette, palette.counts, request.sort)
     is_met = request.quality is None or palette.psnr >= request.quality
@@ -40,12 +46,25 @@ def find_palette(colors: Colors, request: Request) -> Found:
     return Found(sorted_, np.argsort(order).astype(labels.dtype)[labels], error)
 
 
+def _nearest(colors: Colors) -> Found:
+    """Assign the colours to the entries that are given; of equals the first is taken."""
+    entries, points = colors.given, colors.given_points
+    counts = colors.histogram.counts.astype(np.float64)
+    algorithm = DenseAlgorithm(Points(colors.points), counts, len(points), *colors.machine)
+    algorithm.assign(points)
+    measure = algorithm.measure(points)
+    mse = colors.mse(entries, algorithm.labels, measure.inertia)
+    counts_ = measure.totals.astype(np.int64)
+    palette = QuantizedPalette(entries, counts_, mse, psnr(mse, entries.shape[1]), 0, True, True)
+    return Found(palette, algorithm.labels, measure.inertia)
+
+
 def _few_enough(colors: Colors, options: Options, quality: float) -> Found:
     """Find a number of colours that reaches a quality where one less doesn't; the most there may be if none do."""
     best = _with_n_colors(colors, replace(options, n_clusters=MOST_COLORS))
     if best.palette.psnr < quality:
         return best
-    least, most = len(colors.reserved) + 1, best.palette.n_colors
+    least, most = len(colors.reserved) + len(colors.given) + 1, best.palette.n_colors
     while least < most:
         middle = (least + most) // 2
         found = _with_n_colors(colors, replace(options, n_clusters=middle))
@@ -63,9 +82,9 @@ def _with_n_colors(colors: Colors, options: Options) -> Found:
     """
     n_clusters = options.n_clusters
     if isinstance(options.init, str):  # more would only take memory
-        n_clusters = min(n_clusters, colors.n_distinct) - len(colors.reserved)
+        n_clusters = min(n_clusters, colors.n_distinct + len(colors.given)) - len(colors.reserved)
     visible = colors.visible(n_clusters)
-    in_space = _in_space(options, colors.space, n_clusters)
+    in_space = _in_space(options, colors, n_clusters)
     algorithm, run = session.first_fit(visible, in_space)
     best = _rounded(colors, visible, algorithm, run, searched=False)
     for effort in range(2, options.effort + 1):
@@ -76,29 +95,37 @@ def _with_n_colors(colors: Colors, options: Options) -> Found:
 
 def _rounded(colors: Colors, visible: Data, algorithm: Algorithm, run: Run, *, searched: bool) -> Found:
     """Make a palette of the centroids of a run; look for a better one near it if that is wanted."""
-    entries = np.vstack([colors.reserved, colors.entries(run.centroids)])
+    entries = np.vstack([colors.reserved, _entries(colors, run.centroids)])
     everything = colors.everything(visible)
     # An algorithm of its own where the run's centroids are still to be searched from.
     if everything is not visible or searched:
         algorithm = everything.algorithm(len(entries))
     final = session.settle(everything, algorithm, colors.space.embed(entries).astype(np.float64))
     if searched:
-        final = rounding.improved(everything, final, colors.rounded, len(colors.reserved))
-    entries = colors.entries(final.centroids)  # exact: a centroid that had to be moved sits on a colour
+        final = rounding.improved(everything, final, colors.rounded, len(colors.reserved) + len(colors.given))
+    entries = _entries(colors, final.centroids)  # exact: a centroid that had to be moved sits on a colour
     labels = everything.labels(final.algorithm).copy()
     mse = colors.mse(entries, labels, final.measure.inertia)
-    counts = final.measure.totals.astype(np.int64)
+    counts = final.measure.counts
     palette = QuantizedPalette(entries, counts, mse, psnr(mse, entries.shape[1]), run.n_iter, run.converged, True)
     return Found(palette, labels, final.measure.inertia)
 
 
-def _in_space(options: Options, space: Space, n_clusters: int) -> Options:
-    """Return options for so many clusters of points of this space."""
-    init = options.init
+def _entries(colors: Colors, centroids: NDArray[np.float64]) -> NDArray[Any]:
+    """Return palette entries for centroids, of which the first are those that are given."""
+    entries = colors.entries(centroids)
+    entries[: len(colors.given)] = colors.given
+    return entries
+
+
+def _in_space(options: Options, colors: Colors, n_clusters: int) -> Options:
+    """Return options for so many clusters of points of the colours' space."""
+    init, space = options.init, colors.space
     if isinstance(init, str) and init == "auto":
         # With few colours a bad start is rarely mended, and a good one costs little.
         named = "cubes" if n_clusters <= MOST_ON_CUBES and options.effort else "variance"
         init = named if options.n_init == 1 else "k-means++"
-    elif not isinstance(init, str) and not space.is_plain:
-        init = space.embed(init.astype(np.uint8)).astype(np.float64)
+    elif not isinstance(init, str):
+        init = init if space.is_plain else space.embed(init.astype(np.uint8)).astype(np.float64)
+        init = np.vstack([colors.given_points, init])
     return replace(options.in_steps(space.unit, space.origin), n_clusters=n_clusters, init=init)

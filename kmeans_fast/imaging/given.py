@@ -1,145 +1,136 @@
-"""A palette that is given: `apply_palette`."""
+"""Palettes that are given: read from files, and brought to the channels and depth of a picture."""
 
 from __future__ import annotations
 
-import re
+import os
+import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast import arrays, validation
-from kmeans_fast.engines import NAMES as ENGINES
-from kmeans_fast.imaging.dithering import check_size, checked_dithering
-from kmeans_fast.imaging.mapping import Found, picture_in
-from kmeans_fast.imaging.metrics import psnr
-from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
-from kmeans_fast.imaging.picture_colors import Colors, count_colors
-from kmeans_fast.imaging.pixels import Pixels, checked_image
-from kmeans_fast.imaging.spaces import OPAQUE, TRANSLUCENT
-from kmeans_fast.lending import machine_for
-from kmeans_fast.points.access import Points
-from kmeans_fast.points.dense import DenseAlgorithm
+from kmeans_fast.imaging.files import read_image
+from kmeans_fast.imaging.notation import checked_colors
+from kmeans_fast.imaging.palette import Palette
+from kmeans_fast.imaging.palette_formats import BY_SUFFIX, FORMATS, MOST_ENTRIES
+from kmeans_fast.imaging.palettes import Quantized
+from kmeans_fast.imaging.sources import check_source
 
-_HEX = re.compile(r"#?(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+# Of a palette's file: of all formats, JSON takes the most for an entry.
+MOST_BYTES = 512 * MOST_ENTRIES
+MOST_IN_PICTURE = 256
 
 
-def apply_palette(
-    image: Any,
-    palette: Any,
-    *,
-    dither: str = "none",
-    strength: float = 1.0,
-    engine: str = "auto",
-    n_threads: int | None = None,
-) -> QuantizedImage:
-    """Give each pixel of an image its nearest entry of a palette, or dither with it.
+def read_palette(path: str | os.PathLike[str]) -> Palette:
+    """Read a palette's file, or the colours of a picture.
 
     Parameters
     ----------
-    image : array_like of uint8
-        As for `quantize`.
-    palette : array_like of uint8, shape (K, 1), (K, 3), (K, 4) or (K,), or sequence of str
-        Grey, RGB or RGBA with straight alpha; or hex strings, ``"#rrggbb"`` or ``"#rrggbbaa"``. Kept as it is: in its
-        order, with entries that are not used or are there twice, of which the first is taken.
-    dither, strength
-        As for `quantize`.
-    engine, n_threads
-        As for `kmeans_fast.kmeans`.
+    path : str or path-like
+        A file whose name ends in ``.hex``, ``.gpl`` (GIMP, or Aseprite with alpha), ``.act`` (Adobe's colour table),
+        ``.ase`` (Adobe Swatch Exchange, of RGB or grey), ``.pal`` (Paint Shop Pro's or Microsoft's) or ``.json``; or
+        otherwise a picture that `read_image` reads.
 
     Returns
     -------
-    QuantizedImage
-        With this palette, as RGB if the image or the palette is, and with alpha if an entry isn't opaque. Entries that
-        are not used have a count of 0.
+    Palette
+        Entries as they are in the file, in their order, also if one is there twice: uint8, with alpha if one isn't
+        opaque. Of an indexed picture those of its palette, used or not; of another one its distinct colours, at most
+        256, in the order in which they are first met, row by row.
 
     Raises
     ------
-    TypeError
-        If `image` or `palette` is of another type.
     ValueError
-        If either is of another shape or empty, a string is no colour, or an option isn't allowed.
+        If the file is damaged, has no colours or, as a picture, more than 256.
+    OSError
+        If it can't be read.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import kmeans_fast as kf
-    >>> grey = np.full((4, 4), 127, np.uint8)
-    >>> kf.apply_palette(grey, [0, 255], dither="bayer").labels
-    array([[0, 1, 0, 1],
-           [1, 0, 1, 0],
-           [0, 1, 0, 1],
-           [1, 0, 1, 0]], dtype=uint8)
+    >>> import kmeans_fast as kf, pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "two.gpl"
+    ...     size = kf.Palette(["#ff8000", "navy"]).save(path)
+    ...     kf.read_palette(path).hex
+    ['#ff8000', '#000080']
     """
-    dithering = checked_dithering(dither, strength)
-    validation.choice("engine", engine, ENGINES)
-    n_threads = validation.thread_count(n_threads)
-    entries = checked_palette("palette", palette)
-    check_size(len(entries), dithering)
-    array = checked_image(image, n_threads)
-    if array.dtype != np.uint8:
-        raise ValueError("image must have 8 bits a channel for a given palette, got 16")
-    array, entries = _alike(array, entries)
-    pixels = Pixels(array, OPAQUE if array.shape[2] < 4 else TRANSLUCENT)
-    with machine_for(engine, n_threads, pixels.size, pixels.size * len(entries)) as machine:
-        colors = count_colors(pixels, machine)
-        return picture_in(pixels, colors, _nearest(colors, entries), dithering)
+    check_source(path)
+    name = BY_SUFFIX.get(Path(path).suffix.lower())
+    read = None if name is None else FORMATS[name].read
+    if read is None:
+        return Palette(_colors_of_picture(path))
+    with Path(path).open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"{str(path)!r} is larger than any palette, {MOST_BYTES:,} bytes")
+    try:
+        entries = read(data)
+    except (ValueError, struct.error, RecursionError) as error:
+        raise ValueError(f"{str(path)!r} is no palette that can be read: {error}") from error
+    if not 0 < len(entries) <= MOST_ENTRIES:
+        raise ValueError(f"{str(path)!r} must have 1 to {MOST_ENTRIES:,} colours, got {len(entries):,}")
+    return Palette(entries)
 
 
-def checked_palette(name: str, palette: Any) -> NDArray[np.uint8]:
-    """Return a palette as an array (K, C) of its own."""
-    if isinstance(palette, (list, tuple)) and any(isinstance(entry, str) for entry in palette):
-        return _from_hex(name, palette)
-    array = arrays.unmasked_numbers(name, palette, "")
-    if array.ndim == 1:
-        array = array[:, np.newaxis]
-    if array.ndim != 2 or array.shape[1] not in (1, 3, 4) or not len(array):
-        raise ValueError(f"{name} must have shape (K,), (K, 1), (K, 3) or (K, 4) with K > 0, got {array.shape}")
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be of integers from 0 to 255, got {array.dtype}")
-    if array.min() < 0 or array.max() > 255:
-        raise ValueError(f"{name} must be from 0 to 255, got values from {array.min()} to {array.max()}")
-    return np.array(array, np.uint8, order="C")
+def _colors_of_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+    pixels = read_image(path)  # which refuses what is damaged or too large
+    indexed = _entries_of_indexed(path)
+    if indexed is not None:
+        return indexed
+    colors = np.atleast_3d(pixels).reshape(-1, 1 if pixels.ndim == 2 else pixels.shape[2])
+    distinct, firsts = np.unique(colors, axis=0, return_index=True)
+    if len(distinct) > MOST_IN_PICTURE:
+        raise ValueError(
+            f"{str(path)!r} must have at most {MOST_IN_PICTURE} colours to be a palette, got {len(distinct):,}; "
+            "kmeans_fast.palette(image, n_colors) finds one for it"
+        )
+    entries: NDArray[np.uint8] = distinct[np.argsort(firsts)]
+    return entries
 
 
-def _from_hex(name: str, colors: list[Any] | tuple[Any, ...]) -> NDArray[np.uint8]:
-    for color in colors:
-        if not isinstance(color, str) or not _HEX.fullmatch(color):
-            raise ValueError(f"{name} must be of colours such as '#ff8000' or '#ff800080', got {color!r}")
-    entries = np.array([list(bytes.fromhex(color.removeprefix("#") + "ff")[:4]) for color in colors], np.uint8)
-    return entries if _is_translucent(entries) else entries[:, :3].copy()
+def _entries_of_indexed(path: str | os.PathLike[str]) -> NDArray[np.uint8] | None:
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        if picture.mode != "P":
+            return None
+        picture.load()
+        picture.apply_transparency()
+        entries = np.array(picture.getpalette("RGBA"), np.uint8).reshape(-1, 4)
+    return entries if (entries[:, 3] < 255).any() else entries[:, :3].copy()
 
 
-def _alike(pixels: NDArray[np.uint8], entries: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Bring pixels and entries to the same channels: alpha if any is not opaque, and else grey if both are."""
-    n_channels = 4 if _is_translucent(pixels) or _is_translucent(entries) else 3
-    if pixels.shape[-1] == entries.shape[-1] == 1:
-        n_channels = 1
-    return _with_channels(pixels, n_channels), _with_channels(entries, n_channels)
+def checked_palette(name: str, palette: Any) -> NDArray[Any]:
+    """Return a palette, whatever it comes as, as an array (K, C) of its own, uint8 or uint16."""
+    if isinstance(palette, Palette | Quantized):
+        return palette.palette
+    if isinstance(palette, str | os.PathLike):
+        return read_palette(palette).palette
+    return checked_colors(name, palette)
 
 
-def _is_translucent(colors: NDArray[np.uint8]) -> bool:
-    return colors.shape[-1] == 4 and bool((colors[..., 3] < 255).any())
+def is_translucent(colors: NDArray[Any]) -> bool:
+    """Say whether one of the colours (..., C) isn't opaque."""
+    return colors.shape[-1] == 4 and bool((colors[..., 3] < np.iinfo(colors.dtype).max).any())
 
 
-def _with_channels(colors: NDArray[np.uint8], n_channels: int) -> NDArray[np.uint8]:
-    if colors.shape[-1] == n_channels:
-        return colors
-    result = np.full((*colors.shape[:-1], n_channels), 255, np.uint8)
+def with_channels(colors: NDArray[Any], n_channels: int) -> NDArray[Any]:
+    """Return colours (..., C) with so many channels: grey as RGB, opaque alpha added or left out."""
+    if colors.shape[-1] >= n_channels:
+        return colors[..., :n_channels]
+    result = np.full((*colors.shape[:-1], n_channels), np.iinfo(colors.dtype).max, colors.dtype)
     result[..., :3] = colors[..., :3]
     return result
 
 
-def _nearest(colors: Colors, entries: NDArray[np.uint8]) -> Found:
-    """Assign the colours to the entries as they are."""
-    points = colors.space.embed(entries).astype(np.float64)
-    histogram = colors.histogram
-    counts = histogram.counts.astype(np.float64)
-    algorithm = DenseAlgorithm(Points(colors.space.embed(histogram.colors)), counts, len(points), *colors.machine)
-    algorithm.assign(points)
-    measure = algorithm.measure(points)
-    mse = measure.inertia / colors.space.unit**2 / histogram.n_pixels
-    palette = QuantizedPalette(
-        entries, measure.totals.astype(np.int64), mse, psnr(mse, entries.shape[1]), 0, True, True
+def of_depth(name: str, entries: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return entries with the depth of a picture."""
+    if entries.dtype == dtype:
+        return entries
+    if dtype == np.uint16:
+        return entries.astype(np.uint16) * np.uint16(257)
+    raise ValueError(
+        f"{name} must have 8 bits a channel for a picture of 8 bits, got 16; np.rint(palette / 257).astype(np.uint8) "
+        "makes 8 bits of 16"
     )
-    return Found(palette, algorithm.labels, measure.inertia)

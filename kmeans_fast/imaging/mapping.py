@@ -37,7 +37,7 @@ class Found(NamedTuple):
 
 def picture_in(pixels: Pixels, colors: Colors, found: Found, dithering: Dithering) -> QuantizedImage:
     """Give each pixel the label of its colour's entry, or dither."""
-    channels, space = pixels
+    channels, space = pixels.channels, pixels.space
     if dithering.is_on and not space.has_alpha:
         labels = np.empty(channels.shape[:2], found.color_labels.dtype)
     else:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.imaging.files import COMPRESS_LEVEL, write_indexed_png
+from kmeans_fast.imaging.palette import Palette
 
 _SWATCH = (
     '<span style="display:inline-block;margin:2px;font:12px monospace">'
@@ -20,8 +21,8 @@ _MOST_SWATCHES = 256
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class QuantizedPalette:
-    """The colours of an image, without the image.
+class Quantized:
+    """What `quantize` and `palette` both return.
 
     Attributes
     ----------
@@ -94,13 +95,13 @@ class QuantizedPalette:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class QuantizedImage(QuantizedPalette):
+class QuantizedImage(Quantized):
     """An image as a palette and, for every pixel, the index of its entry.
 
     Attributes
     ----------
     palette, counts, mse, psnr, n_iter, converged, quality_met
-        As in `QuantizedPalette`.
+        As in `Quantized`.
     labels : numpy.ndarray
         Smallest unsigned integers that hold K−1, of shape (H, W): ``palette[labels]`` is the image.
 
@@ -189,6 +190,26 @@ class QuantizedImage(QuantizedPalette):
     def _described(self) -> str:
         height, width = self.labels.shape
         return f"{width}×{height} pixels, {super()._described()}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class QuantizedPalette(Quantized, Palette):
+    """The colours of an image, without the image: a `Palette` that knows its pixels and error.
+
+    Attributes
+    ----------
+    palette, counts, mse, psnr, n_iter, converged, quality_met
+        As in a `QuantizedImage`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import kmeans_fast as kf
+    >>> image = np.array([[[250, 0, 0], [254, 0, 0], [0, 0, 200]]], np.uint8)
+    >>> found = kf.palette(image, 2, sort="count")
+    >>> list(zip(found, found.hex, found.share.round(2).tolist()))
+    [((252, 0, 0), '#fc0000', 0.67), ((0, 0, 200), '#0000c8', 0.33)]
+    """
 
 
 def _in_8_bits(palette: NDArray[Any]) -> NDArray[np.uint8]:

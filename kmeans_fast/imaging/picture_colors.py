@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.colors.histogram import ColorHistogram, count, sort_points
+from kmeans_fast.fixing import FixedData
+from kmeans_fast.imaging.ignoring import Ignored
 from kmeans_fast.imaging.pixels import Pixels
-from kmeans_fast.imaging.spaces import Space
+from kmeans_fast.imaging.spaces import OPAQUE, Space
 from kmeans_fast.imaging.translucency import MixedData, Mixture, mixed_data
 from kmeans_fast.lending import Machine
 from kmeans_fast.machine.chunks import chunk_bounds
@@ -24,20 +26,35 @@ from kmeans_fast.points.dense import DenseAlgorithm
 from kmeans_fast.session import ColorData, Data
 
 
-def count_colors(pixels: Pixels, machine: Machine) -> Colors:
-    """Count the colours of a picture."""
-    space = pixels.space
+def count_colors(pixels: Pixels, machine: Machine, ignored: Ignored | None = None) -> Colors:
+    """Count the colours of a picture, without those that are to be ignored."""
+    histogram, space = count(Points(pixels.channels), machine), pixels.space
+    if ignored is not None:
+        histogram = ignored.left_of(histogram)
+        space = OPAQUE if space.has_alpha and histogram.n_channels == 3 else space
     kind = Colors if space.is_plain else MixedColors if space.has_alpha else EmbeddedColors
-    return kind(count(Points(pixels.channels), machine), space, machine)
+    return kind(histogram, space, machine, pixels.given)
 
 
 @dataclass(frozen=True)
 class Colors:
-    """Distinct colours with their counts, the space they are clustered in, and what that runs on."""
+    """Distinct colours with their counts, the space they are clustered in, what that runs on, and what is given."""
 
     histogram: ColorHistogram
     space: Space
     machine: Machine
+    given: NDArray[Any]
+    """Palette entries that are given, (0 or more, C)."""
+
+    @cached_property
+    def points(self) -> NDArray[Any]:
+        """The points of all colours."""
+        return self.space.embed(self.histogram.colors)
+
+    @property
+    def given_points(self) -> NDArray[np.float64]:
+        """The points of the entries that are given."""
+        return self.space.embed(self.given).astype(np.float64)
 
     @property
     def n_distinct(self) -> int:
@@ -46,12 +63,15 @@ class Colors:
 
     @property
     def reserved(self) -> NDArray[Any]:
-        """Palette entries that are given, (0 or 1, C): one for what is transparent beside what is visible."""
+        """Palette entries that are known, (0 or 1, C): one for what is transparent beside what is visible."""
         return np.zeros((0, self.histogram.n_channels), np.uint8)
 
     def visible(self, n_clusters: int) -> Data:  # noqa: ARG002 - those that are mixed need it
         """Return the colours as points for K clusters: if some are fully transparent, those that aren't."""
-        return ColorData(self.histogram, None, False, self.machine)
+        return self._beside_given(ColorData(self.histogram, None, False, self.machine))
+
+    def _beside_given(self, data: Data) -> Data:
+        return FixedData(data, self.given_points) if len(self.given) else data
 
     def everything(self, visible: Data) -> Data:
         """Return all colours, given those that are visible; reserved entries are the first clusters."""
@@ -101,10 +121,10 @@ class EmbeddedColors(Colors):
 
     def visible(self, n_clusters: int) -> Data:  # noqa: ARG002, D102
         histogram, places = self._sorted
-        return ColorData(histogram, None, False, self.machine, places)
+        return self._beside_given(ColorData(histogram, None, False, self.machine, places))
 
     @cached_property
-    def _points(self) -> NDArray[Any]:
+    def points(self) -> NDArray[Any]:
         """The points of all colours."""
         points = np.empty(self.histogram.colors.shape, np.uint16)
 
@@ -117,7 +137,7 @@ class EmbeddedColors(Colors):
     @cached_property
     def _sorted(self) -> tuple[ColorHistogram, NDArray[Any]]:
         """The points sorted, and the place of each colour's among them."""
-        points = self._points
+        points = self.points
 
         def chunk(start: int, stop: int) -> NDArray[Any]:
             return points[start:stop]
@@ -128,7 +148,7 @@ class EmbeddedColors(Colors):
         entries = super().entries(centroids)
         is_off = (self.space.embed(entries) != centroids).any(axis=1)  # the way back is not exact
         for k in np.flatnonzero(is_off & (centroids == np.rint(centroids)).all(axis=1)):
-            same = (self._points == centroids[k]).all(axis=1)
+            same = (self.points == centroids[k]).all(axis=1)
             if same.any():
                 entries[k] = self.histogram.colors[same.argmax()]
         return entries

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast import arrays
 from kmeans_fast.imaging.dithering import check_depth
+from kmeans_fast.imaging.given import is_translucent, of_depth, with_channels
 from kmeans_fast.imaging.requests import Request
 from kmeans_fast.imaging.spaces import NAMED, OPAQUE, OPAQUE_16, TRANSLUCENT, Space
 from kmeans_fast.lending import lent_workers
@@ -25,6 +26,8 @@ class Pixels(NamedTuple):
     """(H, W, C), of uint8 or uint16, without an alpha channel that says nothing."""
     space: Space
     """Where their colours are compared."""
+    given: NDArray[Any]
+    """Palette entries that are given, (0 or more, C), with the same channels and depth."""
 
     @property
     def size(self) -> int:
@@ -38,32 +41,48 @@ def checked_pixels(image: Any, request: Request) -> Pixels:
     array = checked_image(image, request.options.n_threads)
     check_depth(array, request.dithering)
     is_wide = array.dtype.itemsize == 2
-    is_translucent = array.shape[2] == 4 and bool((array[..., 3] < np.iinfo(array.dtype).max).any())
-    if is_wide and is_translucent:
+    given = np.empty((0, array.shape[2]), array.dtype)
+    if request.entries is not None:
+        given = of_depth("palette" if request.fixed is None else "fixed", request.entries, array.dtype)
+        array, given = _alike(array, given, request)
+    translucent = (is_translucent(array) and not request.drops_transparent) or is_translucent(given)
+    if is_wide and translucent:
         raise ValueError(
             "image must be opaque with 16 bits a channel, got a picture with transparency; "
             "np.rint(image / 257).astype(np.uint8) makes 8 bits of 16, and np.rint(image * 255) of floats"
         )
-    space = TRANSLUCENT if is_translucent else OPAQUE_16 if is_wide else OPAQUE
+    space = TRANSLUCENT if translucent else OPAQUE_16 if is_wide else OPAQUE
     if request.space != "srgb":
-        _check_named_space(array, is_translucent, request)
+        _check_named_space(array, translucent, request)
         space = NAMED[request.space](request.lightness)
-    pixels = Pixels(array if space.has_alpha else array[..., :3], space)
+    if not space.has_alpha:
+        array, given = array[..., : 4 if request.drops_transparent else 3], given[..., :3]
+    elif request.fixed is not None:
+        raise ValueError("fixed needs a picture without transparency, got alpha below 255")
+    pixels = Pixels(array, space, given)
     if not isinstance(request.options.init, str):
         if space.has_alpha:
             raise ValueError("init must be the name of a method for a picture with transparency, got an array")
         request.options.check_features(pixels.channels.shape[2])
-    if space.has_alpha and request.options.n_clusters == 1 and request.quality is None:
+    if space.has_alpha and request.options.n_clusters == 1 and request.quality is None and request.palette is None:
         is_hidden = array[..., 3] == 0
         if is_hidden.any() and not is_hidden.all():
             raise ValueError("n_colors must be at least 2 for a picture that is transparent in one place only, got 1")
     return pixels
 
 
-def _check_named_space(array: NDArray[Any], is_translucent: bool, request: Request) -> None:
+def _alike(array: NDArray[Any], entries: NDArray[Any], request: Request) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Bring pixels and entries to the same channels: alpha if any is not opaque, and else grey if both are."""
+    n_channels = 4 if is_translucent(array) or is_translucent(entries) else 3
+    if array.shape[2] == entries.shape[1] == 1 and request.space == "srgb":
+        n_channels = 1
+    return with_channels(array, n_channels), with_channels(entries, n_channels)
+
+
+def _check_named_space(array: NDArray[Any], translucent: bool, request: Request) -> None:
     """Check that a picture has colours of the space that was asked for."""
     name, init = request.space, request.options.init
-    if is_translucent:
+    if translucent:
         raise ValueError(
             f"space={name!r} needs a picture without transparency, got alpha below 255; space='srgb' takes any, and "
             "what is put onto a background has none"

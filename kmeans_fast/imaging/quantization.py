@@ -1,4 +1,4 @@
-"""An image in K colours: `quantize`, and `palette` for the colours alone.
+"""An image in K colours: `quantize`, `palette` for the colours alone, and `apply_palette` for colours that are given.
 
 The road: what is asked is checked (`requests`), and the picture (`pixels`); its colours are counted
 (`picture_colors`); a palette is found (`finding`); every pixel gets its colour's entry, or is dithered (`mapping`).
@@ -6,6 +6,7 @@ The road: what is asked is checked (`requests`), and the picture (`pixels`); its
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 from kmeans_fast.imaging.finding import find_palette
@@ -27,6 +28,8 @@ def quantize(
     lightness: float = 1.0,
     dither: str = "none",
     strength: float = 1.0,
+    palette: Any = None,
+    fixed: Any = None,
     **options: Unpack[Asked],
 ) -> QuantizedImage:
     """Reduce an image to `n_colors` colours by k-means on all its pixels.
@@ -74,6 +77,17 @@ def quantize(
         Errors are those in sRGB, whatever the space. For pictures of 8 bits.
     strength : float
         Of dithering, from 0 to 1: how much of the error is spread, in steps of 1/64.
+    palette : optional
+        Instead of `n_colors`: the palette, kept as it is, in its order, also what is not used, or there twice, of which
+        the first is taken. An array (K, 1), (K, 3) or (K, 4) of the picture's depth, or of uint8 for any; colours such
+        as ``"#ff8000"``, ``"#ff800080"``, ``"#f80"`` or ``"orange"``; a `Palette`, or what `quantize` returned; or the
+        name of a file that `read_palette` reads. Each pixel gets the entry that is nearest in the space asked for.
+        What would be ignored can't be given with it.
+    fixed : optional
+        Colours, in any of these forms, that have to be in the palette, and are counted by `n_colors`: they stay as they
+        are, first in the palette unless it is sorted, whether they are used or not, and k-means finds the others
+        beside them. Opaque, all different, fewer than `n_colors`, and for pictures without transparency. An array as
+        `init` has a row for each of the others.
     init : {"auto", "variance", "cubes", "k-means++", "random"} or array_like, shape (K, C)
         As for `kmeans_fast.kmeans`. ``"auto"`` is ``"cubes"`` for up to 16 colours and ``"variance"`` for more, or
         ``"k-means++"`` for several runs. An array has one row of values of the picture's depth for each colour, whose
@@ -139,7 +153,7 @@ def quantize(
     >>> kf.quantize(image, 3, space="oklab", sort="count").hex_colors
     ['#8c6549', '#af8e79', '#583620']
     """
-    request = checked_request(n_colors, quality, sort, space, lightness, options, dither, strength)
+    request = checked_request(n_colors, quality, sort, space, lightness, options, dither, strength, palette, fixed)
     pixels = checked_pixels(image, request)
     with request.machine(pixels.size) as machine:
         colors = count_colors(pixels, machine)
@@ -154,24 +168,116 @@ def palette(
     sort: str = "none",
     space: str = "srgb",
     lightness: float = 1.0,
+    fixed: Any = None,
+    ignore: str | Sequence[str] = (),
+    merge: float = 0.0,
     **options: Unpack[Asked],
 ) -> QuantizedPalette:
     """Return the palette that `quantize` finds, without labels.
 
-    Parameters, errors and result as for `quantize`.
+    Parameters
+    ----------
+    image, n_colors, quality, sort, space, lightness, fixed, **options
+        As for `quantize`.
+    ignore : str or sequence of str
+        Colours whose pixels are left out: exactly these, such as ``"white"``, ``"#ff8000"`` or ``"#ff800080"``, and not
+        what is near to them. ``"transparent"`` leaves out pixels with an alpha of 0; then alpha says no more than that:
+        other pixels count by their colours, however faint, so that any space can be asked for, and all entries are
+        opaque. Counts, shares and errors are those of the pixels that are left.
+    merge : float
+        Opaque entries that are no farther than this from each other in Oklab, where black and white are 1 apart and
+        people begin to see a difference at about 0.02, become one, the nearest first: their mean by pixels, with the
+        pixels of both. So there may be fewer than `n_colors`. 0 merges none.
 
     Returns
     -------
     QuantizedPalette
-        Palette, counts and error.
+        Palette, counts and error; an array for NumPy, iterable, with ``hex`` and ``share``. See `Palette`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `quantize`; if something to be ignored is no colour, or nothing is left; or if `merge` is given together
+        with `quality` or `fixed`.
 
     Examples
     --------
     >>> import kmeans_fast as kf
     >>> kf.palette(kf.read_image(kf.sample_path()), 3, sort="count").hex_colors
     ['#926b4e', '#b19180', '#633e25']
+
+    The colours of a logo that was cut out of its background:
+
+    >>> import numpy as np
+    >>> logo = np.zeros((9, 9, 4), np.uint8)
+    >>> logo[2:7, 2:7] = 250, 128, 0, 255
+    >>> logo[4, 4] = 255
+    >>> kf.palette(logo, 1, ignore=("white", "transparent")).hex
+    ['#fa8000']
     """
-    request = checked_request(n_colors, quality, sort, space, lightness, options)
+    request = checked_request(
+        n_colors, quality, sort, space, lightness, options, fixed=fixed, ignore=ignore, merge=merge
+    )
     pixels = checked_pixels(image, request)
     with request.machine(pixels.size) as machine:
-        return find_palette(count_colors(pixels, machine), request).shown
+        return find_palette(count_colors(pixels, machine, request.ignored), request).shown
+
+
+def apply_palette(
+    image: Any,
+    palette: Any,
+    *,
+    space: str = "srgb",
+    lightness: float = 1.0,
+    dither: str = "none",
+    strength: float = 1.0,
+    engine: str = "auto",
+    n_threads: int | None = None,
+) -> QuantizedImage:
+    """Give each pixel of an image its nearest entry of a palette, or dither with it.
+
+    Parameters
+    ----------
+    image : array_like
+        As for `quantize`.
+    palette
+        As for `quantize`. A flat sequence of integers is grey.
+    space, lightness, dither, strength
+        As for `quantize`.
+    engine, n_threads
+        As for `kmeans_fast.kmeans`.
+
+    Returns
+    -------
+    QuantizedImage
+        What ``quantize(image, palette=palette)`` returns: with this palette, as RGB if the image or the palette is, and
+        with alpha if an entry isn't opaque. Entries that are not used have a count of 0.
+
+    Raises
+    ------
+    TypeError
+        If `image` or `palette` is of another type.
+    ValueError
+        If either is of another shape or empty, a string is no colour, or an option isn't allowed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import kmeans_fast as kf
+    >>> grey = np.full((4, 4), 127, np.uint8)
+    >>> kf.apply_palette(grey, [0, 255], dither="bayer").labels
+    array([[0, 1, 0, 1],
+           [1, 0, 1, 0],
+           [0, 1, 0, 1],
+           [1, 0, 1, 0]], dtype=uint8)
+    """
+    return quantize(
+        image,
+        palette=palette,
+        space=space,
+        lightness=lightness,
+        dither=dither,
+        strength=strength,
+        engine=engine,
+        n_threads=n_threads,
+    )

@@ -5,16 +5,23 @@ A new option is a field of `Request`, and a line of whoever acts on it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kmeans_fast import validation
 from kmeans_fast.imaging.dithering import Dithering, check_size, checked_dithering
+from kmeans_fast.imaging.given import checked_palette, is_translucent
+from kmeans_fast.imaging.ignoring import Ignored, checked_ignore
 from kmeans_fast.imaging.sorting import ORDERS
 from kmeans_fast.imaging.spaces import NAMED, WITH_LIGHTNESS
 from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.lloyd import LONG
-from kmeans_fast.options import STARTS, Asked, Options, checked_options
+from kmeans_fast.options import DEFAULT_CLUSTERS, STARTS, Asked, Options, checked_options
 
 INITS = ("auto", *STARTS)
 # Where `quantize` differs from `kmeans`. With these, all of 64 cases (8 pictures, K from 2 to 256) were within 0.4 % of
@@ -28,6 +35,8 @@ DEFAULTS: Asked = {
     "relaxation": LONG.relaxation,
     "momentum": LONG.momentum,
 }
+# What `quality` may use: as many as an indexed PNG holds.
+MOST_COLORS = 256
 # How many numbers of colours a search for a quality tries.
 N_TRIES = 8
 # With weights beyond these, 8-bit steps of an axis would come near to those of the points.
@@ -45,6 +54,24 @@ class Request:
     space: str
     lightness: float
     dithering: Dithering
+    palette: NDArray[Any] | None = None
+    """Entries (K, C) that are given: the palette."""
+    fixed: NDArray[Any] | None = None
+    """Entries (F, C) that have to be in the palette, F below K."""
+    ignored: Ignored | None = None
+    """Colours that are left out."""
+    merge: float = 0.0
+    """Up to which distance in Oklab entries are merged."""
+
+    @property
+    def drops_transparent(self) -> bool:
+        """Whether what is fully transparent is left out, and alpha says nothing else."""
+        return self.ignored is not None and self.ignored.transparent
+
+    @property
+    def entries(self) -> NDArray[Any] | None:
+        """Entries that are given, be they the palette or a part of it."""
+        return self.palette if self.fixed is None else self.fixed
 
     def machine(self, n_pixels: int) -> AbstractContextManager[Machine]:
         """Lend an engine and workers for all that a picture needs."""
@@ -61,17 +88,32 @@ def checked_request(
     asked: Asked,
     dither: str = "none",
     strength: float = 1.0,
+    palette: Any = None,
+    fixed: Any = None,
+    ignore: str | Sequence[str] = (),
+    merge: float = 0.0,
 ) -> Request:
     """Check what `quantize` was asked for, before any work."""
+    given = None if palette is None else checked_palette("palette", palette)
+    held = None if fixed is None else _checked_fixed(fixed)
+    if given is not None:
+        _refuse_search(asked, n_colors=n_colors, quality=quality, fixed=fixed, sort=None if sort == "none" else sort)
+        n_colors = len(given)
     if n_colors is not None and quality is not None:
         raise ValueError(f"n_colors and quality can't both be given, got {n_colors!r} and {quality!r}")
     unknown = asked.keys() - Asked.__annotations__.keys()
     if unknown:
         raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
     known: Asked = {**DEFAULTS, **asked}
-    options = checked_options(n_colors, name="n_colors", inits=INITS, **known)
+    if held is None:
+        options = checked_options(n_colors, name="n_colors", inits=INITS, **known)
+    else:
+        options = _options_beside(len(held), n_colors, quality, known)
     if quality is not None and not isinstance(options.init, str):
         raise ValueError("init must be the name of a method with quality, got an array")
+    checked_merge = validation.number("merge", merge)
+    if checked_merge and (quality is not None or fixed is not None):
+        raise ValueError(f"merge must be 0 with {'fixed' if quality is None else 'quality'}, got {merge!r}")
     dithering = checked_dithering(dither, strength)
     check_size(options.n_clusters, dithering)
     return Request(
@@ -81,7 +123,40 @@ def checked_request(
         validation.choice("space", space, NAMED),
         _checked_lightness(lightness, space),
         dithering,
+        given,
+        held,
+        checked_ignore(ignore),
+        checked_merge,
     )
+
+
+def _refuse_search(asked: Asked, **others: Any) -> None:
+    """Raise a ValueError for what a palette that is given leaves nothing to do for."""
+    search = asked.keys() - {"engine", "n_threads"} | {name for name, value in others.items() if value is not None}
+    if search:
+        raise ValueError(f"{min(search)} can't be given with palette, which is taken as it is")
+
+
+def _checked_fixed(fixed: Any) -> NDArray[Any]:
+    entries = checked_palette("fixed", fixed)
+    if is_translucent(entries):
+        raise ValueError("fixed must be opaque colours, got alpha below 255")
+    if len(np.unique(entries, axis=0)) < len(entries):
+        raise ValueError("fixed must be of distinct colours, got one twice")
+    return entries
+
+
+def _options_beside(n_fixed: int, n_colors: int | None, quality: float | None, known: Asked) -> Options:
+    """Return options for K colours, of which some are fixed; the rows of an array as `init` are for the others."""
+    if n_colors is None and isinstance(known["init"], str):
+        n_colors = DEFAULT_CLUSTERS if quality is None else MOST_COLORS
+    if n_colors is not None:
+        n_colors = validation.cluster_count("n_colors", n_colors)
+        if n_colors <= n_fixed:
+            raise ValueError(f"n_colors counts what is fixed, and must be above {n_fixed}, got {n_colors}")
+        n_colors -= n_fixed
+    options = checked_options(n_colors, name="n_colors", inits=INITS, **known)
+    return replace(options, n_clusters=options.n_clusters + n_fixed)
 
 
 def _checked_lightness(lightness: float, space: str) -> float:
