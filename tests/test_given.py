@@ -52,3 +52,79 @@ def test_an_opaque_alpha_channel_says_nothing(small_cat):
 def test_palettes_that_cannot_be(small_cat, palette, error, message):
     with pytest.raises(error, match=message):
         kf.apply_palette(small_cat, palette)
+
+
+@pytest.mark.parametrize(
+    "palette",
+    [
+        np.array([[255, 128, 0], [0, 0, 128]], np.uint8),
+        [(255, 128, 0), (0, 0, 128)],
+        ["#ff8000", "#000080"],
+        ["FF8000", "000080"],
+        ("#ff8000ff", "Navy"),
+        kf.Palette(["#ff8000", "navy"]),
+    ],
+    ids=str,
+)
+def test_palettes_in_all_their_forms(small_cat, palette):
+    assert kf.quantize(small_cat, palette=palette).palette.tolist() == [[255, 128, 0], [0, 0, 128]]
+
+
+def test_results_and_files_are_palettes(small_cat, tmp_path):
+    found = kf.quantize(small_cat, 5)
+    found.save(tmp_path / "five.png")
+    kf.palette(small_cat, 5).save(tmp_path / "five.gpl")
+    for palette in (found, kf.palette(small_cat, 5), tmp_path / "five.gpl", str(tmp_path / "five.png")):
+        result = kf.quantize(small_cat, palette=palette)
+        np.testing.assert_array_equal(result.palette, found.palette)
+        np.testing.assert_array_equal(result.labels, found.labels)
+
+
+def test_short_hex_has_each_digit_twice(small_cat):
+    assert kf.quantize(small_cat, palette=["#1ab", "#1ab8"]).hex_colors == ["#11aabbff", "#11aabb88"]
+
+
+@pytest.mark.parametrize("space", ["linear", "oklab", "lab"])
+def test_the_nearest_entry_in_other_spaces(small_cat, space):
+    from kmeans_fast.imaging.spaces import NAMED
+
+    embed = NAMED[space](1.0).embed
+    entries = kf.quantize(small_cat, palette=SIX, space=space)
+    points = embed(small_cat.reshape(-1, 3)).astype(float)
+    nearest = ((points[:, np.newaxis] - embed(entries.palette)) ** 2).sum(axis=2).argmin(axis=1)
+    np.testing.assert_array_equal(entries.labels.reshape(-1), nearest)
+    squares = (small_cat.reshape(-1, 3).astype(float) - entries.palette[nearest]) ** 2
+    assert entries.mse == pytest.approx(squares.sum(axis=1).mean())
+
+
+def test_grey_in_another_space(small_cat):
+    assert kf.quantize(small_cat[..., 0], palette=[0, 255], space="oklab").palette.shape == (2, 3)
+
+
+def test_16_bits(small_cat):
+    wide = small_cat.astype(np.uint16) * 257
+    expected = kf.quantize(small_cat, palette=SIX)
+    for palette in (SIX, kf.Palette(SIX).palette.astype(np.uint16) * 257):
+        result = kf.quantize(wide, palette=palette)
+        assert result.palette.dtype == np.uint16
+        np.testing.assert_array_equal(result.labels, expected.labels)
+    with pytest.raises(ValueError, match="palette must have 8 bits a channel for a picture of 8 bits, got 16"):
+        kf.quantize(small_cat, palette=result.palette)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_colors": 6},
+        {"quality": 30},
+        {"sort": "luma"},
+        {"seed": 1},
+        {"init": "random"},
+        {"max_iter": 3},
+        {"callback": print},
+    ],
+    ids=str,
+)
+def test_what_a_given_palette_would_ignore(small_cat, options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))} can't be given with palette"):
+        kf.quantize(small_cat, palette=SIX, **options)

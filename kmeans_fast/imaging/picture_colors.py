@@ -33,7 +33,7 @@ def count_colors(pixels: Pixels, machine: Machine, ignored: Ignored | None = Non
         histogram = ignored.left_of(histogram)
         space = OPAQUE if space.has_alpha and histogram.n_channels == 3 else space
     kind = Colors if space.is_plain else MixedColors if space.has_alpha else EmbeddedColors
-    return kind(histogram, space, machine, pixels.given)
+    return kind(histogram, space, machine, pixels.given[:, : histogram.n_channels])
 
 
 @dataclass(frozen=True)
