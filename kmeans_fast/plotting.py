@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast import arrays, validation
 from kmeans_fast.clustering import KMeansResult
-from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
+from kmeans_fast.imaging.palette import Palette
+from kmeans_fast.imaging.palettes import Quantized, QuantizedImage
 
 try:
     from matplotlib import patheffects, ticker
@@ -128,13 +129,13 @@ def plot_clusters(
 
 
 def plot_palette(
-    palette: ArrayLike | QuantizedPalette, counts: ArrayLike | None = None, *, ax: Axes | None = None
+    palette: ArrayLike | Quantized | Palette, counts: ArrayLike | None = None, *, ax: Axes | None = None
 ) -> Figure:
     r"""Draw the colours of a palette side by side, each as wide as its share, with its hex code.
 
     Parameters
     ----------
-    palette : array of shape (K, 3), (K, 1) if grey, or (K, 4) with alpha; or what `quantize` or `palette` returned
+    palette : array of shape (K, 3), (K, 1) if grey, or (K, 4) with alpha; a `Palette`, or what `quantize` returned
         uint8, uint16, or numbers from 0 to 1 or from 0 to 255, as in :func:`plot_clusters`. A result brings its counts.
     counts : array of shape (K,), optional
         Number of pixels of each colour. Without counts all are equally wide.
@@ -160,7 +161,7 @@ def plot_palette(
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['#ff6347\n75.0 %', '#4682b4\n25.0 %']
     """
-    if isinstance(palette, QuantizedPalette):
+    if isinstance(palette, Quantized | Palette):
         counts = palette.counts if counts is None else counts
         palette = palette.palette
     palette = _checked_palette(palette)
