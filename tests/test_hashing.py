@@ -15,6 +15,7 @@ from kmeans_fast.lending import machine_for
 from kmeans_fast.points.access import Points
 
 DTYPES = [np.uint8, np.uint16]
+NO_LABELS = np.empty(0, np.uint32)
 
 
 def counted(pixels, engine="auto", n_threads=1):
@@ -77,7 +78,9 @@ def test_numbers_are_found(engine, dtype, n_channels):
     kernels = engines.load(engine).hashing
     table = hashing.numbered(colors, kernels)
     labels = np.empty(len(colors), np.uint32)
-    kernels.find(colors[::-1].copy(), table, hashing.MULTIPLIER, np.arange(len(colors), dtype=np.uint32), labels)
+    kernels.find(
+        colors[::-1].copy(), table, hashing.MULTIPLIER, np.arange(len(colors), dtype=np.uint32), NO_LABELS, labels
+    )
     assert np.array_equal(labels, np.arange(len(colors))[::-1])
 
 
@@ -96,7 +99,7 @@ def test_each_engine_goes_on_with_what_the_other_left(dtype):
         colors = np.unique(pixels, axis=0)
         labels = np.empty(len(colors), np.uint32)
         places = np.arange(len(colors), dtype=np.uint32)
-        second.find(colors, hashing.numbered(colors, first), hashing.MULTIPLIER, places, labels)
+        second.find(colors, hashing.numbered(colors, first), hashing.MULTIPLIER, places, NO_LABELS, labels)
         assert np.array_equal(labels, places)
 
 

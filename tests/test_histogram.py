@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 import kmeans_fast as kf
 from kmeans_fast.colors import counting, counts, histogram
+from kmeans_fast.colors.tables import ColorTables
 from kmeans_fast.engines.codes import decode, encode
 
 
@@ -79,6 +80,26 @@ def test_several_tables(cat, engine, n_channels, n_threads, monkeypatch):
     monkeypatch.undo()
     assert used[0] == (min(n_threads, 3), 2, max(512, 256**n_channels))
     assert_counts(result, image)
+
+
+@pytest.mark.parametrize("is_sorted", [True, False])
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+def test_opaque_pixels_are_counted_apart(cat, engine, share, is_sorted, monkeypatch):
+    """Whether none, some or all are, and however the others are counted; in several stretches of several tasks."""
+    monkeypatch.setattr(counting, "PIXELS_PER_TASK", 10_000)
+    monkeypatch.setattr(counting, "PIXELS_PER_TABLE", 10_000)
+    monkeypatch.setattr(counting, "PIXELS_AT_ONCE", 50_000)
+    monkeypatch.setattr(counting, "MAX_TABLE_PIXELS", 50_000)
+    monkeypatch.setattr(counting, "LEAST_SAMPLE", 0)
+    monkeypatch.setattr(counting, "LEAST_OPAQUE", -1)
+    monkeypatch.setattr(counting, "MOSTLY", 0 if is_sorted else 2)
+    alpha = cat[..., 1].copy()
+    alpha[: round(share * len(cat))] = 255
+    image = np.dstack([cat, alpha])
+    result = kf.ColorHistogram.from_image(image, engine=engine, n_threads=2)
+    assert_counts(result, image)
+    labels = np.arange(len(result), dtype=np.uint32)
+    assert np.array_equal(result.colors[result.labels_of(image, labels, engine=engine, n_threads=2)], image)
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
@@ -379,14 +400,15 @@ def test_counting_restarts_before_a_table_overflows(engine, cat, monkeypatch):
     monkeypatch.setattr(counting, "MAX_TABLE_PIXELS", 2**18)
     tall = np.concatenate([cat] * 5)
     tables = []
-    collect = counting._collect
-    monkeypatch.setattr(
-        counting,
-        "_collect",
-        lambda *args: tables.append(args[0][:, 0].sum() + 65536 * args[0][:, 1].sum()) or collect(*args),
-    )
+    collect = ColorTables.collect
+
+    def note(self):
+        tables.append(collect(self))
+        return tables[-1]
+
+    monkeypatch.setattr(ColorTables, "collect", note)
     assert_counts(kf.ColorHistogram.from_image(tall, engine=engine), tall)
-    assert tables == [2**18, 2**18, tall[..., 0].size - 2**19]
+    assert [table.counts.sum() for table in tables] == [2**18, 2**18, tall[..., 0].size - 2**19]
     assert {bits: 2**most * (2 ** (8 * bits) - 1) < 2**53 for bits, most in histogram.MOST_PIXELS_BITS.items()} == {
         1: True,
         2: True,

@@ -1,12 +1,13 @@
 """How many pixels have each colour: counted in tables, each thread in its own, and these added up.
 
-With up to three channels of 8 bits a table has an entry for every colour there could be, in the order of the codes (see
-`color_codes`). A table for three channels is 64 MB, of which mostly a small part is ever touched: tables come zeroed
-from the operating system, and each run of 512 entries has a mark that says whether there is anything in it. With more
-bits a table would be too large, for few pixels it isn't worth its while: then they are counted in hash tables.
+With up to three channels of 8 bits these have an entry for every colour there could be (see `tables`). With more bits
+such a table would be too large, for few pixels it isn't worth its while: then they are counted in hash tables. Opaque
+pixels of RGBA are counted as RGB, so that only the others take longer. Where nearly all pixels differ, their codes are
+sorted.
 """
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ from kmeans_fast.colors.cells import run_starts
 from kmeans_fast.colors.counts import Counts, Total, merge
 from kmeans_fast.colors.hashing import CountingTable
 from kmeans_fast.colors.sorting import NOTHING, encoded, sort
-from kmeans_fast.engines.codes import RUN_BITS, encode
+from kmeans_fast.colors.tables import ColorTables
+from kmeans_fast.engines.codes import MAX_CHANNELS, OPAQUE, encode, with_alpha
 from kmeans_fast.lending import Machine
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
@@ -29,36 +31,53 @@ MAX_TABLES = 3
 PIXELS_PER_TABLE = 2**20
 # An entry has 32 bits. That all tables together hold no more pixels than that lets them be added in place.
 MAX_TABLE_PIXELS = 2**32 - 1
-# Runs in a task of the walk through the tables: at most 1 MB of each table.
-RUNS_PER_TASK = 512
-# Of so many pixels at least this part is different, where they are sorted; as many at a time as take 256 MB at most.
-SAMPLE = 2**14
+# Of so many pixels, at least so many of which count, this part is different where they are sorted; as many at a time
+# as take 256 MB at most.
+SAMPLE, LEAST_SAMPLE = 2**14, 2**10
 MOSTLY = 0.9
 PIXELS_AT_ONCE = 2**24
+# Of RGBA, this part must be opaque for tables to be worth their while.
+LEAST_OPAQUE = 1 / 16
 
 
 def count_colors(pixels: Points, machine: Machine) -> Counts:
     """Count the colours of pixels of 1 to 4 channels of 8 or 16 bits."""
-    engine, workers = machine
-    lent = workers.at_most(min(MAX_TABLES, max(1, pixels.size // PIXELS_PER_TABLE)))
-    if pixels.dtype != np.uint8 or pixels.n_features > TABLE_CHANNELS or pixels.size <= PIXELS_PER_TASK:
-        if pixels.size > PIXELS_PER_TASK and are_mostly_distinct(pixels):
+    lent = machine.workers.at_most(min(MAX_TABLES, max(1, pixels.size // PIXELS_PER_TABLE)))
+    if pixels.size > PIXELS_PER_TASK:
+        if pixels.dtype == np.uint8 and pixels.n_features <= TABLE_CHANNELS:
+            return _count_in_tables(pixels, machine.engine.histogram, lent)
+        sample = _sample(pixels)
+        if pixels.dtype == np.uint8 and pixels.n_features == MAX_CHANNELS:
+            others = sample[sample[:, 3] != OPAQUE]
+            if len(others) < (1 - LEAST_OPAQUE) * len(sample):
+                is_sorted = len(others) >= LEAST_SAMPLE and _mostly_distinct(others)
+                return _count_opaque_apart(pixels, machine, lent, is_sorted=is_sorted)
+        if _mostly_distinct(sample):
             return _count_by_sorting(pixels, machine)
-        return _count_by_hashing(pixels, engine.hashing, lent)
-    stretch = MAX_TABLE_PIXELS // PIXELS_PER_TASK * PIXELS_PER_TASK
-    starts = range(0, pixels.size, stretch)
-    return merge(
-        [_count_in_tables(pixels, start, min(start + stretch, pixels.size), engine.histogram, lent) for start in starts]
-    )
+    return _count_by_hashing(pixels, machine.engine.hashing, lent)
 
 
 def are_mostly_distinct(pixels: Points) -> bool:
     """Say whether nearly all of some pixels from everywhere are different: sorting them is then the quickest way.
 
-    So it is for pictures of 16 bits with noise in the lower ones, and where transparency fades in.
+    So it is for pictures of 16 bits with noise in the lower ones.
     """
+    return _mostly_distinct(_sample(pixels))
+
+
+def _sample(pixels: Points) -> NDArray[Any]:
     sample = pixels.take(np.arange(0, pixels.size, max(1, pixels.size // SAMPLE)))
-    return len(np.unique(encode(sample.astype(pixels.dtype)))) >= MOSTLY * len(sample)
+    return sample.astype(pixels.dtype)
+
+
+def _mostly_distinct(sample: NDArray[Any]) -> bool:
+    return len(np.unique(encode(sample))) >= MOSTLY * len(sample)
+
+
+def _stretches(n: int, most: int) -> list[tuple[int, int]]:
+    """Cut n pixels into parts of whole tasks, none with more than `most`."""
+    stretch = most // PIXELS_PER_TASK * PIXELS_PER_TASK
+    return [(start, min(start + stretch, n)) for start in range(0, n, stretch)]
 
 
 def _count_by_sorting(pixels: Points, machine: Machine) -> Counts:
@@ -71,60 +90,96 @@ def _count_by_sorting(pixels: Points, machine: Machine) -> Counts:
             f"u{4 * pixels.dtype.itemsize}",
             machine,
         )
-        codes, _ = sort(codes, NOTHING, 8 * pixels.dtype.itemsize * pixels.n_features, machine)
-        starts = run_starts(codes)
-        total.add(Counts(codes[starts[:-1]], np.diff(starts)))
+        total.add(_counted(codes, 8 * pixels.dtype.itemsize * pixels.n_features, machine))
     return total.result()
+
+
+def _counted(codes: NDArray[Any], n_bits: int, machine: Machine) -> Counts:
+    """Count codes below 2**n_bits, which are work space thereafter."""
+    codes, _ = sort(codes, NOTHING, n_bits, machine)
+    starts = run_starts(codes)
+    return Counts(codes[starts[:-1]], np.diff(starts))
 
 
 def _count_by_hashing(pixels: Points, kernels: SimpleNamespace, lent: Workers) -> Counts:
-    room = min(PIXELS_PER_TASK, pixels.size)
-    tables = [CountingTable(pixels.n_features, pixels.dtype, room, kernels) for _ in range(lent.n_threads)]
-    free = list(tables)
-    total = Total()
-
-    def count(first: int) -> None:
-        table = free.pop()
-        for part in table.count(pixels.chunk(first, min(first + PIXELS_PER_TASK, pixels.size))):
-            total.add(part)
-        free.append(table)
-
-    lent.for_each(count, range(0, pixels.size, PIXELS_PER_TASK))
-    lent.for_each(lambda table: total.add(table.empty()), tables)
-    return total.result()
+    hashed = _Hashed(pixels, kernels, lent)
+    lent.for_each(
+        lambda first: hashed.add(pixels.chunk(first, min(first + PIXELS_PER_TASK, pixels.size))),
+        range(0, pixels.size, PIXELS_PER_TASK),
+    )
+    return hashed.result()
 
 
-def _count_in_tables(pixels: Points, start: int, stop: int, kernels: SimpleNamespace, lent: Workers) -> Counts:
-    n_entries = max(2**RUN_BITS, 2 ** (8 * pixels.n_features))
-    tables = np.zeros((lent.n_threads, 2, n_entries), np.uint16)
-    marks = np.zeros((lent.n_threads, 2, n_entries >> RUN_BITS), np.uint8)
-    free = list(range(lent.n_threads))
+class _Hashed:
+    """Counts some pixels at a time, of the kind of `pixels`, in a hash table for each thread."""
 
-    def count(first: int) -> None:
-        table = free.pop()
-        kernels.count(pixels.chunk(first, min(first + PIXELS_PER_TASK, stop)), tables[table], marks[table])
-        free.append(table)
+    def __init__(self, pixels: Points, kernels: SimpleNamespace, lent: Workers) -> None:
+        room = min(PIXELS_PER_TASK, pixels.size)
+        self._tables = [CountingTable(pixels.n_features, pixels.dtype, room, kernels) for _ in range(lent.n_threads)]
+        self._free = list(self._tables)
+        self._total = Total()
+        self._lent = lent
 
-    lent.for_each(count, range(start, stop, PIXELS_PER_TASK))
-    return _collect(tables, marks, kernels, lent)
+    def add(self, some: NDArray[Any]) -> None:
+        table = self._free.pop()
+        for part in table.count(some):
+            self._total.add(part)
+        self._free.append(table)
+
+    def result(self) -> Counts:
+        self._lent.for_each(lambda table: self._total.add(table.empty()), self._tables)
+        return self._total.result()
 
 
-def _collect(tables: NDArray[np.uint16], marks: NDArray[np.uint8], kernels: SimpleNamespace, lent: Workers) -> Counts:
-    """Add all tables to the first one and list its entries that aren't 0."""
-    n_runs = marks.shape[2]
-    ranges = [(first, min(first + RUNS_PER_TASK, n_runs)) for first in range(0, n_runs, RUNS_PER_TASK)]
-    ends = np.zeros(len(ranges) + 1, np.int64)
+class _Sorted:
+    """Counts RGBA pixels by sorting them in the end."""
 
-    def combine(i: int) -> None:
-        ends[i + 1] = kernels.combine(tables, marks, *ranges[i])
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._parts: list[NDArray[np.uint32]] = []
 
-    lent.for_each(combine, range(len(ranges)))
-    np.cumsum(ends, out=ends)
-    result = Counts(np.empty(ends[-1], np.uint32), np.empty(ends[-1], np.int64))
+    def add(self, some: NDArray[np.uint8]) -> None:
+        codes = np.empty(len(some), np.uint32)
+        self._machine.engine.sorting.encode(some, codes)
+        self._parts.append(codes)
 
-    def collect(i: int) -> None:
-        place = slice(ends[i], ends[i + 1])
-        kernels.collect(tables, marks, *ranges[i], result.codes[place], result.counts[place])
+    def result(self) -> Counts:
+        if not self._parts:
+            return Counts(np.empty(0, np.uint32), np.empty(0, np.int64))
+        return _counted(np.concatenate(self._parts), 32, self._machine)
 
-    lent.for_each(collect, range(len(ranges)))
-    return result
+
+def _count_in_tables(pixels: Points, kernels: SimpleNamespace, lent: Workers) -> Counts:
+    parts = []
+    for start, stop in _stretches(pixels.size, MAX_TABLE_PIXELS):
+        tables = ColorTables(pixels.n_features, kernels, lent)
+
+        def count(first: int, stop: int = stop, tables: ColorTables = tables) -> None:
+            with tables.one() as table:
+                kernels.count(pixels.chunk(first, min(first + PIXELS_PER_TASK, stop)), *table)
+
+        lent.for_each(count, range(start, stop, PIXELS_PER_TASK))
+        parts.append(tables.collect())
+    return merge(parts)
+
+
+def _count_opaque_apart(pixels: Points, machine: Machine, lent: Workers, *, is_sorted: bool) -> Counts:
+    """Count opaque pixels of RGBA in tables for RGB, and the others by sorting or hashing."""
+    kernels, hashing = machine.engine.histogram, machine.engine.hashing
+    parts = []
+    for start, stop in _stretches(pixels.size, PIXELS_AT_ONCE if is_sorted else MAX_TABLE_PIXELS):
+        tables = ColorTables(3, kernels, lent)
+        others = _Sorted(machine) if is_sorted else _Hashed(pixels, hashing, lent)
+
+        def count(first: int, stop: int = stop, tables: ColorTables = tables, others: Any = others) -> None:
+            chunk = pixels.chunk(first, min(first + PIXELS_PER_TASK, stop))
+            rest = np.empty_like(chunk)
+            with tables.one() as table:
+                n_rest = kernels.count_opaque(chunk, *table, rest)
+            if n_rest:
+                others.add(rest[:n_rest])
+
+        lent.for_each(count, range(start, stop, PIXELS_PER_TASK))
+        opaque = tables.collect()
+        parts += [Counts(with_alpha(opaque.codes), opaque.counts), others.result()]
+    return merge(parts)

@@ -48,7 +48,7 @@ class Total:
 
 def merge(parts: Sequence[Counts]) -> Counts:
     """Add counts up, in a piece of the range of codes at a time."""
-    parts = [part for part in parts if part.codes.size]
+    parts = [part for part in parts if part.codes.size] or parts[:1]
     if len(parts) == 1:
         return parts[0]
     # Between two of these edges no part has more than MERGE_SIZE entries.

@@ -18,7 +18,7 @@ from kmeans_fast.colors.counts import Counts, merge
 from kmeans_fast.colors.hashing import MULTIPLIER, numbered
 from kmeans_fast.colors.sorting import decoded, encoded, sort
 from kmeans_fast.engines import Engine
-from kmeans_fast.engines.codes import MAX_CHANNELS, decode
+from kmeans_fast.engines.codes import MAX_CHANNELS, OPAQUE, decode, without_alpha
 from kmeans_fast.engines.layout import Cells
 from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.machine.chunks import chunk_bounds
@@ -132,7 +132,7 @@ class ColorHistogram:
         -----
         Beyond the result of 12 + C bytes a colour, 16 + 2·C with 16 bits, it takes at most 64 MB for each thread used,
         192 MB in all, and a few megabytes of work space. With four channels, or 16 bits, it takes up to 60, or 80,
-        bytes a colour more; or, where nearly all pixels differ, up to 256 MB to sort their codes.
+        bytes a colour besides; or, where nearly all pixels differ, up to 256 MB to sort their codes.
         """
         pixels = _checked_image(image, mask, channel_axis).points
         with machine_for(engine, thread_count(n_threads), pixels.size, pixels.size) as machine:
@@ -242,8 +242,8 @@ class ColorHistogram:
 
         Notes
         -----
-        With four channels it takes up to 32 bytes a colour of work space, with 16 bits 64, otherwise at most 16 MB
-        times the size of a label.
+        It takes at most 16 MB of work space times the size of a label; with four channels 32 bytes a colour that isn't
+        opaque besides, with 16 bits up to 64 bytes a colour instead.
 
         Examples
         --------
@@ -384,8 +384,15 @@ def _finder(
         table = np.zeros(2 ** (8 * n_channels), color_labels.dtype)
         table[histogram.codes] = color_labels
         return lambda pixels, labels: engine.histogram.look_up(pixels, table, labels)
-    hashed = numbered(colors, engine.hashing)
-    return lambda pixels, labels: engine.hashing.find(pixels, hashed, MULTIPLIER, color_labels, labels)
+    opaque, others = np.empty(0, color_labels.dtype), slice(None)
+    if colors.dtype == np.uint8:
+        is_opaque = colors[:, 3] == OPAQUE
+        opaque, others = np.zeros(2**24, color_labels.dtype), ~is_opaque
+        opaque[without_alpha(histogram.codes[is_opaque])] = color_labels[is_opaque]
+    hashed, other_labels = numbered(colors[others], engine.hashing), color_labels[others]
+    if not other_labels.size:
+        other_labels = color_labels[:1]
+    return lambda pixels, labels: engine.hashing.find(pixels, hashed, MULTIPLIER, other_labels, opaque, labels)
 
 
 def _read_arrays(data: bytes) -> dict[str, NDArray[Any]]:

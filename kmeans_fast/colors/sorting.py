@@ -2,29 +2,31 @@
 
 import itertools
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.engines.codes import decode, encode
 from kmeans_fast.lending import Machine
 
 # Codes from which on a pass is shared, and those in a task of making them.
 SHARED_CODES = 2**18
 CODES_PER_TASK = 2**16
 DIGIT_BITS = 8
+# Codes, with what they carry and work space 768 kB at most, that are sorted at a time.
+MOST_IN_CACHE = 2**15
 # Of those who are counted and need no more than to be in order.
 NOTHING = np.empty(0, np.uint32)
 
 
 def encoded(n: int, chunk: Callable[[int, int], NDArray[Any]], dtype: Any, machine: Machine) -> NDArray[Any]:
     """Return the codes of n colours, of which `chunk(start, stop)` gives some (m, C)."""
-    codes = np.empty(n, dtype)
+    codes, kernels = np.empty(n, dtype), machine.engine.sorting
 
     def encode_some(start: int) -> None:
         stop = min(start + CODES_PER_TASK, n)
-        codes[start:stop] = encode(chunk(start, stop))
+        kernels.encode(chunk(start, stop), codes[start:stop])
 
     machine.workers.for_each(encode_some, range(0, n, CODES_PER_TASK))
     return codes
@@ -32,11 +34,11 @@ def encoded(n: int, chunk: Callable[[int, int], NDArray[Any]], dtype: Any, machi
 
 def decoded(codes: NDArray[Any], n_channels: int, machine: Machine) -> NDArray[Any]:
     """Return the colours (N, C) of codes (N,)."""
-    colors = np.empty((len(codes), n_channels), f"u{codes.itemsize // 4}")
+    colors, kernels = np.empty((len(codes), n_channels), f"u{codes.itemsize // 4}"), machine.engine.sorting
 
     def decode_some(start: int) -> None:
         place = slice(start, start + CODES_PER_TASK)
-        colors[place] = decode(codes[place], n_channels)
+        kernels.decode(codes[place], colors[place])
 
     machine.workers.for_each(decode_some, range(0, len(codes), CODES_PER_TASK))
     return colors
@@ -45,33 +47,57 @@ def decoded(codes: NDArray[Any], n_channels: int, machine: Machine) -> NDArray[A
 def sort(
     codes: NDArray[Any], carried: NDArray[Any], n_bits: int, machine: Machine
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return codes (N,) below 2**n_bits in ascending order, and what each carries, (N,) or nothing, (0,).
+    """Return codes (N,) of `n_bits`, which are whole bytes, in order, and what each carries, (N,) or nothing, (0,).
 
-    Radix sort from the lowest digit up. What was given is work space thereafter.
+    Radix sort: by the uppermost digit first, until parts fit into a cache, and those from the lowest one up. Equal
+    codes stay in order. What was given is work space thereafter.
     """
+    given, spare = (codes, carried), (np.empty_like(codes), np.empty_like(carried))
+    shift = n_bits - DIGIT_BITS
+    ends = _move_by_digit(given, spare, shift, machine)
+    bounds = [(int(start), int(stop)) for start, stop in itertools.pairwise([0, *ends]) if start < stop]
+    kernels = machine.engine.sorting
+    machine.workers.for_each(lambda part: _sort_part(spare, given, *part, shift, kernels, is_moved=True), bounds)
+    return given
+
+
+Pair = tuple[NDArray[Any], NDArray[Any]]
+
+
+def _move_by_digit(source: Pair, target: Pair, shift: int, machine: Machine) -> NDArray[np.int64]:
+    """Sort by one digit, and all threads; return where codes with each value of it end."""
     kernels, workers = machine.engine.sorting, machine.workers
-    n_parts = workers.n_threads if len(codes) >= SHARED_CODES else 1
-    edges = [len(codes) * part // n_parts for part in range(n_parts + 1)]
+    n = len(source[0])
+    n_parts = workers.n_threads if n >= SHARED_CODES else 1
+    edges = [n * part // n_parts for part in range(n_parts + 1)]
     parts = [slice(*edge) for edge in itertools.pairwise(edges)]
-    spare_codes, spare_carried = np.empty_like(codes), np.empty_like(carried)
     counts = np.empty((n_parts, 2**DIGIT_BITS), np.int64)
-    for shift in range(0, n_bits, DIGIT_BITS):
-        source, target = (codes, carried), (spare_codes, spare_carried)
+    workers.for_each(lambda part: kernels.count_digits(source[0][parts[part]], shift, counts[part]), range(n_parts))
+    ends = np.cumsum(counts.T).reshape(-1, n_parts).T
+    places = np.ascontiguousarray(ends - counts)
 
-        def count(part: int, codes: NDArray[Any] = codes, shift: int = shift) -> None:
-            kernels.count_digits(codes[parts[part]], shift, counts[part])
+    def move(part: int) -> None:
+        kernels.move_by_digit(*(array[parts[part]] for array in source), shift, places[part], *target)
 
-        workers.for_each(count, range(n_parts))
-        if counts.sum(axis=0).max() == len(codes):
-            continue  # all have one digit
-        ends = np.cumsum(counts.T).reshape(-1, n_parts).T
-        places = np.ascontiguousarray(ends - counts)
+    workers.for_each(move, range(n_parts))
+    last: NDArray[np.int64] = ends[-1]
+    return last
 
-        def move(
-            part: int, source: Any = source, target: Any = target, places: Any = places, shift: int = shift
-        ) -> None:
-            kernels.move_by_digit(*(array[parts[part]] for array in source), shift, places[part], *target)
 
-        workers.for_each(move, range(n_parts))
-        (codes, carried), (spare_codes, spare_carried) = target, source
-    return codes, carried
+def _sort_part(
+    source: Pair, other: Pair, start: int, stop: int, n_bits: int, kernels: SimpleNamespace, *, is_moved: bool
+) -> None:
+    """Sort a part of `source` by its lowest bits, with `other` for work space; move it there if that is wanted."""
+    codes, carried = (array[start:stop] for array in source)
+    other_codes, other_carried = (array[start:stop] for array in other)
+    if stop - start <= MOST_IN_CACHE or n_bits <= DIGIT_BITS:
+        counts = np.empty((n_bits // DIGIT_BITS, 2**DIGIT_BITS), np.int64)
+        kernels.sort_part(codes, carried, other_codes, other_carried, counts, int(is_moved))
+        return
+    counts, shift = np.empty(2**DIGIT_BITS, np.int64), n_bits - DIGIT_BITS
+    kernels.count_digits(codes, shift, counts)
+    ends = np.cumsum(counts)
+    kernels.move_by_digit(codes, carried, shift, ends - counts, other_codes, other_carried)
+    for first, last in itertools.pairwise([0, *ends]):
+        if first < last:
+            _sort_part(other, source, start + int(first), start + int(last), shift, kernels, is_moved=not is_moved)

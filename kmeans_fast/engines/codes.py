@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_CHANNELS = 4
+# The alpha of what is opaque, in 8 bits.
+OPAQUE = 255
 # Logarithm of the number of entries of a table of codes that share a mark; see `kmeans_fast.colors.counting`.
 RUN_BITS = 9
 # Codes decoded at a time, so that work space stays in a cache.
@@ -75,20 +77,50 @@ def _decode_wide(codes: NDArray[np.uint64], n_channels: int) -> NDArray[np.uint1
 
 def _decode_bytes(codes: NDArray[np.uint32], n_channels: int) -> NDArray[np.uint8]:
     """Return the colours of codes of 8 bits a channel, as (N, 4)."""
-    table = _nibble_table(n_channels)
+    table = compact_table(n_channels)
     upper, lower = codes >> np.uint32(4 * n_channels), codes & np.uint32((1 << 4 * n_channels) - 1)
     return _unpack(table[upper] << np.uint32(4) | table[lower])
 
 
 @cache
-def _nibble_table(n_channels: int) -> NDArray[np.uint32]:
-    """Return for each 4 groups of bits of a code the 4 bits of each channel, packed as `_unpack` takes them."""
+def compact_table(n_channels: int) -> NDArray[np.uint32]:
+    """Return for 4 groups of bits of a code the 4 bits of each channel, in a byte each, the first in the lowest."""
     colors = np.indices((16,) * n_channels, np.uint8).reshape(n_channels, -1).T
     padded = np.zeros((len(colors), MAX_CHANNELS), np.uint8)
     padded[:, :n_channels] = colors
     table = np.empty(len(colors), np.uint32)
     table[encode(colors)] = padded.view("<u4")[:, 0]
+    table.setflags(write=False)
     return table
+
+
+def with_alpha(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Turn codes of RGB into those of the same colours, opaque, as RGBA; the order stays."""
+    widened, _ = _alpha_tables()
+    coded: NDArray[np.uint32] = widened[codes >> np.uint32(12)] << np.uint32(16) | widened[codes & np.uint32(0xFFF)]
+    return coded
+
+
+def without_alpha(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Turn codes of RGBA into those of RGB."""
+    _, narrowed = _alpha_tables()
+    coded: NDArray[np.uint32] = narrowed[codes >> np.uint32(16)] << np.uint32(12) | narrowed[codes & np.uint32(0xFFFF)]
+    return coded
+
+
+@cache
+def _alpha_tables() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Return 4 groups of 4 bits, the last of each set, for 4 of 3, and 4 groups of 3 bits for 4 of 4."""
+    widened, narrowed = np.zeros(2**12, np.uint32), np.zeros(2**16, np.uint32)
+    for group in range(4):
+        widened |= (np.arange(2**12, dtype=np.uint32) >> np.uint32(3 * group) & np.uint32(7)) << np.uint32(
+            4 * group + 1
+        )
+        widened |= np.uint32(1 << 4 * group)
+        narrowed |= (np.arange(2**16, dtype=np.uint32) >> np.uint32(4 * group + 1) & np.uint32(7)) << np.uint32(
+            3 * group
+        )
+    return widened, narrowed
 
 
 def _unpack(packed: NDArray[np.uint32]) -> NDArray[np.uint8]:

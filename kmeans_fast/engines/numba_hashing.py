@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_fast.engines.codes import spread_table
+from kmeans_fast.engines.codes import OPAQUE, spread_table
 from kmeans_fast.engines.numba_jit import kernel, part
 
 ONE = np.uint64(1)
@@ -211,13 +211,15 @@ def find(
     table: Any,  # in
     multiplier: int,
     color_labels: Any,  # in
+    opaque: Any,  # in
     labels: Any,  # out
 ) -> None:
     """Write to `labels` (n,) what `color_labels` (N,) has at the number, counted from 1, of each pixel's key.
 
-    A key that isn't there gets the first label.
+    A key that isn't there gets the first label. `opaque` is empty or, for RGBA of 8 bits, has labels (2**24,) for the
+    codes of RGB, which opaque pixels get instead.
     """
-    _find(pixels, tuple(range(pixels.shape[1])), table, multiplier, color_labels, labels)
+    _find(pixels, tuple(range(pixels.shape[1])), table, multiplier, color_labels, spread_table(3), opaque, labels)
 
 
 @kernel()
@@ -227,9 +229,16 @@ def _find(
     table,  # in
     multiplier,
     color_labels,  # in
+    spread,  # in
+    opaque,  # in
     labels,  # out
 ):
     shift, mask = _shift(table), np.uint64(table.shape[0] - 1)
+    has_opaque = len(channels) == 4 and opaque.shape[0] > 0
+    s0, s1, s2 = spread[0], spread[1], spread[2]
     for i in range(pixels.shape[0]):
-        value = table[_row(table, _key(pixels, channels, i), multiplier, shift, mask), 1]
-        labels[i] = color_labels[np.int64(value) - 1 if value != 0 else 0]
+        if has_opaque and pixels[i, len(channels) - 1] == OPAQUE:
+            labels[i] = opaque[s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]]
+        else:
+            value = table[_row(table, _key(pixels, channels, i), multiplier, shift, mask), 1]
+            labels[i] = color_labels[np.int64(value) - 1 if value != 0 else 0]

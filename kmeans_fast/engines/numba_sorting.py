@@ -1,14 +1,89 @@
-"""Radix sort of codes, a pass at a time, compiled: each thread counts, and then moves, a stretch of them.
+"""Codes of colours made, sorted and turned back, compiled.
 
-In every signature: `codes` (n,) uint32 or uint64, of which the 8 bits above the lowest `shift` are the digit.
+In every signature: `codes` (n,) uint32, or uint64 where `colors` (n, C), of 1 to 4 channels, are uint16. A pass of
+radix sort may be shared: each thread counts, and then moves, a stretch of codes by their digit, which is the 8 bits
+above the lowest `shift`.
+
+Kernels take a tuple of C numbers, `channels`, so that code is made for each number of channels.
 """
+
+from typing import Any
 
 import numpy as np
 
-from kmeans_fast.engines.numba_jit import kernel
+from kmeans_fast.engines.codes import compact_table, spread_table
+from kmeans_fast.engines.numba_jit import kernel, part
 
 BYTE = np.uint64(255)
 ONE = np.uint64(1)
+
+
+def encode(
+    colors: Any,  # in
+    codes: Any,  # out
+) -> None:
+    """Write the codes of colours."""
+    _encode(colors, tuple(range(colors.shape[1])), spread_table(colors.shape[1]), codes)
+
+
+@kernel()
+def _encode(
+    colors,  # in
+    channels,
+    spread,  # in
+    codes,  # out
+):
+    for i in range(np.uint64(colors.shape[0])):
+        codes[i] = _code(colors, channels, i, spread)
+
+
+@part(inline=True)
+def _code(colors, channels, i, spread):
+    lower, upper = _spread_bytes(colors, channels, i, spread, np.uint64(0)), np.uint64(0)
+    if colors.itemsize > 1:
+        upper = _spread_bytes(colors, channels, i, spread, np.uint64(8))
+    return upper << np.uint64(8 * len(channels)) | lower
+
+
+@part(inline=True)
+def _spread_bytes(colors, channels, i, spread, shift):
+    code = np.uint64(spread[0, np.uint64(colors[i, 0]) >> shift & BYTE])
+    if len(channels) > 1:
+        code |= np.uint64(spread[1, np.uint64(colors[i, 1]) >> shift & BYTE])
+    if len(channels) > 2:
+        code |= np.uint64(spread[2, np.uint64(colors[i, 2]) >> shift & BYTE])
+    if len(channels) > 3:
+        code |= np.uint64(spread[3, np.uint64(colors[i, 3]) >> shift & BYTE])
+    return code
+
+
+def decode(
+    codes: Any,  # in
+    colors: Any,  # out
+) -> None:
+    """Write the colours of codes."""
+    _decode(codes, compact_table(colors.shape[1]), colors)
+
+
+@kernel()
+def _decode(
+    codes,  # in
+    table,  # in
+    colors,  # out
+):
+    n_channels = colors.shape[1]
+    half = np.uint64(4 * n_channels)
+    mask = (ONE << half) - ONE
+    for i in range(np.uint64(codes.shape[0])):
+        code = np.uint64(codes[i])
+        packed = table[code >> half & mask] << np.uint32(4) | table[code & mask]
+        for f in range(n_channels):
+            colors[i, f] = packed >> np.uint32(8 * f) & np.uint32(255)
+        if colors.itemsize > 1:
+            code >>= half + half
+            packed = table[code >> half & mask] << np.uint32(4) | table[code & mask]
+            for f in range(n_channels):
+                colors[i, f] |= (packed >> np.uint32(8 * f) & np.uint32(255)) << np.uint32(8)
 
 
 @kernel()
@@ -36,16 +111,69 @@ def move_by_digit(
 
     `carried` is (n,) uint32 or int64, or empty where there is nothing to carry.
     """
+    _move(codes, carried, np.uint64(shift), places, sorted_codes, sorted_carried)
+
+
+@part()
+def _move(codes, carried, shift, places, sorted_codes, sorted_carried):
     if carried.shape[0] == 0:
         for i in range(np.uint64(codes.shape[0])):
-            digit = np.uint64(codes[i]) >> np.uint64(shift) & BYTE
+            digit = np.uint64(codes[i]) >> shift & BYTE
             place = np.uint64(places[digit])
             places[digit] = place + ONE
             sorted_codes[place] = codes[i]
     else:
         for i in range(np.uint64(codes.shape[0])):
-            digit = np.uint64(codes[i]) >> np.uint64(shift) & BYTE
+            digit = np.uint64(codes[i]) >> shift & BYTE
             place = np.uint64(places[digit])
             places[digit] = place + ONE
             sorted_codes[place] = codes[i]
             sorted_carried[place] = carried[i]
+
+
+@kernel()
+def sort_part(
+    codes,  # in/out
+    carried,  # in/out
+    other_codes,  # in/out
+    other_carried,  # in/out
+    counts,  # out
+    is_moved,
+):
+    """Sort codes by their lowest digits, of which `counts` (D, 256) int64 has a row each, from the lowest one up.
+
+    They go to and fro between two arrays, and end in the other one if `is_moved` is 1, not 0.
+    """
+    n = codes.shape[0]
+    counts[:] = 0
+    for i in range(np.uint64(n)):
+        for digit in range(counts.shape[0]):
+            counts[digit, np.uint64(codes[i]) >> np.uint64(8 * digit) & BYTE] += 1
+    is_there = 0
+    for digit in range(counts.shape[0]):
+        places, shift = counts[digit], np.uint64(8 * digit)
+        place = most = 0
+        for value in range(256):
+            count = places[value]
+            places[value] = place
+            place += count
+            most = max(most, count)
+        if most < n:  # not all have one digit
+            if is_there:
+                _move(other_codes, other_carried, shift, places, codes, carried)
+            else:
+                _move(codes, carried, shift, places, other_codes, other_carried)
+            is_there = 1 - is_there
+    if is_there != is_moved:
+        if is_moved:
+            _copy(codes, other_codes)
+            _copy(carried, other_carried)
+        else:
+            _copy(other_codes, codes)
+            _copy(other_carried, carried)
+
+
+@part()
+def _copy(source, target):
+    for i in range(source.shape[0]):
+        target[i] = source[i]

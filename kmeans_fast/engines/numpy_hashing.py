@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.engines.codes import encode
+from kmeans_fast.engines.codes import OPAQUE, encode
 
 
 def tally(
@@ -102,11 +102,25 @@ def find(
     table: NDArray[Any],  # in
     multiplier: int,
     color_labels: NDArray[Any],  # in
+    opaque: NDArray[Any],  # in
     labels: NDArray[Any],  # out
 ) -> None:
     """Write to `labels` (n,) what `color_labels` (N,) has at the number, counted from 1, of each pixel's key.
 
-    A key that isn't there gets the first label.
+    A key that isn't there gets the first label. `opaque` is empty or, for RGBA of 8 bits, has labels (2**24,) for the
+    codes of RGB, which opaque pixels get instead.
     """
+    if opaque.size:
+        is_opaque = pixels[:, 3] == OPAQUE
+        labels[is_opaque] = opaque[encode(pixels[is_opaque, :3])]
+        others = np.flatnonzero(~is_opaque)
+        if others.size:
+            labels[others] = _found(pixels[others], table, multiplier, color_labels)
+    else:
+        labels[:] = _found(pixels, table, multiplier, color_labels)
+
+
+def _found(pixels: NDArray[Any], table: NDArray[Any], multiplier: int, color_labels: NDArray[Any]) -> NDArray[Any]:
     numbers = table[_rows(table, _keys(pixels), multiplier), 1].astype(np.int64)
-    labels[:] = color_labels[np.maximum(numbers, 1) - 1]
+    found: NDArray[Any] = color_labels[np.maximum(numbers, 1) - 1]
+    return found

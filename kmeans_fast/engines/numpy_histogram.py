@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.engines.codes import RUN_BITS, encode
+from kmeans_fast.engines.codes import OPAQUE, RUN_BITS, encode
 
 RUN = 2**RUN_BITS
 
@@ -27,6 +27,20 @@ def count(
     is_over = totals > 0xFFFF
     table[1, codes[is_over]] += (totals[is_over] >> 16).astype(np.uint16)
     table_marks[1, codes[is_over] >> RUN_BITS] = 1
+
+
+def count_opaque(
+    pixels: NDArray[np.uint8],  # in
+    table: NDArray[np.uint16],  # in/out
+    table_marks: NDArray[np.uint8],  # in/out
+    rest: NDArray[np.uint8],  # out
+) -> int:
+    """Do as `count` with opaque pixels' RGB; copy the others of RGBA to `rest` (n, 4); return how many these are."""
+    is_opaque = pixels[:, 3] == OPAQUE
+    count(pixels[is_opaque, :3], table, table_marks)
+    others = pixels[~is_opaque]
+    rest[: len(others)] = others
+    return len(others)
 
 
 def combine(

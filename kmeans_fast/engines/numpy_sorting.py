@@ -1,4 +1,4 @@
-"""Radix sort of codes, a pass at a time, in plain NumPy.
+"""Codes of colours made, sorted and turned back, in plain NumPy.
 
 The same functions as in `numba_sorting`, and the same results; see there for the shapes.
 """
@@ -7,6 +7,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kmeans_fast.engines import codes as morton
+
+
+def encode(
+    colors: NDArray[Any],  # in
+    codes: NDArray[Any],  # out
+) -> None:
+    """Write the codes of colours."""
+    codes[:] = morton.encode(colors)
+
+
+def decode(
+    codes: NDArray[Any],  # in
+    colors: NDArray[Any],  # out
+) -> None:
+    """Write the colours of codes."""
+    colors[:] = morton.decode(codes, colors.shape[1])
 
 
 def count_digits(
@@ -40,3 +58,19 @@ def move_by_digit(
 def _digits(codes: NDArray[Any], shift: int) -> NDArray[np.uint8]:
     digits: NDArray[np.uint8] = (codes >> codes.dtype.type(shift)).astype(np.uint8)
     return digits
+
+
+def sort_part(
+    codes: NDArray[Any],  # in/out
+    carried: NDArray[Any],  # in/out
+    other_codes: NDArray[Any],  # in/out
+    other_carried: NDArray[Any],  # in/out
+    counts: NDArray[np.int64],  # noqa: ARG001 - out, the compiled engine's
+    is_moved: int,
+) -> None:
+    """Sort codes, which have all but their lowest digits in common; move them to `other_codes` if `is_moved`."""
+    order = np.argsort(codes, kind="stable")
+    targets = (other_codes, other_carried) if is_moved else (codes, carried)
+    for values, target in zip((codes, carried), targets, strict=True):
+        if values.size:
+            target[:] = values[order]

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from kmeans_fast.colors import seeding
 from kmeans_fast.colors.cell_passes import HistogramAlgorithm
 from kmeans_fast.colors.histogram import ColorHistogram, sort_points
+from kmeans_fast.colors.sorting import decoded
 from kmeans_fast.draws import Draws
-from kmeans_fast.engines.codes import encode
+from kmeans_fast.engines.codes import OPAQUE, without_alpha
 from kmeans_fast.imaging.spaces import UNIT, premultiplied
 from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Givers, Measure
@@ -53,14 +54,16 @@ class Mixture:
     @cached_property
     def is_opaque(self) -> NDArray[np.bool_]:
         """Which of the colours are."""
-        is_opaque: NDArray[np.bool_] = self.colors.colors[:, 3] == 255
+        is_opaque: NDArray[np.bool_] = self.colors.colors[:, 3] == OPAQUE
         return is_opaque
 
     @cached_property
     def opaque(self) -> ColorHistogram | None:
         """Opaque colours without their alpha, which leaves the order of their codes as it is."""
-        chosen = self.colors.colors[self.is_opaque, :3]
-        return ColorHistogram(3, encode(chosen), self.colors.counts[self.is_opaque]) if len(chosen) else None
+        codes = without_alpha(self.colors.codes[self.is_opaque])
+        if not codes.size:
+            return None
+        return ColorHistogram(3, codes, self.colors.counts[self.is_opaque], decoded(codes, 3, self.machine))
 
     @cached_property
     def _sorted(self) -> tuple[ColorHistogram, NDArray[Any]]:
