@@ -109,9 +109,12 @@ def _cluster_points(dtype: DTypeLike, n_clusters: int, n_features: int) -> None:
 
 
 def _use_colors(dtype: DTypeLike, channels: int, n_clusters: int) -> None:
-    """Count and label a small picture and one that is large enough for tables; cluster colours, one cluster empty."""
+    """Count and label a small picture and one that is large enough for tables; cluster colours, one cluster empty.
+
+    Those of 16 bits with each value a byte twice, and not.
+    """
     large = _picture(PIXELS_PER_TASK // WIDTH + 1, channels, dtype)
-    for image in (large[:5], large):
+    for image in (large[:5], large, large[:5] ^ 1, large ^ 1):
         histogram = ColorHistogram.from_image(image)
         for labels in (np.min_scalar_type(n_clusters - 1), np.uint32):
             histogram.labels_of(image, np.zeros(len(histogram), labels))

@@ -425,6 +425,21 @@ def test_colors_that_were_not_counted_get_a_label(engine):
         assert set(labels.tolist()) <= {0, 7}
 
 
+@pytest.mark.parametrize("n_channels", [1, 3, 4])
+@pytest.mark.parametrize("n_others", [0, 1])
+def test_16_bits_made_of_8_are_counted_as_these(cat, engine, n_channels, n_others, monkeypatch):
+    """Unless there is another value, which is none of those looked at first."""
+    monkeypatch.setattr(counting, "PIXELS_PER_TASK", 10_000)
+    image = np.dstack([cat, cat[..., :1]])[..., :n_channels].astype(np.uint16) * np.uint16(257)
+    image[150, 200, 0] ^= n_others
+    result = kf.ColorHistogram.from_image(image, engine=engine, n_threads=2)
+    codes, numbers = np.unique(encode(image.reshape(-1, n_channels)), return_counts=True)
+    assert np.array_equal(result.codes, codes)
+    assert np.array_equal(result.counts, numbers)
+    labels = np.arange(len(result), dtype=np.uint32)
+    assert np.array_equal(result.colors[result.labels_of(image, labels, engine=engine)], image)
+
+
 def test_an_update_is_seen_by_the_next_run(small_cat):
     """What was sorted for an earlier run must not be used again."""
     histogram = kf.ColorHistogram.from_image(small_cat[:20])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast.colors.cells import run_starts
 from kmeans_fast.colors.counts import Counts, Total, merge
+from kmeans_fast.colors.doubled import FACTOR, Bytes, NotDoubledError, doubled
 from kmeans_fast.colors.hashing import CountingTable
 from kmeans_fast.colors.sorting import NOTHING, encoded, sort
 from kmeans_fast.colors.tables import ColorTables
@@ -47,6 +48,11 @@ def count_colors(pixels: Points, machine: Machine) -> Counts:
         if pixels.dtype == np.uint8 and pixels.n_features <= TABLE_CHANNELS:
             return _count_in_tables(pixels, machine.engine.histogram, lent)
         sample = _sample(pixels)
+        if pixels.dtype == np.uint16 and not (sample % FACTOR).any():
+            try:
+                return doubled(count_colors(Bytes(pixels, machine.engine.histogram), machine), pixels.n_features)
+            except NotDoubledError:  # few aren't
+                pass
         if pixels.dtype == np.uint8 and pixels.n_features == MAX_CHANNELS:
             others = sample[sample[:, 3] != OPAQUE]
             if len(others) < (1 - LEAST_OPAQUE) * len(sample):

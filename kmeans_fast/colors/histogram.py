@@ -15,6 +15,7 @@ from kmeans_fast.arrays import Selection, select
 from kmeans_fast.colors.cells import build, run_starts
 from kmeans_fast.colors.counting import TABLE_CHANNELS, count_colors
 from kmeans_fast.colors.counts import Counts, merge
+from kmeans_fast.colors.doubled import halved, halved_codes
 from kmeans_fast.colors.hashing import MULTIPLIER, numbered
 from kmeans_fast.colors.sorting import decoded, encoded, sort
 from kmeans_fast.engines import Engine
@@ -384,6 +385,9 @@ def _finder(
         table = np.zeros(2 ** (8 * n_channels), color_labels.dtype)
         table[histogram.codes] = color_labels
         return lambda pixels, labels: engine.histogram.look_up(pixels, table, labels)
+    if colors.dtype == np.uint16 and (halves := halved_codes(histogram.codes, n_channels)) is not None:
+        find = _finder(ColorHistogram(n_channels, halves, histogram.counts), color_labels, engine)
+        return lambda pixels, labels: find(halved(pixels, engine.histogram)[0], labels)
     opaque, others = np.empty(0, color_labels.dtype), slice(None)
     if colors.dtype == np.uint8:
         is_opaque = colors[:, 3] == OPAQUE

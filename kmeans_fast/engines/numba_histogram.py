@@ -209,3 +209,16 @@ def _look_up(
     else:
         for i in range(pixels.shape[0]):
             labels[i] = table[_code(pixels, i, spread)]
+
+
+@kernel()
+def halve(
+    values,  # in
+    lower,  # out
+):
+    """Write the lower bytes of values (n,) uint16; return 1 if the upper ones are the same everywhere, else 0."""
+    difference = np.uint16(0)
+    for i in range(np.uint64(values.shape[0])):
+        lower[i] = values[i] & np.uint16(255)
+        difference |= (values[i] >> np.uint16(8)) ^ (values[i] & np.uint16(255))
+    return np.int64(difference == 0)

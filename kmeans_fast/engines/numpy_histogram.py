@@ -88,3 +88,12 @@ def look_up(
 ) -> None:
     """Write to `labels` (n,) what `table` (2**(8·C),) has for the code of each pixel, C being 1 to 3."""
     labels[:] = table[encode(pixels)]
+
+
+def halve(
+    values: NDArray[np.uint16],  # in
+    lower: NDArray[np.uint8],  # out
+) -> int:
+    """Write the lower bytes of values (n,); return 1 if the upper ones are the same everywhere, else 0."""
+    lower[:] = values & 255
+    return int(np.array_equal(values >> 8, lower))
