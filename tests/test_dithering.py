@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 from conftest import needs_numba
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -54,7 +54,7 @@ def test_the_same_bytes_everywhere(small_cat, engine, n_threads, dither):
 def test_both_engines_agree_on_every_kind_of_picture(small_cat, kind, n_colors, dither):
     alpha = np.add.outer(np.arange(61) * 8, -np.arange(97)).clip(0, 255).astype(np.uint8)
     image = {"grey": small_cat[..., 0], "colour": small_cat, "translucent": np.dstack([small_cat, alpha])}[kind]
-    tall = np.concatenate([image] * 5)  # more than one band
+    tall = np.concatenate([image[:, ::2]] * 5)  # more than one band
     assert len(tall) > BAND_ROWS
     a, b = (
         kf.quantize(tall, n_colors, init="k-means++", max_iter=1, dither=dither, engine=name, n_threads=2)
@@ -84,6 +84,7 @@ def test_an_engine_can_go_on_where_the_other_began(small_cat):
     np.testing.assert_array_equal(results[0], results[2])
 
 
+@settings(max_examples=30)
 @given(
     arrays(np.uint8, st.tuples(st.integers(1, 80), st.just(3)), elements=st.integers(0, 255)),
     arrays(np.uint8, st.tuples(st.integers(1, 50), st.just(3)), elements=st.integers(0, 255)),
