@@ -110,3 +110,34 @@ def test_merge_alone(small_cat, options):
 def test_everything_at_once():
     found = kf.palette(LOGO, 5, space="oklab", ignore=("white", "transparent"), merge=0.05)
     assert [(color, share) for color, share in zip(found.hex, found.share, strict=True)] == [("#fa8000", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("n_channels", "options"),
+    [
+        (1, {}),
+        (3, {}),
+        (4, {}),
+        (3, {"space": "oklab"}),
+        (3, {"fixed": ["red"]}),
+        (1, {"fixed": ["red"]}),
+        (4, {"ignore": "transparent"}),
+    ],
+    ids=str,
+)
+def test_a_histogram_has_the_palette_of_its_picture(small_cat, n_channels, options):
+    image = np.dstack([small_cat, np.where(small_cat[..., :1] > 60, 255, 0)])[..., :n_channels].astype(np.uint8)
+    histogram = kf.ColorHistogram.from_image(image)
+    expected = kf.palette(image, 6, **options)
+    result = kf.palette(histogram, 6, **options)
+    np.testing.assert_array_equal(result.palette, expected.palette)
+    np.testing.assert_array_equal(result.counts, expected.counts)
+    assert result.mse == expected.mse
+
+
+def test_frames_have_one_palette(small_cat):
+    frames = [small_cat[:20], small_cat[20:]]
+    found = kf.palette(sum(map(kf.ColorHistogram.from_image, frames)), 6)
+    np.testing.assert_array_equal(found.palette, kf.palette(small_cat, 6).palette)
+    with pytest.raises(TypeError, match="image must be an array of real numbers, got ColorHistogram"):
+        kf.quantize(kf.ColorHistogram.from_image(small_cat), 6)

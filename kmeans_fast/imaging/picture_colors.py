@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.colors.histogram import ColorHistogram, count, sort_points
+from kmeans_fast.engines.codes import encode
 from kmeans_fast.fixing import FixedData
 from kmeans_fast.imaging.ignoring import Ignored
 from kmeans_fast.imaging.pixels import Pixels
@@ -28,7 +29,11 @@ from kmeans_fast.session import ColorData, Data
 
 def count_colors(pixels: Pixels, machine: Machine, ignored: Ignored | None = None) -> Colors:
     """Count the colours of a picture, without those that are to be ignored."""
-    histogram, space = count(Points(pixels.channels), machine), pixels.space
+    channels, space = pixels.channels, pixels.space
+    if pixels.counts is None:
+        histogram = count(Points(channels), machine)
+    else:
+        histogram = ColorHistogram(channels.shape[2], encode(channels[0]), pixels.counts)
     if ignored is not None:
         histogram = ignored.left_of(histogram)
         space = OPAQUE if space.has_alpha and histogram.n_channels == 3 else space

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import arrays
+from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.imaging.dithering import check_depth
 from kmeans_fast.imaging.given import is_translucent, of_depth, with_channels
 from kmeans_fast.imaging.requests import Request
@@ -28,12 +29,21 @@ class Pixels(NamedTuple):
     """Where their colours are compared."""
     given: NDArray[Any]
     """Palette entries that are given, (0 or more, C), with the same channels and depth."""
+    counts: NDArray[np.int64] | None = None
+    """How many pixels each stands for, if they are the colours of a histogram."""
 
     @property
     def size(self) -> int:
         """How many there are."""
         n_pixels: int = math.prod(self.channels.shape[:2])
         return n_pixels
+
+
+def checked_pixels_or_colors(image: Any, request: Request) -> Pixels:
+    """Return `checked_pixels`, and of a histogram its colours as the pixels of a picture."""
+    if not isinstance(image, ColorHistogram):
+        return checked_pixels(image, request)
+    return checked_pixels(image.colors[np.newaxis], request)._replace(counts=image.counts)
 
 
 def checked_pixels(image: Any, request: Request) -> Pixels:
@@ -59,16 +69,15 @@ def checked_pixels(image: Any, request: Request) -> Pixels:
         array, given = array[..., : 4 if request.drops_transparent else 3], given[..., :3]
     elif request.fixed is not None:
         raise ValueError("fixed needs a picture without transparency, got alpha below 255")
-    pixels = Pixels(array, space, given)
     if not isinstance(request.options.init, str):
         if space.has_alpha:
             raise ValueError("init must be the name of a method for a picture with transparency, got an array")
-        request.options.check_features(pixels.channels.shape[2])
+        request.options.check_features(given.shape[1])
     if space.has_alpha and request.options.n_clusters == 1 and request.quality is None and request.palette is None:
         is_hidden = array[..., 3] == 0
         if is_hidden.any() and not is_hidden.all():
             raise ValueError("n_colors must be at least 2 for a picture that is transparent in one place only, got 1")
-    return pixels
+    return Pixels(array, space, given)
 
 
 def _alike(array: NDArray[Any], entries: NDArray[Any], request: Request) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -13,7 +13,7 @@ from kmeans_fast.imaging.finding import find_palette
 from kmeans_fast.imaging.mapping import picture_in
 from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
 from kmeans_fast.imaging.picture_colors import count_colors
-from kmeans_fast.imaging.pixels import checked_pixels
+from kmeans_fast.imaging.pixels import checked_pixels, checked_pixels_or_colors
 from kmeans_fast.imaging.requests import checked_request
 from kmeans_fast.options import Asked
 
@@ -116,9 +116,10 @@ def quantize(
     ValueError
         If `image` has another shape or no pixels, floats that aren't such fractions or outside 0 to 1, or transparency
         with 16 bits; if `n_colors` is below 1, or 1 for a picture that is transparent in one place and visible in
-        another, or given together with `quality`; if a space other than sRGB is asked for and `image` is grey or has
-        transparency or 16 bits; if `lightness` isn't 1 in a space without that axis; and whatever `kmeans_fast.kmeans`
-        says of the other options.
+        another, or given together with `quality`; if a palette is given together with what it would leave nothing to do
+        for, or can't be read; if what is fixed isn't as said above; if a space other than sRGB is asked for and `image`
+        is grey or has transparency or 16 bits; if `lightness` isn't 1 in a space without that axis; and whatever
+        `kmeans_fast.kmeans` says of the other options.
 
     Notes
     -----
@@ -177,7 +178,10 @@ def palette(
 
     Parameters
     ----------
-    image, n_colors, quality, sort, space, lightness, fixed, **options
+    image : array_like or ColorHistogram
+        As for `quantize`, or the colours of pictures: ``sum(map(ColorHistogram.from_image, frames))`` are those of an
+        animation.
+    n_colors, quality, sort, space, lightness, fixed, **options
         As for `quantize`.
     ignore : str or sequence of str
         Colours whose pixels are left out: exactly these, such as ``"white"``, ``"#ff8000"`` or ``"#ff800080"``, and not
@@ -218,7 +222,7 @@ def palette(
     request = checked_request(
         n_colors, quality, sort, space, lightness, options, fixed=fixed, ignore=ignore, merge=merge
     )
-    pixels = checked_pixels(image, request)
+    pixels = checked_pixels_or_colors(image, request)
     with request.machine(pixels.size) as machine:
         return find_palette(count_colors(pixels, machine, request.ignored), request).shown
 
