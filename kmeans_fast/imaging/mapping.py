@@ -39,10 +39,10 @@ def picture_in(pixels: Pixels, colors: Colors, found: Found, dithering: Ditherin
     """Give each pixel the label of its colour's entry, or dither."""
     channels, space = pixels.channels, pixels.space
     if dithering.is_on and not space.has_alpha:
-        labels = np.empty(channels.shape[:2], found.color_labels.dtype)
+        labels = np.empty(channels.shape[:-1], found.color_labels.dtype)
     else:
         labels = label_pixels(colors.histogram, Points(channels), found.color_labels, colors.machine)
-        labels = labels.reshape(channels.shape[:2])
+        labels = labels.reshape(channels.shape[:-1])
     if dithering.is_on:
         entries = found.palette.palette
         done = dither(channels, entries, colors.histogram.colors, labels, dithering, colors.machine)

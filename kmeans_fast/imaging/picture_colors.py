@@ -33,7 +33,7 @@ def count_colors(pixels: Pixels, machine: Machine, ignored: Ignored | None = Non
     if pixels.counts is None:
         histogram = count(Points(channels), machine)
     else:
-        histogram = ColorHistogram(channels.shape[2], encode(channels[0]), pixels.counts)
+        histogram = ColorHistogram(channels.shape[-1], encode(channels[0]), pixels.counts)
     if ignored is not None:
         histogram = ignored.left_of(histogram)
         space = OPAQUE if space.has_alpha and histogram.n_channels == 3 else space

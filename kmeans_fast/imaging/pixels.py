@@ -35,7 +35,7 @@ class Pixels(NamedTuple):
     @property
     def size(self) -> int:
         """How many there are."""
-        n_pixels: int = math.prod(self.channels.shape[:2])
+        n_pixels: int = math.prod(self.channels.shape[:-1])
         return n_pixels
 
 
@@ -51,7 +51,7 @@ def checked_pixels(image: Any, request: Request) -> Pixels:
     array = checked_image(image, request.options.n_threads)
     check_depth(array, request.dithering)
     is_wide = array.dtype.itemsize == 2
-    given = np.empty((0, array.shape[2]), array.dtype)
+    given = np.empty((0, array.shape[-1]), array.dtype)
     if request.entries is not None:
         given = of_depth("palette" if request.fixed is None else "fixed", request.entries, array.dtype)
         array, given = _alike(array, given, request)
@@ -83,7 +83,7 @@ def checked_pixels(image: Any, request: Request) -> Pixels:
 def _alike(array: NDArray[Any], entries: NDArray[Any], request: Request) -> tuple[NDArray[Any], NDArray[Any]]:
     """Bring pixels and entries to the same channels: alpha if any is not opaque, and else grey if both are."""
     n_channels = 4 if is_translucent(array) or is_translucent(entries) else 3
-    if array.shape[2] == entries.shape[1] == 1 and request.space == "srgb":
+    if array.shape[-1] == entries.shape[1] == 1 and request.space == "srgb":
         n_channels = 1
     return with_channels(array, n_channels), with_channels(entries, n_channels)
 
@@ -101,7 +101,7 @@ def _check_named_space(array: NDArray[Any], translucent: bool, request: Request)
             f"space={name!r} needs a picture of 8 bits a channel, got 16; space='srgb' takes it, and "
             "np.rint(image / 257).astype(np.uint8) makes 8 bits of 16"
         )
-    if array.shape[2] < 3:
+    if array.shape[-1] < 3:
         raise ValueError(
             f"space={name!r} needs a picture of three channels, got a grey one; space='srgb' takes it, and "
             "np.stack([image] * 3, axis=-1) makes it RGB"
