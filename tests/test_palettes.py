@@ -107,6 +107,11 @@ def test_merge_alone(small_cat, options):
         kf.palette(small_cat, merge=0.05, **options)
 
 
+def test_merge_of_very_many(small_cat):
+    with pytest.raises(ValueError, match=r"merge must be 0 for more than 256 colours, got 0\.05 for 257"):
+        kf.palette(small_cat, 257, merge=0.05)
+
+
 def test_everything_at_once():
     found = kf.palette(LOGO, 5, space="oklab", ignore=("white", "transparent"), merge=0.05)
     assert [(color, share) for color, share in zip(found.hex, found.share, strict=True)] == [("#fa8000", 1.0)]

@@ -15,15 +15,11 @@ from kmeans_fast import session
 from kmeans_fast.imaging import rounding
 from kmeans_fast.imaging.mapping import Found
 from kmeans_fast.imaging.merging import merged
-from kmeans_fast.imaging.metrics import psnr
-from kmeans_fast.imaging.palettes import QuantizedPalette
 from kmeans_fast.imaging.picture_colors import Colors
 from kmeans_fast.imaging.requests import MOST_COLORS, Request
 from kmeans_fast.imaging.sorting import order_of
 from kmeans_fast.lloyd import Algorithm, Run
 from kmeans_fast.options import Options
-from kmeans_fast.points.access import Points
-from kmeans_fast.points.dense import DenseAlgorithm
 from kmeans_fast.session import Data
 
 MOST_ON_CUBES = 16
@@ -49,14 +45,10 @@ def find_palette(colors: Colors, request: Request) -> Found:
 def _nearest(colors: Colors) -> Found:
     """Assign the colours to the entries that are given; of equals the first is taken."""
     entries, points = colors.given, colors.given_points
-    counts = colors.histogram.counts.astype(np.float64)
-    algorithm = DenseAlgorithm(Points(colors.points), counts, len(points), *colors.machine)
+    algorithm = colors.dense(len(entries))
     algorithm.assign(points)
     measure = algorithm.measure(points)
-    mse = colors.mse(entries, algorithm.labels, measure.inertia)
-    counts_ = measure.totals.astype(np.int64)
-    palette = QuantizedPalette(entries, counts_, mse, psnr(mse, entries.shape[1]), 0, True, True)
-    return Found(palette, algorithm.labels, measure.inertia)
+    return Found.of(colors, entries, algorithm.labels, measure.totals.astype(np.int64), measure.inertia)
 
 
 def _few_enough(colors: Colors, options: Options, quality: float) -> Found:
@@ -105,10 +97,7 @@ def _rounded(colors: Colors, visible: Data, algorithm: Algorithm, run: Run, *, s
         final = rounding.improved(everything, final, colors.rounded, len(colors.reserved) + len(colors.given))
     entries = _entries(colors, final.centroids)  # exact: a centroid that had to be moved sits on a colour
     labels = everything.labels(final.algorithm).copy()
-    mse = colors.mse(entries, labels, final.measure.inertia)
-    counts = final.measure.counts
-    palette = QuantizedPalette(entries, counts, mse, psnr(mse, entries.shape[1]), run.n_iter, run.converged, True)
-    return Found(palette, labels, final.measure.inertia)
+    return Found.of(colors, entries, labels, final.measure.counts, final.measure.inertia, (run.n_iter, run.converged))
 
 
 def _entries(colors: Colors, centroids: NDArray[np.float64]) -> NDArray[Any]:

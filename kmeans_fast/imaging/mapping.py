@@ -27,6 +27,20 @@ class Found(NamedTuple):
     error: float
     """The sum over the pixels of squared distances to their entries, in the steps of the space."""
 
+    @classmethod
+    def of(
+        cls,
+        colors: Colors,
+        entries: NDArray[Any],
+        labels: NDArray[Any],
+        counts: NDArray[np.int64],
+        inertia: float,
+        run: tuple[int, bool] = (0, True),
+    ) -> Found:
+        """Describe entries (K, C) that colours are assigned to; the run is its iterations, and whether it converged."""
+        mse = colors.mse(entries, labels, inertia)
+        return cls(QuantizedPalette(entries, counts, mse, psnr(mse, entries.shape[1]), *run, True), labels, inertia)
+
     @property
     def shown(self) -> QuantizedPalette:
         """The palette without an alpha channel in which all entries are opaque."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.imaging.mapping import Found
-from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.picture_colors import Colors
 from kmeans_fast.imaging.uniform import oklab
-from kmeans_fast.points.access import Points
-from kmeans_fast.points.dense import DenseAlgorithm
 
 
 def merged(colors: Colors, found: Found, limit: float) -> Found:
@@ -21,7 +17,7 @@ def merged(colors: Colors, found: Found, limit: float) -> Found:
 
     The new one takes the place of the first, has the colours of both, and is their mean in the space of the colours.
     """
-    palette, labels, error = found
+    palette, labels, _ = found
     entries, counts = palette.palette, palette.counts
     while (pair := _nearest_pair(entries, limit)) is not None:
         first, second = pair
@@ -34,14 +30,10 @@ def merged(colors: Colors, found: Found, limit: float) -> Found:
         labels = np.where(labels == second, first, labels - (labels > second)).astype(labels.dtype)
     if len(entries) == palette.n_colors:
         return found
-    points = colors.space.embed(entries).astype(np.float64)
-    weights = colors.histogram.counts.astype(np.float64)
-    algorithm = DenseAlgorithm(Points(colors.points), weights, len(entries), *colors.machine)
+    algorithm = colors.dense(len(entries))
     algorithm.labels[:] = labels
-    error = algorithm.measure(points).inertia
-    mse = colors.mse(entries, labels, error)
-    shown = replace(palette, palette=entries, counts=counts, mse=mse, psnr=psnr(mse, entries.shape[1]))
-    return Found(shown, labels, error)
+    inertia = algorithm.measure(colors.space.embed(entries).astype(np.float64)).inertia
+    return Found.of(colors, entries, labels, counts, inertia, (palette.n_iter, palette.converged))
 
 
 def _nearest_pair(entries: NDArray[Any], limit: float) -> tuple[int, int] | None:

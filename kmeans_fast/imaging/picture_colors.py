@@ -90,6 +90,11 @@ class Colors:
         """Return the points of the palette entries for centroids."""
         return self.space.embed(self.entries(centroids)).astype(np.float64)
 
+    def dense(self, n_entries: int) -> DenseAlgorithm:
+        """Return the algorithm that compares each colour's point with each entry's."""
+        weights = self.histogram.counts.astype(np.float64)
+        return DenseAlgorithm(Points(self.points), weights, n_entries, *self.machine)
+
     def mse(self, entries: NDArray[Any], labels: NDArray[Any], inertia: float) -> float:  # noqa: ARG002
         """Return the mean squared distance of a pixel to its entry, in squared 8-bit steps of sRGB.
 

@@ -94,39 +94,28 @@ def checked_request(
     merge: float = 0.0,
 ) -> Request:
     """Check what `quantize` was asked for, before any work."""
+    unknown = asked.keys() - Asked.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
     given = None if palette is None else checked_palette("palette", palette)
     held = None if fixed is None else _checked_fixed(fixed)
     if given is not None:
         _refuse_search(asked, n_colors=n_colors, quality=quality, fixed=fixed, sort=None if sort == "none" else sort)
         n_colors = len(given)
-    if n_colors is not None and quality is not None:
-        raise ValueError(f"n_colors and quality can't both be given, got {n_colors!r} and {quality!r}")
-    unknown = asked.keys() - Asked.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
-    known: Asked = {**DEFAULTS, **asked}
-    if held is None:
-        options = checked_options(n_colors, name="n_colors", inits=INITS, **known)
-    else:
-        options = _options_beside(len(held), n_colors, quality, known)
-    if quality is not None and not isinstance(options.init, str):
-        raise ValueError("init must be the name of a method with quality, got an array")
-    checked_merge = validation.number("merge", merge)
-    if checked_merge and (quality is not None or fixed is not None):
-        raise ValueError(f"merge must be 0 with {'fixed' if quality is None else 'quality'}, got {merge!r}")
+    options = _checked_options(n_colors, quality, 0 if held is None else len(held), {**DEFAULTS, **asked})
     dithering = checked_dithering(dither, strength)
     check_size(options.n_clusters, dithering)
     return Request(
-        options,
-        None if quality is None else validation.number("quality", quality),
-        validation.choice("sort", sort, ORDERS),
-        validation.choice("space", space, NAMED),
-        _checked_lightness(lightness, space),
-        dithering,
-        given,
-        held,
-        checked_ignore(ignore),
-        checked_merge,
+        options=options,
+        quality=None if quality is None else validation.number("quality", quality),
+        sort=validation.choice("sort", sort, ORDERS),
+        space=validation.choice("space", space, NAMED),
+        lightness=_checked_lightness(lightness, space),
+        dithering=dithering,
+        palette=given,
+        fixed=held,
+        ignored=checked_ignore(ignore),
+        merge=_checked_merge(merge, options.n_clusters, quality=quality, fixed=fixed),
     )
 
 
@@ -146,17 +135,30 @@ def _checked_fixed(fixed: Any) -> NDArray[Any]:
     return entries
 
 
-def _options_beside(n_fixed: int, n_colors: int | None, quality: float | None, known: Asked) -> Options:
-    """Return options for K colours, of which some are fixed; the rows of an array as `init` are for the others."""
-    if n_colors is None and isinstance(known["init"], str):
+def _checked_options(n_colors: int | None, quality: float | None, n_fixed: int, known: Asked) -> Options:
+    """Return options for K colours, of which some may be fixed; the rows of an array as `init` are for the others."""
+    if n_colors is not None and quality is not None:
+        raise ValueError(f"n_colors and quality can't both be given, got {n_colors!r} and {quality!r}")
+    if quality is not None and not isinstance(known["init"], str):
+        raise ValueError("init must be the name of a method with quality, got an array")
+    if n_fixed and n_colors is None and isinstance(known["init"], str):
         n_colors = DEFAULT_CLUSTERS if quality is None else MOST_COLORS
-    if n_colors is not None:
-        n_colors = validation.cluster_count("n_colors", n_colors)
-        if n_colors <= n_fixed:
-            raise ValueError(f"n_colors counts what is fixed, and must be above {n_fixed}, got {n_colors}")
-        n_colors -= n_fixed
+    if n_fixed and n_colors is not None:
+        n_colors = validation.cluster_count("n_colors", n_colors) - n_fixed
+        if n_colors < 1:
+            raise ValueError(f"n_colors counts what is fixed, and must be above {n_fixed}, got {n_colors + n_fixed}")
     options = checked_options(n_colors, name="n_colors", inits=INITS, **known)
     return replace(options, n_clusters=options.n_clusters + n_fixed)
+
+
+def _checked_merge(merge: float, n_colors: int, **others: Any) -> float:
+    checked = validation.number("merge", merge)
+    if checked and n_colors > MOST_COLORS:
+        raise ValueError(f"merge must be 0 for more than {MOST_COLORS} colours, got {merge!r} for {n_colors}")
+    given = [name for name, value in others.items() if value is not None]
+    if checked and given:
+        raise ValueError(f"merge must be 0 with {given[0]}, got {merge!r}")
+    return checked
 
 
 def _checked_lightness(lightness: float, space: str) -> float:
