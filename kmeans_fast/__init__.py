@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from kmeans_fast._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from kmeans_fast.clustering import KMeansResult, assign, kmeans
+    from kmeans_fast.assigning import assign
+    from kmeans_fast.clustering import kmeans
     from kmeans_fast.colors.histogram import ColorHistogram
     from kmeans_fast.data import sample_path
     from kmeans_fast.imaging.compression import CompressionReport, compress
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
     from kmeans_fast.imaging.quantization import apply_palette, palette, quantize
     from kmeans_fast.progress import print_progress
+    from kmeans_fast.results import KMeansResult
     from kmeans_fast.warming import warmup
 
 __all__ = [
@@ -41,7 +43,8 @@ __all__ = [
 # Where the public names are. Each module is imported when one of its names is first used (PEP 562), so that nobody
 # waits for what isn't used; the imports above tell type checkers and bundlers of programs the same.
 _HOMES = {
-    "clustering": ("KMeansResult", "assign", "kmeans"),
+    "assigning": ("assign",),
+    "clustering": ("kmeans",),
     "colors.histogram": ("ColorHistogram",),
     "data": ("sample_path",),
     "imaging.compression": ("CompressionReport", "compress"),
@@ -51,6 +54,7 @@ _HOMES = {
     "imaging.palettes": ("QuantizedImage", "QuantizedPalette"),
     "imaging.quantization": ("apply_palette", "palette", "quantize"),
     "progress": ("print_progress",),
+    "results": ("KMeansResult",),
     "warming": ("warmup",),
 }
 

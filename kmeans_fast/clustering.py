@@ -1,12 +1,12 @@
-"""`kmeans` and `assign`: what they promise, and one call each."""
+"""`kmeans`: what it promises, and one call."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmeans_fast import arrays, session, validation
+from kmeans_fast import arrays, session
 from kmeans_fast.arrays import Selection
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.engines import Engine
@@ -16,134 +16,9 @@ from kmeans_fast.lloyd import LLOYD, Callback
 from kmeans_fast.machine.chunks import count_pieces
 from kmeans_fast.options import COLORS_NEEDED, DEFAULT_EFFORT, Options, checked_options
 from kmeans_fast.points.access import Points
-from kmeans_fast.points.dense import DenseAlgorithm
+from kmeans_fast.points.dense import NO_WEIGHTS
 from kmeans_fast.points.fractions import integers_of
-
-
-@dataclass(frozen=True, eq=False)
-class KMeansResult:
-    """What `kmeans` found. The labels always are the assignment to the centroids.
-
-    Results are equal if all that they hold is.
-
-    Attributes
-    ----------
-    centroids : ndarray of float64, shape (K, D)
-        All distinct, each with at least one point.
-    labels : ndarray, the shape of the points without their axis of features
-        The index of each point's nearest centroid, ties to the lowest; of the smallest unsigned dtype that holds K−1.
-        Differences of unsigned integers wrap around: convert them first, as in ``np.diff(labels.astype(int))``. A
-        masked array if the points had a mask.
-    counts : ndarray of int64, shape (K,)
-        The number of points of each centroid, whatever their weight; points that are left out count nowhere.
-    inertia : float
-        Sum of (weight times) squared distance to the centroid over all points, in squared units of the points. It is
-        added up in another order by each algorithm, so that its last digits may differ.
-    n_iter : int
-        Iterations made; 0 if there were no more distinct points than clusters.
-    converged : bool
-        Whether the last shift was at most `tol`.
-    shifts : ndarray of float64, shape (n_iter,)
-        The largest squared move of a centroid in each iteration.
-    algorithm : str
-        The algorithm that ran: "dense", "histogram", or "cells" where floats were sorted into them.
-    engine : str
-        The engine that ran it.
-    """
-
-    centroids: NDArray[np.float64]
-    labels: NDArray[Any]
-    counts: NDArray[np.int64]
-    inertia: float
-    n_iter: int
-    converged: bool
-    shifts: NDArray[np.float64]
-    algorithm: str
-    engine: str
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, KMeansResult):
-            return NotImplemented
-        return all(np.array_equal(getattr(self, part.name), getattr(other, part.name)) for part in fields(self))
-
-    def __hash__(self) -> int:
-        return hash((self.centroids.tobytes(), self.counts.tobytes(), self.n_iter))
-
-    def predict(self, points: ArrayLike, **options: Any) -> NDArray[Any]:
-        """Label other points with the index of their nearest centroid.
-
-        Parameters
-        ----------
-        points : array_like, shape (..., D)
-            Real numbers.
-        mask, channel_axis, engine, n_threads
-            As for `assign`.
-
-        Returns
-        -------
-        ndarray
-            What ``assign(points, centroids)`` returns.
-
-        Examples
-        --------
-        >>> import kmeans_fast as kf
-        >>> kf.kmeans([[0], [1], [8], [9]], 2, init=[[0], [9]]).predict([[2], [7]])
-        array([0, 1], dtype=uint8)
-        """
-        return assign(points, self.centroids, **options)
-
-    def transform(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Return the distances of points to all centroids.
-
-        Parameters
-        ----------
-        points : array_like, shape (..., D)
-            Real numbers.
-
-        Returns
-        -------
-        ndarray of float64, shape (..., K)
-            As many numbers as points times centroids: for few points.
-
-        Raises
-        ------
-        ValueError
-            If the points haven't as many features as the centroids, or are infinite or NaN.
-
-        Examples
-        --------
-        >>> import kmeans_fast as kf
-        >>> kf.kmeans([[0, 0], [3, 4]], 2, init=[[0, 0], [3, 4]]).transform([[0, 0]])
-        array([[0., 5.]])
-        """
-        array = arrays.unmasked_numbers("points", points)
-        n_features = self.centroids.shape[1]
-        if array.ndim == 0 or array.shape[-1] != n_features:
-            raise ValueError(f"points must have shape (..., {n_features}), got {array.shape}")
-        checked = Points(np.atleast_2d(array))
-        checked.check_values()
-        squares = np.zeros((*array.shape[:-1], len(self.centroids)))
-        for f in range(n_features):
-            difference = array[..., f, np.newaxis].astype(np.float64) - self.centroids[:, f]
-            squares += difference * difference
-        return np.sqrt(squares)
-
-    def to_array(self) -> NDArray[np.float64]:
-        """Return each point's centroid: the picture in K colours, float64, the shape of the points.
-
-        Where the points had a mask, what it left out is masked.
-
-        Examples
-        --------
-        >>> import kmeans_fast as kf
-        >>> kf.kmeans([[0], [1], [8], [9]], 2, init=[[0], [9]]).to_array().tolist()
-        [[0.5], [0.5], [8.5], [8.5]]
-        """
-        nearest: NDArray[np.float64] = self.centroids[np.ma.getdata(self.labels)]
-        if isinstance(self.labels, np.ma.MaskedArray):
-            mask = np.broadcast_to(np.ma.getmaskarray(self.labels)[..., np.newaxis], nearest.shape)
-            return np.ma.MaskedArray(nearest, mask)
-        return nearest
+from kmeans_fast.results import KMeansResult
 
 
 def kmeans(
@@ -165,6 +40,7 @@ def kmeans(
     relaxation: float = LLOYD.relaxation,
     momentum: float = LLOYD.momentum,
     effort: int = DEFAULT_EFFORT,
+    sort: str = "none",
 ) -> KMeansResult:
     """Divide points into K clusters with Lloyd's algorithm: exactly, and with the same bytes every time.
 
@@ -250,6 +126,9 @@ def kmeans(
         The inertia is never above that of a lower effort. `relaxation`, `momentum`, `tol` and `max_iter` are those of
         the first and last runs, but for the two iterations of 0. `callback` sees the search's iterations too, numbered
         from 1 each time; a true answer to one of them ends the search.
+    sort : {"none", "size", "value"}
+        Order of the clusters: as they come; those with the most points first; or by the sum of a centroid's features,
+        the least first, as from dark to light. Points as near to two centroids go to the one that is now the first.
 
     Returns
     -------
@@ -319,6 +198,7 @@ def kmeans(
         callback=callback,
         engine=engine,
         n_threads=n_threads,
+        sort=sort,
     )
     if isinstance(points, ColorHistogram):
         _refuse_for_histogram(options, sample_weight=sample_weight, mask=mask, channel_axis=channel_axis)
@@ -339,7 +219,7 @@ def _kmeans_of_points(selection: Selection, weights: NDArray[np.float64], option
     points, unit = _counted(selection.points, options)
     scale = 1.0
     if weights.size and weights.min() == weights.max():
-        scale, weights = float(weights[0]), session.NO_WEIGHTS
+        scale, weights = float(weights[0]), NO_WEIGHTS
     has_colors = session.has_colors(points, weights)
     options.check_points(points.size, points.n_features, has_colors)
     if options.algorithm == "histogram" and not has_colors:
@@ -387,6 +267,7 @@ def _result(
         shifts=run.shifts / unit**2,
         algorithm=algorithm.name,
         engine=engine.served_by,
+        dtype=selection.points.array.dtype,
     )
 
 
@@ -398,61 +279,3 @@ def _refuse_for_histogram(options: Options, *, sample_weight: object, mask: obje
         raise ValueError("mask and channel_axis are for arrays; ColorHistogram.from_image takes them too")
     if options.algorithm == "dense":
         raise ValueError("algorithm must be 'auto' or 'histogram' for a ColorHistogram, got 'dense'")
-
-
-def assign(
-    points: ArrayLike,
-    centroids: ArrayLike,
-    *,
-    mask: ArrayLike | None = None,
-    channel_axis: int | None = -1,
-    engine: str = "auto",
-    n_threads: int | None = None,
-) -> NDArray[Any]:
-    """Label each point with the index of its nearest centroid, ties to the lowest index.
-
-    Parameters
-    ----------
-    points : array_like, shape (..., D)
-        Real numbers with the features on the last axis.
-    centroids : array_like, shape (K, D)
-        Such as those of a `KMeansResult`.
-    mask : array_like of bool, optional
-        True for each point that is to be labelled; as for `kmeans`.
-    channel_axis : int or None
-        Where the features are; as for `kmeans`.
-    engine : {"auto", "numba", "numpy"}
-        Which implementation; the bytes are the same.
-    n_threads : int, optional
-        The most threads to use; 1 starts none. By default as many as the process may use, or
-        ``KMEANS_FAST_NUM_THREADS``.
-
-    Returns
-    -------
-    ndarray, the shape of the points without their axis of features
-        Of the smallest unsigned dtype that holds K−1; a masked array if the points had a mask.
-
-    Raises
-    ------
-    ValueError
-        If an array is empty, infinite or NaN, or the centroids haven't as many features as the points.
-    TypeError
-        If an argument is of a wrong type.
-    ImportError
-        If ``engine="numba"`` and Numba isn't installed.
-
-    Examples
-    --------
-    >>> import kmeans_fast as kf
-    >>> kf.assign([[0, 0], [9, 9], [5, 5]], [[0, 0], [10, 10]])
-    array([0, 1, 0], dtype=uint8)
-    """
-    selection = arrays.select("points", points, mask, channel_axis)
-    source = selection.points
-    checked = arrays.centroids("centroids", centroids, source.n_features)
-    source.check_values()
-    work, n_pieces = source.size * len(checked), count_pieces(source.size, source.n_features, len(checked))
-    with machine_for(engine, validation.thread_count(n_threads), source.size, work, n_pieces) as machine:
-        dense = DenseAlgorithm(source, session.NO_WEIGHTS, len(checked), *machine)
-        dense.assign(checked)
-    return selection.labels(dense.labels)

@@ -20,13 +20,13 @@ from dask.base import compute, persist
 from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
-from kmeans_fast import clustering, session
+from kmeans_fast import assigning, clustering, session
 from kmeans_fast.arrays import with_channels_last
-from kmeans_fast.clustering import KMeansResult
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.engines.codes import MAX_CHANNELS
 from kmeans_fast.options import Asked, checked_options
 from kmeans_fast.points.blocks import BlockData, Blocks
+from kmeans_fast.results import KMeansResult
 
 # Histograms that are merged by one task.
 MERGED_AT_ONCE = 8
@@ -154,6 +154,7 @@ def kmeans(
         shifts=run.shifts,
         algorithm="dense",
         engine=asked.engine,
+        dtype=array.dtype,
     )
 
 
@@ -252,4 +253,4 @@ def _label_colors(block: NDArray[Any], counted: ColorHistogram, color_labels: ND
 
 
 def _label_points(block: NDArray[Any], centroids: NDArray[np.float64], engine: str) -> NDArray[Any]:
-    return clustering.assign(block, centroids, engine=engine, n_threads=1)
+    return assigning.assign(block, centroids, engine=engine, n_threads=1)

@@ -19,6 +19,7 @@ from kmeans_fast.draws import Draws
 from kmeans_fast.engines import NAMES as ENGINES
 from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import LLOYD, Callback, Step
+from kmeans_fast.ordering import ORDERS
 from kmeans_fast.points import seeding
 from kmeans_fast.points.access import Points
 
@@ -82,6 +83,7 @@ class Options:
     callback: Callback | None
     engine: str
     n_threads: int | None
+    sort: str = "none"
 
     def work(self, n_points: int) -> int:
         """Return points times clusters times runs."""
@@ -133,6 +135,7 @@ def checked_options(
     callback: Callback | None = None,
     engine: str = "auto",
     n_threads: int | None = None,
+    sort: str = "none",
 ) -> Options:
     """Make options of what was asked for; what depends on the points is for `Options.check_points`.
 
@@ -160,6 +163,7 @@ def checked_options(
         callback=callback,
         engine=validation.choice("engine", engine, ENGINES),
         n_threads=validation.thread_count(n_threads),
+        sort=validation.choice("sort", sort, ORDERS),
     )
 
 

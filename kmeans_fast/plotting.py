@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast import arrays, validation
-from kmeans_fast.clustering import KMeansResult
 from kmeans_fast.imaging.palette import Palette
 from kmeans_fast.imaging.palettes import Quantized, QuantizedImage
+from kmeans_fast.results import KMeansResult
 
 try:
     from matplotlib import patheffects, ticker

@@ -22,12 +22,12 @@ from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Measure, Run
 from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.options import EFFORTS, STARTS, Options
+from kmeans_fast.ordering import order_of
 from kmeans_fast.points import cell_passes, seeding
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.cells import grid_of
-from kmeans_fast.points.dense import DenseAlgorithm
+from kmeans_fast.points.dense import NO_WEIGHTS, DenseAlgorithm
 
-NO_WEIGHTS = np.empty(0)
 COLOR_DTYPES = (np.uint8, np.uint16)
 # Weights that are added up by colour at a time, if there aren't more colours.
 WEIGHTS_AT_ONCE = 2**20
@@ -265,7 +265,21 @@ def fit(data: Data, options: Options) -> tuple[Algorithm, Run]:
     algorithm, run = first_fit(data, options)
     for effort in range(2, options.effort + 1):
         run = refine(data, algorithm, run, options, effort)
-    return algorithm, run
+    return _in_order(data, algorithm, run, options.sort)
+
+
+def _in_order(data: Data, algorithm: Algorithm, run: Run, by: str) -> tuple[Algorithm, Run]:
+    """Order the clusters and label again, as ties go to the first.
+
+    That may change sizes, which then are ordered again. It ends, as each time points go from smaller clusters to larger
+    ones.
+    """
+    while True:
+        order = order_of(run.centroids, run.measure.counts, by)
+        if (order[:-1] < order[1:]).all():
+            return algorithm, run
+        algorithm, centroids, measure = settle(data, algorithm, run.centroids[order])
+        run = replace(run, centroids=centroids, measure=measure)
 
 
 def first_fit(data: Data, options: Options) -> tuple[Algorithm, Run]:

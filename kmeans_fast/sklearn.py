@@ -24,7 +24,8 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kmeans_fast import arrays, validation
-from kmeans_fast.clustering import KMeansResult, assign, kmeans
+from kmeans_fast.assigning import assign
+from kmeans_fast.clustering import kmeans
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines.codes import MAX_CHANNELS
@@ -32,6 +33,7 @@ from kmeans_fast.lending import machine_for
 from kmeans_fast.points import seeding
 from kmeans_fast.points.access import Points
 from kmeans_fast.progress import print_progress
+from kmeans_fast.results import KMeansResult
 
 # What is clustered as it is; everything else becomes the first of these.
 DTYPES = (np.float64, np.float32, np.uint8, np.uint16, np.int16)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from kmeans_fast import engines
-from kmeans_fast.clustering import assign, kmeans
+from kmeans_fast.assigning import assign
+from kmeans_fast.clustering import kmeans
 from kmeans_fast.colors.counting import PIXELS_PER_TASK
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.engines.numba_dense import PLAIN_WORK

@@ -1,6 +1,5 @@
 """What people bring: masks, axes, frames, tensors and other things that hold numbers, or only seem to."""
 
-import pickle
 import re
 import types
 
@@ -280,15 +279,3 @@ def test_labels_of_a_selection_are_in_their_places(kept, n_features):
     assert labels.compressed().tolist() == list(range(sum(kept)))
     assert np.array_equal(~labels.mask, kept)
     assert np.array_equal(selection.points.array, points[kept])
-
-
-# ---------------------------------------------------------------------------------------------------- results
-
-
-def test_results_compare_and_hash(small_cat):
-    one, two, other = (kf.kmeans(small_cat, 4, seed=seed) for seed in (0, 0, 1))
-    assert one == two
-    assert hash(one) == hash(two)
-    assert one != other
-    assert one != "something else"
-    assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301 - our own

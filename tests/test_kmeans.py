@@ -16,6 +16,7 @@ from kmeans_fast.engines import obstacles
 from kmeans_fast.lending import machine_for
 from kmeans_fast.machine.chunks import CHUNK_SIZE
 from kmeans_fast.points.access import Points
+from kmeans_fast.points.dense import NO_WEIGHTS
 
 DTYPES = [np.uint16, np.int16, np.float32, np.float64]
 ANSWERS = {}
@@ -507,7 +508,7 @@ def settled(points, centroids, engine):
     """What `settle` makes of centroids, with its labels."""
     points, centroids = Points(np.asarray(points)), np.asarray(centroids, np.float64)
     with machine_for(engine, 1, points.size, points.size) as machine:
-        data = session.PointData(points, session.NO_WEIGHTS, machine)
+        data = session.PointData(points, NO_WEIGHTS, machine)
         partition = session.settle(data, data.algorithm(len(centroids)), centroids)
         return partition, data.labels(partition.algorithm)
 

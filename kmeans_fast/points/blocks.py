@@ -18,9 +18,7 @@ from kmeans_fast.lloyd import Givers, Measure
 from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.points import seeding
 from kmeans_fast.points.access import Points
-from kmeans_fast.points.dense import DenseAlgorithm, add_in_order, farthest_of
-
-NO_WEIGHTS = np.empty(0)
+from kmeans_fast.points.dense import NO_WEIGHTS, DenseAlgorithm, add_in_order, farthest_of
 
 #: Calls a function for each block, which comes first, with the further arguments; returns the results in order.
 ForEach = Callable[..., list[Any]]

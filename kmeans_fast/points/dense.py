@@ -19,6 +19,7 @@ from kmeans_fast.points.access import Points
 
 # Points times centroids times features in a call of a kernel, which nothing can interrupt: some 0.2 s.
 PIECE = 2**28
+NO_WEIGHTS = np.empty(0)
 
 
 class DenseAlgorithm:
