@@ -1,7 +1,6 @@
 """`kmeans`: what it promises, and one call."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

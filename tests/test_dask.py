@@ -3,10 +3,14 @@
 import os
 import signal
 import sys
+import threading
+import time
 
 import dask.array as da
 import numpy as np
 import pytest
+import xarray as xr
+from dask.diagnostics import ProgressBar
 from dask.distributed import Client, LocalCluster
 
 import kmeans_fast as kf
@@ -48,6 +52,55 @@ def test_8_bit_pixels_have_the_bytes_of_the_call_on_one_machine(options):
     np.testing.assert_array_equal(result.labels.compute(), expected.labels)
     np.testing.assert_array_equal(result.centroids, expected.centroids)
     np.testing.assert_array_equal(result.shifts, expected.shifts)
+
+
+@pytest.mark.parametrize("options", [{}, {"init": "variance", "sort": "value"}, {"init": "random", "seed": 5}])
+def test_16_bit_pixels_have_the_bytes_of_the_call_on_one_machine(options):
+    image = IMAGE[:100].astype(np.uint16) * 211 + 7
+    result = kd.kmeans(da.from_array(image, chunks=(33, 128, 3)), 6, **options)
+    assert result.compute() == kf.kmeans(image, 6, **options)
+    assert result.algorithm == "histogram"
+
+
+def test_pixel_by_pixel_if_asked_for():
+    image, init = IMAGE[:60], IMAGE[::100, ::200].reshape(-1, 3).astype(float)
+    result = kd.kmeans(da.from_array(image, chunks=40), init=init, max_iter=3, algorithm="dense", sort="size")
+    expected = kf.kmeans(image, init=init, max_iter=3, algorithm="dense", sort="size")
+    assert result.algorithm == "dense"
+    np.testing.assert_array_equal(result.centroids, expected.centroids)
+    np.testing.assert_array_equal(result.labels.compute(), expected.labels)
+
+
+def test_a_result_in_memory_and_as_an_array():
+    result = kd.kmeans(da.from_array(IMAGE, chunks=(128, 100, 3)), 5, sort="size")
+    expected = kf.kmeans(IMAGE, 5, sort="size")
+    assert result.compute() == expected
+    assert type(result.compute()) is kf.KMeansResult
+    assert isinstance(result.to_array(), da.Array)
+    assert result.to_array().chunks[:2] == result.labels.chunks
+    np.testing.assert_array_equal(result.to_array().compute(), expected.to_array())
+    assert repr(result).startswith("<LazyKMeansResult: 135300 points, 5 clusters")
+    assert "<img" not in result._repr_html_()
+
+
+def test_labels_of_other_points():
+    centroids = kf.kmeans(IMAGE, 5).centroids
+    labels = kd.assign(da.from_array(IMAGE, chunks=100), centroids, mask=MASK)
+    np.testing.assert_array_equal(labels.compute(), kf.assign(IMAGE, centroids, mask=MASK))
+
+
+@pytest.mark.parametrize("convert", [np.asarray, signed, np.float32])
+def test_masked_chunks(convert):
+    """As da.ma makes them, and as readers of rasters return them."""
+    points = convert(IMAGE)
+    masked = da.ma.masked_array(da.from_array(points, chunks=120), da.from_array(IMAGE < 60, chunks=99))
+    expected = np.ma.MaskedArray(points, IMAGE < 60)
+    init = IMAGE[::150, ::150].reshape(-1, 3).astype(float)
+    result = kd.kmeans(masked, init=init, max_iter=3)
+    np.testing.assert_array_equal(result.counts, kf.kmeans(expected, init=init, max_iter=3).counts)
+    labels, expected_labels = result.labels.compute(), kf.assign(expected, result.centroids)
+    np.testing.assert_array_equal(labels.mask, expected_labels.mask)
+    np.testing.assert_array_equal(labels.filled(0), expected_labels.filled(0))
 
 
 @pytest.mark.parametrize("convert", [np.asarray, signed, np.float32])
@@ -107,11 +160,11 @@ def test_channels_anywhere():
 @pytest.mark.parametrize(
     ("points", "options", "kind", "message"),
     [
-        (IMAGE, {}, TypeError, "points must be an array of Dask's, got ndarray"),
+        (IMAGE, {}, TypeError, "points must be an array of Dask's, .*got ndarray"),
         (da.zeros((9, 2), dtype=complex), {}, TypeError, "points must be real numbers"),
         (da.zeros(9), {}, ValueError, "points must have at least 2 axes"),
         (da.zeros((9, 2)), {"channel_axis": 5}, ValueError, "channel_axis must be an axis of points"),
-        (da.zeros((9, 2)), {"mask": np.ones(9, bool)}, ValueError, "mask must be an array of Dask's of bool"),
+        (da.zeros((9, 2)), {"mask": np.ones(8, bool)}, ValueError, "mask must be an array of bool"),
         (da.zeros((9, 2)), {"mask": da.zeros(9, dtype=bool)}, ValueError, "points must not be empty"),
         (da.full((9, 2), np.nan), {}, ValueError, "points must be finite"),
         (da.zeros((9, 2)), {"init": "variance"}, ValueError, "init='variance' needs"),
@@ -124,13 +177,197 @@ def test_what_is_refused(points, options, kind, message):
         kd.kmeans(points, **options)
 
 
+# ---------------------------------------------------------------------------------------------------- quantize
+
+
+def with_alpha(image, alpha):
+    return np.dstack([image, np.broadcast_to(np.asarray(alpha, image.dtype), image.shape[:2])])
+
+
+PICTURES = {
+    "rgb": IMAGE,
+    "grey": IMAGE[..., 1],
+    "grey with an axis": IMAGE[..., :1],
+    "idle alpha": with_alpha(IMAGE, 255),
+    "soft alpha": with_alpha(IMAGE, np.clip(np.arange(451) - 40, 0, 255)),
+    "all hidden": with_alpha(IMAGE[:20], 0),
+    "16 bits": IMAGE[:100].astype(np.uint16) * 257 + 3,
+    "16 bits, idle alpha": with_alpha(IMAGE[:100].astype(np.uint16) * 257, 65535),
+    "few colours": IMAGE // 100 * 100,
+}
+
+
+def assert_same_picture(lazy, expected):
+    found = lazy.compute()
+    assert type(found) is kf.QuantizedImage
+    for name, value in vars(expected).items():
+        np.testing.assert_array_equal(getattr(found, name), value)
+        assert np.asarray(getattr(found, name)).dtype == np.asarray(value).dtype
+    np.testing.assert_array_equal(lazy.to_array().compute(), expected.to_array())
+    assert lazy.to_array().shape == expected.to_array().shape
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_quantized_picture_has_the_bytes_of_the_call_on_one_machine(name):
+    image = PICTURES[name]
+    chunks = (70, 200) if image.ndim == 2 else (70, 200, 3)
+    assert_same_picture(kd.quantize(da.from_array(image, chunks=chunks), 7), kf.quantize(image, 7))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_colors": 300, "max_iter": 2},
+        {"quality": 25, "sort": "luma"},
+        {"n_colors": 5, "space": "oklab", "lightness": 0.5, "sort": "hue"},
+        {"n_colors": 4, "init": "k-means++", "n_init": 2, "seed": 9},
+        {"n_colors": 3, "init": [[0, 0, 0], [128, 0, 0], [255, 255, 255]]},
+        {"n_colors": 4, "effort": 2},
+    ],
+)
+def test_every_option_of_quantize(options):
+    lazy = kd.quantize(da.from_array(IMAGE[:128], chunks=(64, 451, 3)), **options)
+    assert_same_picture(lazy, kf.quantize(IMAGE[:128], **options))
+
+
+def test_a_mask_leaves_pixels_out():
+    lazy = kd.quantize(da.from_array(IMAGE, chunks=(60, 451, 3)), 6, mask=da.from_array(MASK, chunks=50))
+    alone = kf.quantize(IMAGE[MASK][np.newaxis], 6)
+    np.testing.assert_array_equal(lazy.palette, alone.palette)
+    np.testing.assert_array_equal(lazy.counts, alone.counts)
+    labels = lazy.labels.compute()
+    np.testing.assert_array_equal(labels.mask, ~MASK)
+    np.testing.assert_array_equal(labels.compressed(), alone.labels.ravel())
+    np.testing.assert_array_equal(lazy.to_array().compute().mask[..., 0], ~MASK)
+
+
+def test_a_picture_whose_channels_come_first():
+    bands = da.from_array(np.moveaxis(IMAGE, -1, 0).copy(), chunks=(1, 100, 451))
+    assert_same_picture(kd.quantize(bands, 4, channel_axis=0), kf.quantize(IMAGE, 4))
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "kind", "message"),
+    [
+        (IMAGE, {}, TypeError, "image must be an array of Dask's, .*got ndarray"),
+        (da.zeros((9, 9)), {}, TypeError, "image must be uint8 or uint16, got float64"),
+        (da.zeros((9, 9, 2), dtype="u1"), {}, ValueError, r"image must have shape \(H, W\)"),
+        (da.zeros((9, 9, 9, 3), dtype="u1"), {}, ValueError, r"image must have shape \(H, W\)"),
+        (da.zeros((9, 0, 3), dtype="u1"), {}, ValueError, "image must not be empty"),
+        (da.zeros((9, 9), dtype="u1"), {"channel_axis": 0}, ValueError, r"image must have shape \(H, W\)"),
+        (da.zeros((9, 9), dtype="u1"), {"space": "lab"}, ValueError, "needs a picture of three channels"),
+        (da.zeros((9, 9), dtype="u1"), {"dither": "bayer"}, TypeError, "unexpected keyword argument 'dither'"),
+        (da.zeros((9, 9), dtype="u1"), {"n_colors": 0}, ValueError, "n_colors must be at least 1"),
+        (da.from_array(with_alpha(IMAGE, MASK)), {"n_colors": 1}, ValueError, "n_colors must be at least 2"),
+    ],
+)
+def test_what_quantize_refuses(image, options, kind, message):
+    with pytest.raises(kind, match=message):
+        kd.quantize(image, **options)
+
+
+# ---------------------------------------------------------------------------------------------------- xarray
+
+
+def raster(image, dims=("band", "y", "x")):
+    """As rioxarray opens it: bands first, coordinates, an attribute that is none of the labels'."""
+    array = xr.DataArray(
+        da.from_array(np.moveaxis(image, -1, 0).copy(), chunks=(-1, 100, 100)),
+        dims=("band", "y", "x"),
+        coords={"band": [1, 2, 3], "y": np.arange(300) * -10.0, "x": np.arange(451) * 10.0, "spatial_ref": 0},
+        attrs={"_FillValue": 0},
+        name="reflectance",
+    )
+    return array.transpose(*dims)
+
+
+@pytest.mark.parametrize("dims", [("band", "y", "x"), ("y", "band", "x"), ("y", "x", "band")])
+def test_xarray_keeps_its_coordinates(dims):
+    array = raster(IMAGE, dims)
+    result = kd.kmeans(array, 4, channel_axis="band")
+    labels = result.labels
+    assert labels.dims == ("y", "x")
+    assert set(labels.coords) == {"y", "x", "spatial_ref"}
+    assert (labels.name, labels.attrs, labels.dtype) == ("labels", {}, np.uint8)
+    assert labels.chunks is not None
+    np.testing.assert_array_equal(labels["x"], array["x"])
+    expected = kf.kmeans(IMAGE, 4)
+    np.testing.assert_array_equal(labels.compute(), expected.labels)
+    assert result.compute() == expected
+    pictured = result.to_array()
+    assert pictured.dims == dims
+    np.testing.assert_array_equal(pictured.transpose("y", "x", "band").compute(), expected.to_array())
+    assert set(pictured.coords) == set(array.coords)
+
+
+def test_what_a_mask_leaves_out_is_nan_in_xarray():
+    array = raster(IMAGE)
+    mask = xr.DataArray(MASK, dims=("y", "x")).transpose("x", "y").chunk()
+    result = kd.quantize(array, 4, channel_axis="band", mask=mask)
+    labels = result.labels.compute()
+    np.testing.assert_array_equal(np.isnan(labels), ~MASK)
+    np.testing.assert_array_equal(labels.values[MASK], result.compute().labels.compressed())
+    assert result.to_array().dims == ("band", "y", "x")
+
+
+def test_grey_pictures_of_xarray():
+    array = raster(IMAGE).isel(band=1)
+    assert kd.quantize(array, 4).labels.dims == ("y", "x")
+    assert kd.quantize(array, 4).to_array().dims == ("y", "x")
+    result = kd.kmeans(array, 4, channel_axis=None)
+    assert result.to_array().dims == result.labels.dims == ("y", "x")
+    assert "band" in result.labels.coords  # the one that was chosen
+
+
+def test_what_is_refused_of_xarray():
+    array = raster(IMAGE)
+    with pytest.raises(ValueError, match=r"channel_axis must be a dimension of points, .*got 'bands'"):
+        kd.kmeans(array, channel_axis="bands")
+    with pytest.raises(ValueError, match=r"mask must have the dimensions \('y', 'x'\), got \('x',\)"):
+        kd.kmeans(array, channel_axis="band", mask=xr.DataArray(np.ones(451, bool), dims="x"))
+    with pytest.raises(TypeError, match="points must be an array of Dask's, or of xarray's in chunks, got ndarray"):
+        kd.kmeans(array.compute(), channel_axis="band")
+
+
+# ---------------------------------------------------------------------------------------------------- workers
+
+
 def test_a_histogram_is_of_bytes():
-    with pytest.raises(TypeError, match="a histogram is of 8-bit colours"):
+    with pytest.raises(TypeError, match="a histogram is of 8-bit or 16-bit colours"):
         kd.histogram(da.zeros((4, 3)))
     with pytest.raises(ValueError, match="the mask leaves out all of it"):
         kd.histogram(da.zeros((4, 3), dtype=np.uint8), mask=da.zeros(4, dtype=bool))
 
 
+def test_a_progress_bar_moves(capsys):
+    with ProgressBar(dt=0.01):
+        result = kd.quantize(da.from_array(IMAGE, chunks=(100, 451, 3)), 4)
+    assert "100% Completed" in capsys.readouterr().out
+    with ProgressBar(dt=0.01):
+        result.labels.compute()
+    assert "100% Completed" in capsys.readouterr().out
+
+
+def slow_chunk(block, seconds):
+    time.sleep(seconds)
+    return block
+
+
+def kill_one(cluster):
+    os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no SIGKILL")
+def test_a_worker_is_killed_while_colors_are_counted(cluster):
+    image = da.from_array(IMAGE, chunks=(20, 451, 3)).map_blocks(slow_chunk, 0.05, dtype=np.uint8)
+    killer = threading.Timer(0.2, kill_one, [cluster])
+    killer.start()
+    lazy = kd.quantize(image, 6)
+    killer.join()
+    assert_same_picture(lazy, kf.quantize(IMAGE, 6))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no SIGKILL")
 def test_two_worker_processes_and_one_of_them_killed(cluster):
     """What it had done is done again by the other, and by the one that takes its place."""
     init = IMAGE[::90, ::150].reshape(-1, 3).astype(float)
@@ -138,9 +375,9 @@ def test_two_worker_processes_and_one_of_them_killed(cluster):
     killed = []
 
     def kill_once(iteration, *_):
-        if not killed and sys.platform != "win32":
-            killed.append(next(iter(cluster.workers.values())).pid)
-            os.kill(killed[0], signal.SIGKILL)
+        if not killed:
+            killed.append(iteration)
+            kill_one(cluster)
 
     result = kd.kmeans(points, init=init, max_iter=6, callback=kill_once)
     expected = kf.kmeans(signed(IMAGE), init=init, max_iter=6)

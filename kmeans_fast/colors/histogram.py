@@ -13,16 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast.arrays import Selection, select
 from kmeans_fast.colors.cells import build, run_starts
-from kmeans_fast.colors.counting import TABLE_CHANNELS, count_colors
+from kmeans_fast.colors.counting import count_colors
 from kmeans_fast.colors.counts import Counts, merge
-from kmeans_fast.colors.doubled import halved, halved_codes
-from kmeans_fast.colors.hashing import MULTIPLIER, numbered
+from kmeans_fast.colors.lookup import Lookup
 from kmeans_fast.colors.sorting import decoded, encoded, sort
-from kmeans_fast.engines import Engine
-from kmeans_fast.engines.codes import MAX_CHANNELS, OPAQUE, decode, without_alpha
+from kmeans_fast.engines.codes import MAX_CHANNELS, decode
 from kmeans_fast.engines.layout import Cells
 from kmeans_fast.lending import Machine, machine_for
-from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.machine.files import replace_file
 from kmeans_fast.points.access import Points
 from kmeans_fast.validation import thread_count
@@ -357,12 +354,7 @@ def label_pixels(
     histogram: ColorHistogram, pixels: Points, color_labels: NDArray[Any], machine: Machine
 ) -> NDArray[Any]:
     """Return the label of each pixel's colour, flat."""
-    find = _finder(histogram, color_labels, machine.engine)
-    labels = np.empty(pixels.size, color_labels.dtype)
-    machine.workers.for_each(
-        lambda bounds: find(pixels.chunk(*bounds), labels[slice(*bounds)]), chunk_bounds(pixels.size)
-    )
-    return labels
+    return Lookup(histogram.colors, histogram.codes, color_labels, machine.engine).labels_of(pixels, machine)
 
 
 def number_pixels(histogram: ColorHistogram, pixels: Points, machine: Machine) -> NDArray[Any]:
@@ -374,29 +366,6 @@ def number_pixels(histogram: ColorHistogram, pixels: Points, machine: Machine) -
 def fits(n_pixels: float, dtype: np.dtype[Any]) -> bool:
     """Say whether so many pixels, or such a sum of whole weights, keep all sums exact."""
     return bool(n_pixels <= 2 ** MOST_PIXELS_BITS[dtype.itemsize])
-
-
-def _finder(
-    histogram: ColorHistogram, color_labels: NDArray[Any], engine: Engine
-) -> Callable[[NDArray[Any], NDArray[Any]], None]:
-    """Return a function of pixels (n, C) and labels (n,) that writes the labels."""
-    n_channels, colors = histogram.n_channels, histogram.colors
-    if colors.dtype == np.uint8 and n_channels <= TABLE_CHANNELS:
-        table = np.zeros(2 ** (8 * n_channels), color_labels.dtype)
-        table[histogram.codes] = color_labels
-        return lambda pixels, labels: engine.histogram.look_up(pixels, table, labels)
-    if colors.dtype == np.uint16 and (halves := halved_codes(histogram.codes, n_channels)) is not None:
-        find = _finder(ColorHistogram(n_channels, halves, histogram.counts), color_labels, engine)
-        return lambda pixels, labels: find(halved(pixels, engine.histogram)[0], labels)
-    opaque, others = np.empty(0, color_labels.dtype), slice(None)
-    if colors.dtype == np.uint8:
-        is_opaque = colors[:, 3] == OPAQUE
-        opaque, others = np.zeros(2**24, color_labels.dtype), ~is_opaque
-        opaque[without_alpha(histogram.codes[is_opaque])] = color_labels[is_opaque]
-    hashed, other_labels = numbered(colors[others], engine.hashing), color_labels[others]
-    if not other_labels.size:
-        other_labels = color_labels[:1]
-    return lambda pixels, labels: engine.hashing.find(pixels, hashed, MULTIPLIER, other_labels, opaque, labels)
 
 
 def _read_arrays(data: bytes) -> dict[str, NDArray[Any]]:
