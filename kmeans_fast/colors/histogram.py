@@ -152,7 +152,7 @@ class ColorHistogram:
         """
         pixels = _checked_image(image, mask, channel_axis).points
         self._check_kind("image", pixels.n_features, pixels.dtype)
-        _check_size(self.n_pixels + pixels.size, pixels.dtype)
+        check_size(self.n_pixels + pixels.size, pixels.dtype)
         with machine_for(engine, thread_count(n_threads), pixels.size, pixels.size) as machine:
             self._set(self.n_channels, *_merged(self, count(pixels, machine)))
 
@@ -160,7 +160,7 @@ class ColorHistogram:
         if not isinstance(other, ColorHistogram):
             return NotImplemented
         self._check_kind("the other histogram", other.n_channels, other.colors.dtype)
-        _check_size(self.n_pixels + other.n_pixels, self.colors.dtype)
+        check_size(self.n_pixels + other.n_pixels, self.colors.dtype)
         return ColorHistogram(self.n_channels, *_merged(self, other))
 
     def __radd__(self, other: object) -> ColorHistogram:
@@ -392,7 +392,7 @@ def _check_arrays(n_channels: NDArray[Any], codes: NDArray[Any], counts: NDArray
     if counts.min() < 1:
         raise ValueError(f"counts must be positive, got {counts.min()}")
     channel = np.dtype(f"u{codes.itemsize // 4}")
-    _check_size(counts.sum(dtype=np.float64), channel)  # int64 might overflow
+    check_size(counts.sum(dtype=np.float64), channel)  # int64 might overflow
 
 
 def _checked_image(image: ArrayLike, mask: ArrayLike | None, channel_axis: int | None) -> Selection:
@@ -409,11 +409,12 @@ def _checked_image(image: ArrayLike, mask: ArrayLike | None, channel_axis: int |
             f"image must have 1 to {MAX_CHANNELS} channels, got {points.n_features}; channel_axis says where they are, "
             "and is None for a grey image"
         )
-    _check_size(points.size, points.dtype)
+    check_size(points.size, points.dtype)
     return selection
 
 
-def _check_size(n_pixels: float, dtype: np.dtype[Any]) -> None:
+def check_size(n_pixels: float, dtype: np.dtype[Any]) -> None:
+    """Raise a ValueError unless so many pixels keep all sums exact."""
     if not fits(n_pixels, dtype):
         bits = MOST_PIXELS_BITS[dtype.itemsize]
         raise ValueError(

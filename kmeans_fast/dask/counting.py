@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import dask.array as da
 import numpy as np
 from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
-from kmeans_fast.colors.histogram import ColorHistogram
+from kmeans_fast.colors.counting import count_colors
+from kmeans_fast.colors.counts import Counts, merge
+from kmeans_fast.colors.histogram import ColorHistogram, check_size
 from kmeans_fast.dask.sources import Source
 from kmeans_fast.engines.codes import MAX_CHANNELS
+from kmeans_fast.lending import machine_for
+from kmeans_fast.points.access import Points
 
-# Histograms that are merged by one task.
-MERGED_AT_ONCE = 8
+# Counts that are merged by one task: with 8 more of them wait in the workers' memory, with 2 each is merged more often.
+MERGED_AT_ONCE = 4
 
 
 def has_colors(source: Source) -> bool:
@@ -23,25 +26,32 @@ def has_colors(source: Source) -> bool:
 
 def count(name: str, source: Source, engine: str = "auto") -> ColorHistogram:
     """Return the histogram of all chunks: one pass over the data, each chunk forgotten once it is counted."""
-    counted: list[Delayed] = [delayed(_count)(*block, engine) for block in source.blocks]
+    arrays = (source.array,) if source.mask is None else (source.array, source.mask[..., np.newaxis])
+    # As blocks of an array, so that Dask makes one task of what makes a chunk and what counts it: no chunk waits.
+    blocks = da.map_blocks(
+        _count, *arrays, engine=engine, drop_axis=source.array.ndim - 1, dtype=object, meta=np.empty(0, object)
+    )
+    counted: list[Delayed] = blocks.to_delayed().ravel().tolist()
     while len(counted) > 1:
         groups = [counted[i : i + MERGED_AT_ONCE] for i in range(0, len(counted), MERGED_AT_ONCE)]
         counted = [delayed(_merge)(group) for group in groups]
-    found: ColorHistogram | None = counted[0].compute() if counted else None
+    found: Counts | None = counted[0].compute() if counted else None
     if found is None:
         left_out = "" if source.mask is None else ", but the mask leaves out all of it"
         raise ValueError(f"{name} must not be empty{left_out}")
-    return found
+    check_size(found.counts.sum(), source.array.dtype)
+    return ColorHistogram(source.array.shape[-1], *found)
 
 
-def _count(block: NDArray[Any], mask: NDArray[np.bool_] | None, engine: str) -> ColorHistogram | None:
-    if not block.size or (mask is not None and not mask.any()):
+def _count(block: NDArray[np.generic], mask: NDArray[np.bool_] | None = None, *, engine: str) -> Counts | None:
+    chosen = block if mask is None or mask.all() else block[mask[..., 0]]
+    if not chosen.size:
         return None
-    if mask is not None and mask.all():
-        mask = None
-    return ColorHistogram.from_image(block, mask=mask, engine=engine, n_threads=1)
+    points = Points(chosen)
+    with machine_for(engine, 1, points.size, points.size) as machine:
+        return count_colors(points, machine)
 
 
-def _merge(counted: list[ColorHistogram | None]) -> ColorHistogram | None:
+def _merge(counted: list[Counts | None]) -> Counts | None:
     present = [part for part in counted if part is not None]
-    return sum(present[1:], start=present[0]) if present else None
+    return merge(present) if present else None

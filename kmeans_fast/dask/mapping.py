@@ -14,6 +14,7 @@ from kmeans_fast.assigning import assign
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.lookup import Lookup
 from kmeans_fast.dask.sources import Source
+from kmeans_fast.engines.codes import decode
 from kmeans_fast.lending import machine_for
 from kmeans_fast.points.access import Points
 
@@ -25,7 +26,8 @@ class ByColor:
     """Labels pixels by their counted colours. A process makes one table for all its chunks."""
 
     def __init__(self, histogram: ColorHistogram, labels: NDArray[Any], engine: str) -> None:
-        self._colors, self._codes, self._labels, self._engine = histogram.colors, histogram.codes, labels, engine
+        self._n_channels, self._codes, self._labels = histogram.n_channels, histogram.codes, labels
+        self._engine = engine
         self._lookup: Lookup | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -36,7 +38,7 @@ class ByColor:
         """Return labels (n,)."""
         with machine_for(self._engine, 1, len(points), len(points)) as machine:
             if self._lookup is None:
-                self._lookup = Lookup(self._colors, self._codes, self._labels, machine.engine)
+                self._lookup = Lookup(decode(self._codes, self._n_channels), self._codes, self._labels, machine.engine)
             return self._lookup.labels_of(Points(points), machine)
 
 

@@ -118,7 +118,10 @@ def _checked(name: str, array: Any, channel_axis: int | None) -> da.Array:
         raise ValueError(f"{name} must have a known shape; compute_chunk_sizes() finds it out")
     # refuses what it must, by the shape alone
     with_channels_last(name, np.broadcast_to(np.zeros(1), array.shape), channel_axis)
-    array = array[..., np.newaxis] if channel_axis is None else da.moveaxis(array, channel_axis, -1)
+    if channel_axis is None:
+        array = array[..., np.newaxis]
+    elif channel_axis not in (-1, array.ndim - 1):
+        array = da.moveaxis(array, channel_axis, -1)
     return array.rechunk({array.ndim - 1: -1})
 
 
