@@ -8,6 +8,7 @@ checked.
 """
 
 import argparse
+import os
 import resource
 import time
 from functools import cache
@@ -23,7 +24,7 @@ import kmeans_fast as kf
 import kmeans_fast.dask
 
 # Of the tiles: where workers hold them, and where they have to be small.
-LARGE, SMALL = 2048, 1024
+LARGE, SMALL = 4096, 1024
 PART = 512
 N_COLORS = 16
 # Between two looks at the memory.
@@ -105,21 +106,40 @@ def print_overhead(megapixels, rounds):
         chunks = picture(megapixels / 1000, LARGE).persist()
         wait(chunks)
         image = chunks.compute()
+        pids = [os.getpid(), *(worker.pid for worker in cluster.workers.values())]
         single, on_workers = [], []
         for _ in range(rounds + 1):  # the first one warms up
-            began = time.perf_counter()
-            expected = kf.quantize(image, N_COLORS, engine="numba", n_threads=2)
-            single.append(time.perf_counter() - began)
-            began = time.perf_counter()
-            result = kf.dask.quantize(chunks, N_COLORS, engine="numba", n_threads=2)
-            labels = result.labels.persist()
-            wait(labels)
-            on_workers.append(time.perf_counter() - began)
+            with Stopwatch(pids, single):
+                expected = kf.quantize(image, N_COLORS, engine="numba", n_threads=2)
+            with Stopwatch(pids, on_workers):
+                result = kf.dask.quantize(chunks, N_COLORS, engine="numba", n_threads=2)
+                labels = result.labels.persist()
+                wait(labels)
         assert np.array_equal(result.palette, expected.palette)
         assert np.array_equal(labels.compute(), expected.labels)
-        one, two = min(single[1:]), min(on_workers[1:])
     print(f"{image.shape[0] * image.shape[1] / 1e6:.0f} megapixels in {N_COLORS} colors, least of {rounds}:")
-    print(f"single call {one:.2f} s, two workers {two:.2f} s: {two / one - 1:+.0%}", flush=True)
+    for i, what in enumerate(("seconds", "seconds of processors")):
+        one, two = (min(times[i] for times in side[1:]) for side in (single, on_workers))
+        print(f"{what}: single call {one:.2f}, two workers {two:.2f}: {two / one - 1:+.0%}", flush=True)
+
+
+class Stopwatch:
+    """Adds how long something took, by the clock and by all processes' processors, to a list (Linux)."""
+
+    def __init__(self, pids, times):
+        self.pids, self.times = pids, times
+
+    def __enter__(self):
+        self._began = time.perf_counter(), sum(map(processor_seconds, self.pids))
+
+    def __exit__(self, *_):
+        began, used = self._began
+        self.times.append((time.perf_counter() - began, sum(map(processor_seconds, self.pids)) - used))
+
+
+def processor_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def counts_in(labels):
@@ -141,13 +161,8 @@ def print_gigapixels(gigapixels, limit):
         print(f"\n{pixels / 1e9:.2f} gigapixels in {image.npartitions} tiles, two workers of {limit}", flush=True)
         began = time.perf_counter()
         with MemoryCurve(cluster) as curve:
-            counted = kf.dask.histogram(image)
-        seconds = time.perf_counter() - began
-        curve.print(f"{len(counted):,} colors counted in {seconds:.1f} s")
-        began = time.perf_counter()
-        with MemoryCurve(cluster) as curve:
             result = kf.dask.kmeans(image, N_COLORS)
-        print(f"\nkmeans: {time.perf_counter() - began:.1f} s, counting included; {result}")
+        curve.print(f"{result}\ncounted and clustered in {time.perf_counter() - began:.1f} s")
         began = time.perf_counter()
         with MemoryCurve(cluster) as curve:
             counts = counts_in(result.labels)
