@@ -1,9 +1,13 @@
-"""A ready-made callback for `kmeans_fast.kmeans`."""
+"""Ready-made callbacks for `kmeans_fast.kmeans`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kmeans_fast.lloyd import Callback
 
 
 def print_progress(iteration: int, centroids: NDArray[Any], new_centroids: NDArray[Any], shift: float) -> None:
@@ -31,3 +35,43 @@ def print_progress(iteration: int, centroids: NDArray[Any], new_centroids: NDArr
         f"iteration {iteration}: change in centroid locations {shift:g} ({moved} of {len(centroids)} centroids moved)",
         flush=True,
     )
+
+
+@contextmanager
+def progress_bar(**options: Any) -> Iterator[Callback]:
+    """Show a bar of tqdm's that counts iterations, in a notebook one of its own; the extra `notebook` brings it.
+
+    Parameters
+    ----------
+    **options
+        For ``tqdm.auto.tqdm``, such as ``total=`` for the most iterations there will be.
+
+    Yields
+    ------
+    callable
+        The `callback` for `kmeans_fast.kmeans`, `quantize` and those of Dask's arrays.
+
+    Raises
+    ------
+    ImportError
+        If tqdm isn't installed.
+
+    Examples
+    --------
+    >>> import io
+    >>> import kmeans_fast as kf
+    >>> from kmeans_fast.progress import progress_bar
+    >>> with progress_bar(file=io.StringIO()) as callback:
+    ...     result = kf.kmeans([[0], [1], [8], [9]], 2, init=[[0], [1]], callback=callback)
+    >>> result.n_iter
+    3
+    """
+    from tqdm.auto import tqdm
+
+    with tqdm(**{"desc": "iterations", "unit": "", **options}) as bar:
+
+        def show(iteration: int, centroids: NDArray[Any], new_centroids: NDArray[Any], shift: float) -> None:  # noqa: ARG001
+            bar.set_postfix(shift=f"{shift:.3g}", refresh=False)
+            bar.update()  # what it returns would end the run
+
+        yield show

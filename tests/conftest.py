@@ -26,6 +26,7 @@ LONG = {
     "test_effort",
     "test_gate",
     "test_hostile",
+    "test_notebooks",
     "test_plotting",
     "test_point_cells",
     "test_products",
