@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from kmeans_fast._version import __version__
 from kmeans_fast.imaging.dithering import METHODS, checked_dithering
-from kmeans_fast.imaging.files import COMPRESS_LEVEL
+from kmeans_fast.imaging.encoding import COMPRESS_LEVEL
 from kmeans_fast.imaging.requests import INITS, MAX_ITER, TOL
 from kmeans_fast.imaging.sorting import ORDERS
 from kmeans_fast.imaging.spaces import NAMED

@@ -5,6 +5,8 @@ import operator
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
+
 
 def integer(name: str, value: Any, minimum: int) -> int:
     """Return an integer of at least `minimum`."""
@@ -35,6 +37,13 @@ def choice(name: str, value: Any, allowed: Collection[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
     return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return True or False; NumPy's are taken, and nothing else."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def function(name: str, value: Any) -> None:

@@ -274,7 +274,7 @@ def test_wrong_usage(run, arguments, message):
 def test_an_output_that_is_no_png_or_the_source_is_wrong_usage(run, picture):
     status, out, err = run("compress", picture, "-o", picture.with_name("a.jpg"))
     assert (status, out) == (2, "")
-    assert err.startswith("kmeans-fast: error: the output is a PNG, so its name must end in .png, got 'a.jpg' (see ")
+    assert err.startswith("kmeans-fast: error: the output's name must end in .png, .apng, .gif, ")
 
     source = picture.with_name("a.png")
     run("compress", picture, "-o", source)

@@ -179,7 +179,7 @@ def test_destination_is_checked_before_any_work(cat, tmp_path, monkeypatch):
     monkeypatch.setattr("kmeans_fast.imaging.files.read_picture", read_picture)
     with pytest.raises(FileNotFoundError, match="the folder for the output does not exist"):
         compress(cat[0], tmp_path / "no" / "a.png")
-    with pytest.raises(ValueError, match=r"its name must end in \.png, got 'a\.jpg'"):
+    with pytest.raises(ValueError, match=r"name must end in \.png, .* or \.bmp, got 'a\.jpg'"):
         compress(cat[0], tmp_path / "a.jpg")
     with pytest.raises(ValueError, match="is the source itself, which is never overwritten"):
         compress(cat[0], cat[0])

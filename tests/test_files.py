@@ -20,7 +20,8 @@ from PIL import Image, ImageCms, features
 
 import kmeans_fast
 from kmeans_fast import read_image
-from kmeans_fast.imaging.files import check_destination, read_picture, write_indexed_png
+from kmeans_fast.imaging.files import check_destination, read_picture, write_picture
+from kmeans_fast.imaging.metadata import Metadata
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 POSIX = os.name == "posix"
@@ -471,7 +472,7 @@ def test_indexed_png(tmp_path, n_colors, bits, n_channels):
     codes = np.random.default_rng(1).permutation(256)[:n_colors].astype(np.uint8)
     palette = np.column_stack([codes, ~codes, codes // 2, codes])[:, :n_channels]
     labels = np.arange(33 * 21).reshape(21, 33) % n_colors
-    size = write_indexed_png(path, palette, labels.astype(np.uint8))
+    size = write_picture(path, palette, labels.astype(np.uint8))
 
     chunks = png_chunks(path)
     assert path.stat().st_size == size
@@ -488,9 +489,7 @@ def test_indexed_png(tmp_path, n_colors, bits, n_channels):
 
 
 def test_opaque_rgba_palette_needs_no_transparency(tmp_path):
-    write_indexed_png(
-        tmp_path / "a.png", np.array([[1, 2, 3, 255], [4, 5, 6, 255]], np.uint8), np.eye(4, dtype=np.uint8)
-    )
+    write_picture(tmp_path / "a.png", np.array([[1, 2, 3, 255], [4, 5, 6, 255]], np.uint8), np.eye(4, dtype=np.uint8))
     assert b"tRNS" not in png_chunks(tmp_path / "a.png")
 
 
@@ -499,16 +498,16 @@ def test_more_than_256_colours_are_written_as_truecolour(tmp_path, n_channels, c
     index = np.arange(257, dtype=np.uint16)
     palette = np.column_stack([index % 256, index // 256, index * 0, index % 200]).astype(np.uint8)[:, :n_channels]
     labels = index.reshape(1, 257)
-    write_indexed_png(tmp_path / "a.png", palette, labels, icc_profile=SRGB)
+    write_picture(tmp_path / "a.png", palette, labels, metadata=Metadata(SRGB))
     assert png_chunks(tmp_path / "a.png")[b"IHDR"][8:10] == bytes([8, color_type])
     np.testing.assert_array_equal(iio.imread(tmp_path / "a.png"), palette[labels])
     assert opened(tmp_path / "a.png")[1]["icc_profile"] == SRGB
 
 
 def test_profile_is_written(tmp_path):
-    write_indexed_png(tmp_path / "a.png", RGB[0], GREY % 7, icc_profile=SRGB)
+    write_picture(tmp_path / "a.png", RGB[0], GREY % 7, metadata=Metadata(SRGB))
     assert opened(tmp_path / "a.png")[1]["icc_profile"] == SRGB
-    write_indexed_png(tmp_path / "a.png", RGB[0], GREY % 7)
+    write_picture(tmp_path / "a.png", RGB[0], GREY % 7)
     assert "icc_profile" not in opened(tmp_path / "a.png")[1]
 
 
@@ -525,7 +524,7 @@ def test_packed_pixels_are_compressed_in_the_better_of_two_ways(tmp_path):
             image.save(tmp_path / "pillow.png", compress_type=strategy)
             sizes[strategy] = (tmp_path / "pillow.png").stat().st_size
         assert (sizes[zlib.Z_RLE] < sizes[zlib.Z_DEFAULT_STRATEGY]) == smaller_by_runs, sizes
-        assert write_indexed_png(tmp_path / "a.png", palette, labels) == min(sizes.values())
+        assert write_picture(tmp_path / "a.png", palette, labels) == min(sizes.values())
 
 
 # ---------------------------------------------------------------------------------------------------- destinations
@@ -534,41 +533,41 @@ TWO_COLORS = np.array([[1, 2, 3], [200, 100, 0]], np.uint8)
 LABELS = np.eye(30, dtype=np.uint8)
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "a", "png", "a.png.gif", ".png"])
-def test_the_name_must_say_png(tmp_path, name):
-    with pytest.raises(ValueError, match=rf"the output is a PNG, so its name must end in \.png, got '{name}'"):
-        write_indexed_png(tmp_path / name, TWO_COLORS, LABELS)
+@pytest.mark.parametrize("name", ["a.jpg", "a", "png", "a.gif.eps", ".png"])
+def test_the_name_must_say_the_format(tmp_path, name):
+    with pytest.raises(ValueError, match=rf"the output's name must end in \.png, .* or \.bmp, got '{name}'"):
+        write_picture(tmp_path / name, TWO_COLORS, LABELS)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_suffix_may_be_in_capitals(tmp_path):
-    write_indexed_png(tmp_path / "A.PNG", TWO_COLORS, LABELS)
+    write_picture(tmp_path / "A.PNG", TWO_COLORS, LABELS)
     assert (tmp_path / "A.PNG").is_file()
 
 
 def test_missing_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match="the folder for the output does not exist") as caught:
-        write_indexed_png(tmp_path / "no" / "a.png", TWO_COLORS, LABELS)
+        write_picture(tmp_path / "no" / "a.png", TWO_COLORS, LABELS)
     assert caught.value.filename == str(tmp_path / "no")
 
 
 def test_folder_that_is_a_file(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(NotADirectoryError, match="the folder for the output is not a folder"):
-        write_indexed_png(tmp_path / "file" / "a.png", TWO_COLORS, LABELS)
+        write_picture(tmp_path / "file" / "a.png", TWO_COLORS, LABELS)
 
 
 def test_destination_that_is_a_folder(tmp_path):
     (tmp_path / "a.png").mkdir()
     with pytest.raises(IsADirectoryError, match="this is a folder; name a file in it"):
-        write_indexed_png(tmp_path / "a.png", TWO_COLORS, LABELS)
+        write_picture(tmp_path / "a.png", TWO_COLORS, LABELS)
 
 
 @pytest.mark.skipif(not POSIX, reason="needs a device that is a file")
 def test_a_device_is_never_replaced(tmp_path):
     (tmp_path / "a.png").symlink_to(os.devnull)
-    with pytest.raises(ValueError, match="is not a regular file, so a PNG cannot replace it"):
-        write_indexed_png(tmp_path / "a.png", TWO_COLORS, LABELS)
+    with pytest.raises(ValueError, match="is not a regular file, so a picture cannot replace it"):
+        write_picture(tmp_path / "a.png", TWO_COLORS, LABELS)
     assert Path(os.devnull).is_char_device()
 
 
@@ -604,7 +603,7 @@ def test_disk_that_fills(destination, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(OSError, match="No space left on device") as caught:
-        write_indexed_png(destination, TWO_COLORS, LABELS)
+        write_picture(destination, TWO_COLORS, LABELS)
     assert caught.value.errno == errno.ENOSPC
     assert caught.value.filename == str(destination), "the temporary file's name is none of the user's business"
 
@@ -615,7 +614,7 @@ def test_interrupt(destination, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(KeyboardInterrupt):
-        write_indexed_png(destination, TWO_COLORS, LABELS)
+        write_picture(destination, TWO_COLORS, LABELS)
 
 
 def test_failing_rename(destination, monkeypatch):
@@ -624,7 +623,7 @@ def test_failing_rename(destination, monkeypatch):
 
     monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(PermissionError, match="Permission denied"):
-        write_indexed_png(destination, TWO_COLORS, LABELS)
+        write_picture(destination, TWO_COLORS, LABELS)
 
 
 def run_python(script: str, *arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -641,12 +640,12 @@ def test_write_that_really_stops_half_way(destination):
     """The limit lets the first 1000 of some 90,000 bytes through, as a disk does that fills."""
     script = """
         import resource, sys, numpy as np
-        from kmeans_fast.imaging.files import write_indexed_png
+        from kmeans_fast.imaging.files import write_picture
         labels = np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)
         palette = np.arange(768).reshape(256, 3).astype(np.uint8)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         try:
-            write_indexed_png(sys.argv[1], palette, labels)
+            write_picture(sys.argv[1], palette, labels)
         except OSError as error:
             print(error.errno, error.filename)
     """
@@ -661,13 +660,13 @@ def test_folder_that_may_not_be_written(destination, check_says_yes):
     script = """
         import os, sys, numpy as np
         from PIL import PngImagePlugin
-        from kmeans_fast.imaging.files import write_indexed_png
+        from kmeans_fast.imaging.files import write_picture
         if os.geteuid() == 0:
             os.setresuid(65534, 65534, 65534)
         if sys.argv[1] == "True":
             os.access = lambda *arguments: True
         try:
-            write_indexed_png("a.png", np.zeros((1, 3), np.uint8), np.zeros((2, 2), np.uint8))
+            write_picture("a.png", np.zeros((1, 3), np.uint8), np.zeros((2, 2), np.uint8))
         except PermissionError as error:
             print(error.filename)
     """
@@ -684,7 +683,7 @@ def test_existing_file_is_replaced_and_keeps_its_permissions(tmp_path):
     path.write_bytes(b"old")
     path.chmod(0o600)
     before = stat.S_IMODE(path.stat().st_mode)
-    write_indexed_png(path, TWO_COLORS, LABELS)
+    write_picture(path, TWO_COLORS, LABELS)
     np.testing.assert_array_equal(read_image(path), TWO_COLORS[LABELS])
     assert stat.S_IMODE(path.stat().st_mode) == before
     assert list(tmp_path.iterdir()) == [path]
@@ -693,7 +692,7 @@ def test_existing_file_is_replaced_and_keeps_its_permissions(tmp_path):
 @pytest.mark.skipif(not POSIX, reason="umask is POSIX")
 def test_new_file_gets_the_usual_permissions(tmp_path):
     (tmp_path / "usual").touch()
-    write_indexed_png(tmp_path / "a.png", TWO_COLORS, LABELS)
+    write_picture(tmp_path / "a.png", TWO_COLORS, LABELS)
     assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
@@ -701,7 +700,7 @@ def test_new_file_gets_the_usual_permissions(tmp_path):
 def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "a.png").symlink_to(tmp_path / "folder" / "target.png")
-    write_indexed_png(tmp_path / "a.png", TWO_COLORS, LABELS)
+    write_picture(tmp_path / "a.png", TWO_COLORS, LABELS)
     assert (tmp_path / "a.png").is_symlink()
     np.testing.assert_array_equal(read_image(tmp_path / "folder" / "target.png"), TWO_COLORS[LABELS])
 

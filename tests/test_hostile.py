@@ -23,7 +23,7 @@ from PIL import Image, features
 import kmeans_fast
 from kmeans_fast import compress, read_image
 from kmeans_fast.imaging import headers
-from kmeans_fast.imaging.files import write_indexed_png
+from kmeans_fast.imaging.files import write_picture
 
 ROOT = str(Path(kmeans_fast.__file__).parents[1])
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([ROOT, os.environ.get("PYTHONPATH", "")])}
@@ -576,13 +576,13 @@ WRITE = """
 import sys, threading
 from pathlib import Path
 import numpy as np
-from kmeans_fast.imaging.files import write_indexed_png
+from kmeans_fast.imaging.files import write_picture
 path, enough, first = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 
 def write(number):
     palette = np.full((1, 3), number, np.uint8)
     while not enough.exists():
-        write_indexed_png(path, palette, np.zeros((10 + number, 300), np.uint8))
+        write_picture(path, palette, np.zeros((10 + number, 300), np.uint8))
 
 threads = [threading.Thread(target=write, args=(first + number,)) for number in range(3)]
 for thread in threads: thread.start()
@@ -598,7 +598,7 @@ def test_many_writers_of_one_file_leave_one_whole_picture(tmp_path):
     """
     (tmp_path / "pictures").mkdir()
     path, enough = tmp_path / "pictures/a.png", tmp_path / "enough"
-    write_indexed_png(path, np.full((1, 3), 99, np.uint8), np.zeros((109, 300), np.uint8))
+    write_picture(path, np.full((1, 3), 99, np.uint8), np.zeros((109, 300), np.uint8))
     command = [sys.executable, "-c", textwrap.dedent(WRITE), str(path), str(enough)]
     processes = [subprocess.Popen([*command, str(first)], env=ENVIRONMENT) for first in (0, 10, 20)]
     errors = []
@@ -606,7 +606,7 @@ def test_many_writers_of_one_file_leave_one_whole_picture(tmp_path):
     def write(number):
         try:
             while not enough.exists():
-                write_indexed_png(path, np.full((1, 3), number, np.uint8), np.zeros((10 + number, 300), np.uint8))
+                write_picture(path, np.full((1, 3), number, np.uint8), np.zeros((10 + number, 300), np.uint8))
         except Exception as error:  # a thread's exception would get lost
             errors.append(error)
 
@@ -635,13 +635,13 @@ def test_many_writers_of_one_file_leave_one_whole_picture(tmp_path):
 def test_a_writer_that_is_killed_leaves_the_old_picture(tmp_path):
     """The temporary file stays behind then, under a name that no picture has."""
     path = tmp_path / "a.png"
-    write_indexed_png(path, np.full((1, 3), 99, np.uint8), np.zeros((4, 4), np.uint8))
+    write_picture(path, np.full((1, 3), 99, np.uint8), np.zeros((4, 4), np.uint8))
     before = path.read_bytes()
     script = """
         import os, sys, numpy as np
-        from kmeans_fast.imaging.files import write_indexed_png
+        from kmeans_fast.imaging.files import write_picture
         os.fsync = lambda descriptor: os._exit(9)
-        write_indexed_png(sys.argv[1], np.zeros((1, 3), np.uint8), np.zeros((300, 300), np.uint8))
+        write_picture(sys.argv[1], np.zeros((1, 3), np.uint8), np.zeros((300, 300), np.uint8))
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(path)]
     assert subprocess.run(command, env=ENVIRONMENT, timeout=300, check=False).returncode == 9

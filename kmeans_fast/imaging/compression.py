@@ -8,16 +8,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
+from typing import BinaryIO, Unpack
 
-from kmeans_fast.imaging import files, sources
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast.imaging import encoding, files, sources
+from kmeans_fast.imaging.encoding import Format, check_keeping, notes_of_loss
 from kmeans_fast.imaging.finding import find_palette
 from kmeans_fast.imaging.mapping import picture_in
+from kmeans_fast.imaging.metadata import Metadata
 from kmeans_fast.imaging.metrics import quality_missed
 from kmeans_fast.imaging.palettes import QuantizedImage
 from kmeans_fast.imaging.picture_colors import count_colors
 from kmeans_fast.imaging.pixels import checked_pixels
 from kmeans_fast.imaging.requests import checked_request
+from kmeans_fast.imaging.sources import Readable
 from kmeans_fast.options import Asked
 
 
@@ -27,8 +33,8 @@ class CompressionReport:
 
     Attributes
     ----------
-    source, destination : pathlib.Path
-        The files.
+    source, destination : pathlib.Path or None
+        The files; None for bytes and file objects.
     width, height : int
         Size of the image in pixels, after its EXIF orientation was applied.
     bytes_before, bytes_after : int
@@ -54,8 +60,8 @@ class CompressionReport:
         asked for was not reached. Each is a part of a sentence; none if all is as usual.
     """
 
-    source: Path
-    destination: Path
+    source: Path | None
+    destination: Path | None
     width: int
     height: int
     bytes_before: int
@@ -94,30 +100,42 @@ class CompressionReport:
 
 
 def compress(
-    source: str | os.PathLike[str],
-    destination: str | os.PathLike[str],
+    source: Readable,
+    destination: str | os.PathLike[str] | BinaryIO,
     n_colors: int | None = None,
     *,
+    format: str | None = None,
+    strip: bool = False,
+    keep_metadata: bool = False,
     quality: float | None = None,
     sort: str = "luma",
     space: str = "srgb",
     lightness: float = 1.0,
     dither: str = "none",
     strength: float = 1.0,
-    compress_level: int = files.COMPRESS_LEVEL,
+    compress_level: int = encoding.COMPRESS_LEVEL,
     max_pixels: int | None = None,
     **options: Unpack[Asked],
 ) -> CompressionReport:
-    """Read a picture, reduce it to `n_colors` colours and write it as an indexed PNG.
+    """Read a picture, reduce it to `n_colors` colours and write it.
 
     Parameters
     ----------
-    source : str or path-like
-        A picture, read as by `read_image`. It is never overwritten.
-    destination : str or path-like
-        Where the PNG goes: a name that ends in ``.png``. An existing file is replaced once the new one is complete.
+    source : str, path-like, bytes-like or binary file object
+        A picture, read as by `read_image`. A file is never overwritten.
+    destination : str, path-like or binary file object
+        Where the picture goes. An existing file is replaced once the new one is complete.
     n_colors : int, optional
-        The number of colours, at least 1; 8 by default. Up to 256 make an indexed PNG; more make an RGB or RGBA one.
+        The number of colours, at least 1; 8 by default. More than 256 make an RGB or RGBA picture, not an indexed one.
+    format : {None, "png", "gif", "webp", "tiff", "bmp"}
+        As for `QuantizedImage.save`: by default what the destination's name ends in.
+    strip : bool
+        Write pixels alone. By default what a file says of how its colours and size are meant goes along, as far as the
+        format has a place for it: an RGB colour profile (ICC), from PNG to PNG gAMA, cHRM, cICP and sRGB, and the dots
+        per inch.
+    keep_metadata : bool
+        Keep EXIF, XMP and texts as well, but no orientation, as it is applied, and no thumbnail; for PNG, WebP and
+        TIFF. What gives away where and when a picture was taken is among them.
     sort : {"luma", "count", "hue", "none"}
         As for `quantize`. With up to 16 colours, dark to light makes files smaller than any other order.
     dither, strength
@@ -139,16 +157,17 @@ def compress(
     Raises
     ------
     ValueError
-        If the source is not a readable picture, if the destination is the source or does not end in ``.png``; and what
-        `quantize` says of the other options.
+        If the source is not a readable picture, if the destination is the source or its name does not end in the
+        format; if the format can't hold the picture, see `QuantizedImage.save`, or the metadata that are to be kept; if
+        `strip` and `keep_metadata` are both asked for; and what `quantize` says of the other options.
     OSError
         If the source can't be read or the destination can't be written. Nothing half-written remains, and a file that
         was there before is as it was.
 
     Notes
     -----
-    The palette and labels are the same on every machine. The bytes of the file also depend on the version of zlib that
-    Pillow was built with. An RGB colour profile (ICC) is carried over; other metadata is not.
+    The palette and labels are the same on every machine. The bytes of the file also depend on the version of Pillow,
+    and of zlib or libwebp that it was built with.
 
     Examples
     --------
@@ -160,13 +179,16 @@ def compress(
     """
     request = checked_request(n_colors, quality, sort, space, lightness, options, dither, strength)
     sources.check_source(source)
-    files.check_destination(destination, source)
-    files.check_compress_level(compress_level)
+    written = files.check_destination(destination, source, format)
+    encoding.check_level(written, compress_level)
+    encoding.check_size(written, request.options.n_clusters, (1, 1))
+    check_keeping(written, strip=strip, keep_metadata=keep_metadata)
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
-        picture = files.read_picture(source, max_pixels=max_pixels, count_frames=True)
+        picture = files.read_picture(source, max_pixels=max_pixels, count_frames=True, keep_metadata=keep_metadata)
     files.check_memory(picture, source, max_pixels)
     pixels = checked_pixels(picture.pixels, request)
+    _check_held(written, pixels.channels)
     height, width = picture.pixels.shape[:2]
     with ExitStack() as stack:
         with _timed(seconds, "start"):
@@ -176,10 +198,17 @@ def compress(
         with _timed(seconds, "cluster"):
             quantized = picture_in(pixels, colors, find_palette(colors, request), request.dithering)
     with _timed(seconds, "write"):
-        bytes_after = quantized.save(destination, compress_level=compress_level, icc_profile=picture.icc_profile)
+        bytes_after = files.write_picture(
+            destination,
+            quantized.palette,
+            quantized.labels,
+            format=format,
+            compress_level=compress_level,
+            metadata=Metadata() if strip else picture.metadata,
+        )
     return CompressionReport(
-        source=Path(source),
-        destination=Path(destination),
+        source=_path_of(source),
+        destination=_path_of(destination),
         width=width,
         height=height,
         bytes_before=picture.n_bytes,
@@ -192,7 +221,7 @@ def compress(
         converged=quantized.converged,
         quality_met=quantized.quality_met,
         seconds=seconds,
-        notes=tuple(_notes(picture, bytes_after, quantized, quality)),
+        notes=tuple(_notes(picture, bytes_after, quantized, quality, None if strip else written)),
     )
 
 
@@ -203,14 +232,31 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = time.perf_counter() - start
 
 
-def _printable(text: Path | str) -> str:
+def _path_of(file: Readable) -> Path | None:
+    return Path(file) if isinstance(file, (str, os.PathLike)) else None
+
+
+def _check_held(written: Format, pixels: NDArray[np.uint8]) -> None:
+    """Check that a format holds what the palette of these pixels (H, W, C) has, whatever it will be."""
+    encoding.check_size(written, 1, pixels.shape[:-1])
+    if pixels.shape[-1] == 4:
+        encoding.check_alpha(written, pixels[..., 3])
+
+
+def _printable(text: Path | str | None) -> str:
     """Show a text as it is, or escaped if a terminal should not see it raw."""
+    if text is None:
+        return "(memory)"
     return str(text) if str(text).isprintable() else repr(str(text))
 
 
-def _notes(picture: files.Picture, bytes_after: int, quantized: QuantizedImage, quality: float | None) -> list[str]:
-    """Say what may surprise."""
+def _notes(
+    picture: files.Picture, bytes_after: int, quantized: QuantizedImage, quality: float | None, kept_in: Format | None
+) -> list[str]:
+    """Say what may surprise; metadata are kept in a format, or were to be dropped."""
     notes = list(picture.notes)
+    if kept_in is not None:
+        notes += notes_of_loss(kept_in, picture.metadata)
     if bytes_after > picture.n_bytes:
         notes.append(f"the output is larger than the source: {bytes_after:,} bytes instead of {picture.n_bytes:,}")
     if quality is not None and not quantized.quality_met:

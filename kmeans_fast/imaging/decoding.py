@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast.imaging import depths, tiff
 from kmeans_fast.imaging.headers import sizes_to_allocate
+from kmeans_fast.imaging.metadata import MOST_PROFILE_BYTES, Metadata, metadata_of_tags, read_metadata
 from kmeans_fast.imaging.sources import Source
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 # A tile of a TIFF may have that many pixels even if the picture may not: small pictures come in one large tile.
 TILE_PIXELS = 2**20
-
-# PNG readers, Pillow's among them, take a larger profile for an attack, and refuse the file.
-MOST_PROFILE_BYTES = 2**20
 
 # What Pillow is asked to convert each of its modes to; the mode is named, never guessed from an array's shape. A mode
 # that can hold transparency is asked for as RGBA, and loses the alpha channel again if every pixel is opaque.
@@ -70,8 +68,8 @@ class Decoded(NamedTuple):
 
     pixels: NDArray[np.uint8]
     """(H, W), (H, W, 3) or (H, W, 4), upright; may be read-only."""
-    icc_profile: bytes | None
-    """The colour profile, if there is one for RGB; one for grey or CMYK does not fit an indexed PNG."""
+    metadata: Metadata
+    """Without a colour profile that isn't for RGB: one for grey or CMYK does not fit a palette."""
     notes: tuple[str, ...]
     """What of the file is not in `pixels`, each as a part of a sentence."""
 
@@ -85,10 +83,11 @@ class _Opened(NamedTuple):
     """Of a TIFF."""
 
 
-def decode(file: Source, max_pixels: int | None, *, count_frames: bool = False) -> Decoded:
+def decode(file: Source, max_pixels: int | None, *, count_frames: bool = False, keep_metadata: bool = False) -> Decoded:
     """Decode the first picture of a file, unless it has more than `max_pixels` pixels or is of a kind that isn't read.
 
-    To count frames takes a walk through the file; without, there is no note of them.
+    To count frames takes a walk through the file; without, there is no note of them. Metadata other than what says how
+    colours and size are meant are only read if they are to be kept.
     """
     from PIL import Image
 
@@ -100,13 +99,17 @@ def decode(file: Source, max_pixels: int | None, *, count_frames: bool = False) 
     if kind is not None:
         _check_tiff(kind, limit)
         if tiff.is_read_by_planes(kind):
-            return _decode_planes(file, kind, count_frames=count_frames)
+            return _decode_planes(file, kind, count_frames=count_frames, keep_metadata=keep_metadata)
     opened = _open(file, kind)
     _check_size(opened.image.size, limit)
     pixels, orientation, notes = _decode_by_pillow(opened)
-    profile, profile_notes = _usable_profile(opened.image.info.get("icc_profile"))
+    if keep_metadata:  # some of it may come after the pixels
+        opened = _open(file, kind)
+        opened.image.load()
+    metadata = read_metadata(file, opened.image, orientation, everything=keep_metadata)
+    metadata, profile_notes = _with_usable_profile(metadata)
     notes += profile_notes + (_frame_notes(_count_frames(opened.image)) if count_frames else ())
-    return Decoded(_upright(pixels, orientation), profile, notes)
+    return Decoded(_upright(pixels, orientation), metadata, notes)
 
 
 def _check_size(size: tuple[int, int], limit: int | None, what: str = "") -> None:
@@ -150,18 +153,18 @@ def _check_tiff(kind: tiff.Tiff, limit: int | None) -> None:
         raise UnsupportedError(f"is a {kind}, which is not read because Pillow misreads it; {tiff.HOW_TO_READ}")
 
 
-def _decode_planes(file: Source, kind: tiff.Tiff, *, count_frames: bool) -> Decoded:
+def _decode_planes(file: Source, kind: tiff.Tiff, *, count_frames: bool, keep_metadata: bool) -> Decoded:
     with _size_unmentioned(kind.size):
         planes = tiff.read_planes(file, kind)
     if kind.sample_format == tiff.SIGNED:
         planes = [_checked_16_bits(planes[0].view(np.int16)).astype(np.uint16)]
     notes = () if kind.bits[0] == 8 else _depth_notes(max(int(plane.max()) for plane in planes), kind.bits[0])
     pixels = _without_idle_alpha(tiff.picture_of(kind, planes), is_grey=kind.photometric <= tiff.BLACK_IS_ZERO)
-    profile, profile_notes = _usable_profile(kind.tags.get(34675))
+    metadata, profile_notes = _with_usable_profile(metadata_of_tags(kind.tags, everything=keep_metadata))
     notes += profile_notes + _channel_notes(kind)
     if count_frames:
         notes += _frame_notes(tiff.count_pictures(file))
-    return Decoded(_upright(pixels, kind.tags.get(tiff.ORIENTATION)), profile, notes)
+    return Decoded(_upright(pixels, kind.tags.get(tiff.ORIENTATION)), metadata, notes)
 
 
 # ---------------------------------------------------------------------------------------------------- by Pillow
@@ -420,16 +423,19 @@ def _upright(pixels: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8
 # ---------------------------------------------------------------------------------------------------- notes
 
 
-def _usable_profile(profile: Any) -> tuple[bytes | None, tuple[str, ...]]:
-    """Return a colour profile if it fits the PNG that is written; else why not."""
-    if not isinstance(profile, bytes) or not profile:
-        return None, ()
+def _with_usable_profile(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
+    """Leave out a colour profile that doesn't fit what is written, and say why."""
+    profile = metadata.icc_profile
+    if profile is None:
+        return metadata, ()
     space = profile[16:20].decode("ascii", "replace").strip()
     if space != "RGB":
-        return None, (f"its colour profile is for {space if space.isalnum() else 'no known space'}, and was dropped",)
-    if len(profile) > MOST_PROFILE_BYTES:
-        return None, (f"its colour profile has {len(profile):,} bytes, more than PNG readers open, and was dropped",)
-    return profile, ()
+        note = f"its colour profile is for {space if space.isalnum() else 'no known space'}, and was dropped"
+    elif len(profile) > MOST_PROFILE_BYTES:
+        note = f"its colour profile has {len(profile):,} bytes, more than PNG readers open, and was dropped"
+    else:
+        return metadata, ()
+    return metadata._replace(icc_profile=None), (note,)
 
 
 def _depth_notes(largest: int, bits: int) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
-"""Pictures in, and indexed PNGs out (by Pillow), never half-written. How pictures are decoded is in `decoding`.
+"""Pictures in, and palettes with labels out, never half-written.
 
-Entry points: `read_image`, `read_picture`, `write_indexed_png`, and checks that can be made before any work. Pillow is
-imported inside the functions, so that ``import kmeans_fast`` doesn't cost it.
+How pictures are decoded is in `decoding`, and what can be written in `encoding`. Entry points: `read_image`,
+`read_picture`, `write_picture`, and checks that can be made before any work. Pillow is imported inside the functions,
+so that ``import kmeans_fast`` doesn't cost it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import validation
-from kmeans_fast.imaging.decoding import MOST_PROFILE_BYTES, UnsupportedError, decode, how_to_allow_more
+from kmeans_fast.imaging import encoding
+from kmeans_fast.imaging.decoding import UnsupportedError, decode, how_to_allow_more
+from kmeans_fast.imaging.encoding import COMPRESS_LEVEL, Format
+from kmeans_fast.imaging.metadata import Metadata
 from kmeans_fast.imaging.sources import Readable, Source, check_source
 from kmeans_fast.machine.files import follow_link, replace_file
-
-# Of zlib. On photos, 4 took a third to two thirds of the time for files up to 6 % larger, and 9 many times it for 2 %.
-COMPRESS_LEVEL = 6
 
 # What `read_image` can be asked for, whatever is in the picture.
 MODES = ("L", "RGB", "RGBA")
@@ -37,12 +37,17 @@ class Picture(NamedTuple):
 
     pixels: NDArray[np.uint8]
     """As `read_image` returns them, except that they may be read-only."""
-    icc_profile: bytes | None
-    """The colour profile, if the file has one that fits an indexed PNG."""
+    metadata: Metadata
+    """What the file says beside pixels, without a colour profile that is for others than RGB."""
     n_bytes: int
     """Size of the file."""
     notes: tuple[str, ...]
-    """What of the file is not in `pixels`, each as a part of a sentence."""
+    """What of the file is in neither, each as a part of a sentence."""
+
+    @property
+    def icc_profile(self) -> bytes | None:
+        """The colour profile."""
+        return self.metadata.icc_profile
 
 
 def read_image(source: Readable, *, mode: str | None = None, max_pixels: int | None = None) -> NDArray[np.uint8]:
@@ -111,10 +116,13 @@ def _converted(pixels: NDArray[np.uint8], mode: str | None) -> NDArray[np.uint8]
     return pixels if image.mode == mode else np.asarray(image.convert(mode))
 
 
-def read_picture(source: Readable, *, max_pixels: int | None = None, count_frames: bool = False) -> Picture:
-    """Read a picture as `read_image` does, with its colour profile, the size of its file, and what was left out.
+def read_picture(
+    source: Readable, *, max_pixels: int | None = None, count_frames: bool = False, keep_metadata: bool = False
+) -> Picture:
+    """Read a picture as `read_image` does, with its metadata, the size of its file, and what was left out.
 
-    That it is one of several is noted only if `count_frames`, which takes a walk through the file.
+    That it is one of several is noted only if `count_frames`, which takes a walk through the file. With `keep_metadata`
+    all of them are read, else only what says how colours and size are meant.
     """
     if max_pixels is not None:
         max_pixels = validation.integer("max_pixels", max_pixels, 1)
@@ -123,14 +131,14 @@ def read_picture(source: Readable, *, max_pixels: int | None = None, count_frame
         if file.n_bytes == 0:
             raise ValueError(f"{file.name_in_errors} is empty (0 bytes)")
         try:
-            decoded = decode(file, max_pixels, count_frames=count_frames)
+            decoded = decode(file, max_pixels, count_frames=count_frames, keep_metadata=keep_metadata)
         except MemoryError:
             raise  # says nothing about the file
         except Exception as error:  # a damaged file can make a decoder raise anything: SyntaxError, struct.error ...
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's fault: Pillow's own complaints about the data have no number
             raise ValueError(f"{file.name_in_errors} {_what_is_wrong(error, max_pixels)}") from error
-        return Picture(decoded.pixels, decoded.icc_profile, file.n_bytes, decoded.notes)
+        return Picture(decoded.pixels, decoded.metadata, file.n_bytes, decoded.notes)
 
 
 def check_memory(picture: Picture, source: Readable, max_pixels: int | None = None) -> None:
@@ -161,27 +169,42 @@ def _what_is_wrong(error: Exception, max_pixels: int | None) -> str:
     return f"cannot be decoded; it may be damaged or cut short ({str(error) or type(error).__name__})"
 
 
-def check_destination(destination: str | os.PathLike[str], source: str | os.PathLike[str] | None = None) -> None:
-    """Check, before any work, that a PNG can be written to `destination` and that it isn't `source`.
+def check_destination(
+    destination: str | os.PathLike[str] | BinaryIO,
+    source: Readable | None = None,
+    format: str | None = None,
+) -> Format:
+    """Check, before any work, that a picture can be written to `destination` and that it isn't `source`.
 
     Parameters
     ----------
-    destination : str or path-like
-        Where the PNG is to go. The name must end in ``.png``, because nothing else is ever written.
-    source : str or path-like, optional
-        A file that must not be overwritten.
+    destination : str, path-like or binary file object
+        Where the picture is to go.
+    source : str, path-like, bytes-like or binary file object, optional
+        What is read, and must not be overwritten if it is a file.
+    format : str, optional
+        The name of a format; by default it is that of the suffix.
+
+    Returns
+    -------
+    Format
+        What will be written.
 
     Raises
     ------
+    TypeError
+        If a file object takes text, or `destination` is something else.
     ValueError
-        If the name does not end in ``.png``, if it is the source (under whatever name), or something that a file
-        can't replace, such as a device.
+        If the suffix isn't one of the format, if the destination is the source (under whatever name), or something
+        that a file can't replace, such as a device.
     FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError
         If the folder does not exist, is no folder or may not be written, or if the destination is itself a folder.
     """
+    if not isinstance(destination, (str, os.PathLike)):
+        _check_file_object(destination)
+        return encoding.checked_format(format, None)
     path = Path(destination)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"the output is a PNG, so its name must end in .png, got {path.name!r}")
+    found = encoding.checked_format(format, os.fspath(path))
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "this is a folder; name a file in it", str(path))
     folder = follow_link(path).parent
@@ -193,44 +216,40 @@ def check_destination(destination: str | os.PathLike[str], source: str | os.Path
         raise PermissionError(errno.EACCES, "the folder for the output may not be written", str(folder))
     if path.exists():
         if not path.is_file():
-            raise ValueError(f"{str(path)!r} is not a regular file, so a PNG cannot replace it")
-        if source is not None and Path(source).exists() and path.samefile(source):
+            raise ValueError(f"{str(path)!r} is not a regular file, so a picture cannot replace it")
+        if isinstance(source, (str, os.PathLike)) and Path(source).exists() and path.samefile(source):
             raise ValueError(f"the output {str(path)!r} is the source itself, which is never overwritten")
+    return found
 
 
-def write_indexed_png(
+def write_picture(
     destination: str | os.PathLike[str] | BinaryIO,
     palette: NDArray[Any],
     labels: NDArray[np.integer[Any]],
     *,
+    format: str | None = None,
     compress_level: int = COMPRESS_LEVEL,
-    icc_profile: bytes | None = None,
+    metadata: Metadata | None = None,
 ) -> int:
-    """Write a palette (K, C) and labels (H, W) to a PNG file; all of it or nothing. See `QuantizedImage.save`.
+    """Write a palette (K, C) and labels (H, W) to a file; all of it or nothing. See `QuantizedImage.save`.
 
     The bytes go to a temporary file in the destination's folder, which then takes the destination's name. On failure
     the temporary file is removed, and a file that was there before is as it was.
     """
-    if palette.dtype != np.uint8:
-        raise ValueError(
-            f"a PNG's palette has 8 bits a channel, got {palette.dtype}; to_8_bit() of what quantize returned rounds it"
-        )
-    _check_profile(icc_profile)
-    compress_level = check_compress_level(compress_level)
+    found = check_destination(destination, format=format)
+    encoding.check_held(found, palette, labels.shape)
+    level = encoding.check_level(found, compress_level)
+    data = encoding.encode(found, palette, labels, compress_level=level, metadata=metadata)
     if isinstance(destination, (str, os.PathLike)):
-        check_destination(destination)
-        data = _encode_png(palette, labels, compress_level, icc_profile)
         replace_file(Path(destination), data)
     else:
-        _check_file_object(destination)
-        data = _encode_png(palette, labels, compress_level, icc_profile)
         _write_all(destination, data)
     return len(data)
 
 
 def _check_file_object(destination: BinaryIO) -> None:
     if not hasattr(destination, "write"):
-        raise TypeError(f"a PNG is written to a path or a binary file object, got {type(destination).__name__}")
+        raise TypeError(f"a picture is written to a path or a binary file object, got {type(destination).__name__}")
     try:
         destination.write(b"")
     except TypeError:
@@ -245,50 +264,3 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
         if n_written is None and isinstance(file, io.RawIOBase):
             raise BlockingIOError(errno.EAGAIN, "the file object does not block, and takes no data yet")
         rest = rest[n_written:] if isinstance(n_written, int) else rest[:0]  # not every one tells how much it took
-
-
-def _check_profile(icc_profile: bytes | None) -> None:
-    if icc_profile is not None and len(icc_profile) > MOST_PROFILE_BYTES:
-        raise ValueError(
-            f"icc_profile must have at most {MOST_PROFILE_BYTES} bytes, which is what PNG readers open, "
-            f"got {len(icc_profile)}"
-        )
-
-
-def check_compress_level(level: Any) -> int:
-    """Return a level of zlib's, from 0 to 9."""
-    checked = validation.integer("compress_level", level, 0)
-    if checked > 9:
-        raise ValueError(f"compress_level must be at most 9, got {checked}")
-    return checked
-
-
-def _encode_png(
-    palette: NDArray[np.uint8], labels: NDArray[np.integer[Any]], compress_level: int, icc_profile: bytes | None
-) -> bytes:
-    from PIL import Image
-
-    n_colors, n_channels = palette.shape
-    options: dict[str, Any] = {"compress_level": compress_level}
-    if icc_profile is not None:
-        options["icc_profile"] = icc_profile
-    if n_colors > 256:
-        return _save_png(Image.fromarray(palette[labels]), options)
-
-    image = Image.fromarray(labels.astype(np.uint8, copy=False))
-    # Without `bits=` Pillow takes the number of bits from the palette, and pads it with nothing.
-    image.putpalette(np.broadcast_to(palette[:, :3], (n_colors, 3)).tobytes())
-    if n_channels == 4 and palette[:, 3].min() < 255:
-        options["transparency"] = palette[:, 3].tobytes().rstrip(b"\xff")  # entries left out are opaque
-    data = _save_png(image, options)
-    if n_colors <= 16 and compress_level > 0:
-        # Several pixels share a byte here: in photos, runs of equal bytes then compress better than repeated strings
-        # (up to 10 % smaller), in drawings worse. It costs little to see which.
-        data = min(data, _save_png(image, options | {"compress_type": zlib.Z_RLE}), key=len)
-    return data
-
-
-def _save_png(image: Any, options: dict[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", **options)
-    return buffer.getvalue()

@@ -108,7 +108,7 @@ class Palette:
         """
         return json_of(self.hex, self.counts)
 
-    def save(self, path: str | os.PathLike[str] | BinaryIO, *, format: str | None = None) -> int:  # noqa: A002
+    def save(self, path: str | os.PathLike[str] | BinaryIO, *, format: str | None = None) -> int:
         r"""Write the entries, rounded to 8 bits, in this order; all of it or nothing. `read_palette` reads such files.
 
         Parameters

@@ -9,7 +9,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.imaging.files import COMPRESS_LEVEL, write_indexed_png
+from kmeans_fast.imaging import encoding
+from kmeans_fast.imaging.encoding import COMPRESS_LEVEL
+from kmeans_fast.imaging.files import check_destination, write_picture
+from kmeans_fast.imaging.metadata import Metadata
 from kmeans_fast.imaging.palette import Palette
 
 _SWATCH = (
@@ -146,21 +149,32 @@ class QuantizedImage(Quantized):
         self,
         path: str | os.PathLike[str] | BinaryIO,
         *,
+        format: str | None = None,
         compress_level: int = COMPRESS_LEVEL,
         icc_profile: bytes | None = None,
     ) -> int:
-        """Write an indexed PNG with exactly these entries, in this order; all of it or nothing.
+        """Write a picture file with exactly these entries; all of it or nothing.
 
         Parameters
         ----------
         path : str, path-like or binary file object
-            Name of the file, ending in ``.png``; an existing file is replaced, and its permissions are kept. Or a file
-            object, which gets the bytes at its present position once all of them are there, and is not closed.
+            Name of the file; an existing file is replaced, and its permissions are kept. Or a file object, which gets
+            the bytes at its present position once all of them are there, and is not closed.
+        format : {None, "png", "gif", "webp", "tiff", "bmp"}
+            By default what the name ends in, ``.png``, ``.gif``, ``.webp``, ``.tif``, ``.tiff`` or ``.bmp``; PNG for a
+            file object. All are without loss, and keep the order of the entries if they are indexed:
+
+            - ``"png"``: indexed with the fewest of 1, 2, 4 or 8 bits a pixel; RGB or RGBA for more than 256 entries;
+            - ``"gif"``: up to 256 entries, of which one may be fully transparent and the others must be opaque;
+            - ``"webp"``: lossless, which decides by itself what is indexed; up to 16,383 pixels a row and column;
+            - ``"tiff"``: indexed with 8 bits a pixel, or RGB for more than 256 entries, or RGBA if some aren't opaque;
+            - ``"bmp"``: indexed, or RGB for more than 256 entries; opaque.
         compress_level : int
-            Of zlib, from 0, not at all, to 9. Up to 16 entries make smaller files in an order in which neighbours are
-            alike, such as ``quantize(..., sort="luma")``.
+            Of zlib, from 0, not at all, to 9; for PNG. Up to 16 entries make smaller files in an order in which
+            neighbours are alike, such as ``quantize(..., sort="luma")``.
         icc_profile : bytes, optional
-            A colour profile to put into the file, of at most 1 MiB, because PNG readers refuse more.
+            A colour profile to put into the file, PNG, WebP or TIFF, of at most 1 MiB, because PNG readers refuse
+            more. An array has none: that of a file is for `compress` to carry over.
 
         Returns
         -------
@@ -170,21 +184,27 @@ class QuantizedImage(Quantized):
         Raises
         ------
         ValueError
-            If the palette has 16 bits a channel, which a PNG's can't have: see `to_8_bit`. If the name does not end in
-            ``.png`` or belongs to something that is no file, the level is out of range or
-            the profile too large.
+            If the format can't hold this: 16 bits a channel, which no palette can have (see `to_8_bit`), entries that
+            aren't opaque, or so many of them. If the name ends in something else or belongs to something that is no
+            file, the level is out of range or the profile too large, or either is for other formats.
         TypeError
             If the file object was opened as text.
         OSError
             If the folder does not exist or can't be written, or the disk is full. Nothing half-written remains.
 
-        Notes
-        -----
-        The fewest of 1, 2, 4 or 8 bits a pixel are used. More than 256 entries can't be indexed and are written as
-        8-bit RGB or RGBA.
+        Examples
+        --------
+        >>> import io
+        >>> import numpy as np
+        >>> import kmeans_fast as kf
+        >>> file = io.BytesIO()
+        >>> kf.quantize(np.eye(8, dtype=np.uint8) * 255, 2).save(file, format="gif") == len(file.getvalue())
+        True
         """
-        return write_indexed_png(
-            path, self.palette, self.labels, compress_level=compress_level, icc_profile=icc_profile
+        encoding.check_profile(check_destination(path, format=format), icc_profile)
+        metadata = Metadata(icc_profile=icc_profile)
+        return write_picture(
+            path, self.palette, self.labels, format=format, compress_level=compress_level, metadata=metadata
         )
 
     def _described(self) -> str:
