@@ -54,9 +54,9 @@ FORMATS = {
         "PNG", (".png", ".apng"), sequence="animation",
         metadata=_OF_COLORS | _OF_CAMERAS | {"color_chunks", "texts"},
     ),
-    # Without optimize=False Pillow would drop entries and give them another order.
+    # Without optimize=False Pillow would drop entries and give them another order; interlaced files are larger.
     "gif": Format(
-        "GIF", (".gif",), "one", MOST_INDEXED, 65535, "animation", options=(("optimize", False),)
+        "GIF", (".gif",), "one", MOST_INDEXED, 65535, "animation", options=(("optimize", False), ("interlace", 0))
     ),
     # Without exact=True libwebp changes colours that can't be seen.
     "webp": Format(

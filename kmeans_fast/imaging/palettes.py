@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import math
 import os
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +17,17 @@ from kmeans_fast.imaging.files import check_destination, write_picture
 from kmeans_fast.imaging.metadata import Metadata
 from kmeans_fast.imaging.palette import Palette
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 _SWATCH = (
     '<span style="display:inline-block;margin:2px;font:12px monospace">'
     '<span style="display:block;width:7em;height:3em;border:1px solid #888;background:{color}"></span>'
     "{color}<br>{share:.1%}<br>{count}</span>"
 )
 _MOST_SWATCHES = 256
+# Pixels of a picture in a notebook.
+_MOST_SHOWN = 2**20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -144,6 +151,43 @@ class QuantizedImage(Quantized):
         palette = self.palette[:, 0] if self.palette.shape[1] == 1 else self.palette
         image: NDArray[Any] = palette[self.labels]
         return image
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return `to_array`, so that what takes arrays takes this too."""
+        if copy is False:
+            raise ValueError("a QuantizedImage holds labels, so an array of it is always a copy; got copy=False")
+        return self.to_array().astype(dtype or self.palette.dtype, copy=False)
+
+    def to_pil(self) -> Image.Image:
+        """Make one of Pillow's images: of mode P with these entries, or for more than 256, L, RGB or RGBA.
+
+        Raises
+        ------
+        ValueError
+            If the palette has 16 bits a channel, which Pillow's palettes can't have: see `to_8_bit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kmeans_fast as kf
+        >>> kf.quantize(np.eye(8, dtype=np.uint8) * 255, 2).to_pil().mode
+        'P'
+        """
+        if self.palette.dtype != np.uint8:
+            raise ValueError(f"Pillow's palettes have 8 bits a channel, got {self.palette.dtype}; to_8_bit() rounds")
+        return encoding.indexed_image(self.palette, self.labels)
+
+    def _repr_png_(self) -> bytes:
+        """Show a notebook the picture: of one with more than a million pixels every n-th of each row and column."""
+        height, width = self.labels.shape
+        step = math.ceil(math.sqrt(height * width / _MOST_SHOWN))
+        shown = replace(self, labels=np.ascontiguousarray(self.labels[::step, ::step])).to_8_bit()
+        return encoding.encode(encoding.FORMATS["png"], shown.palette, shown.labels)
+
+    def _repr_html_(self) -> str:
+        """Show the picture above its swatches: where there is HTML, notebooks show nothing else."""
+        picture = base64.b64encode(self._repr_png_()).decode()
+        return f'<div><img src="data:image/png;base64,{picture}" style="max-width:100%">{super()._repr_html_()}</div>'
 
     def save(
         self,
