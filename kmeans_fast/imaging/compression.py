@@ -134,8 +134,8 @@ def compress(
         format has a place for it: an RGB colour profile (ICC), from PNG to PNG gAMA, cHRM, cICP and sRGB, and the dots
         per inch.
     keep_metadata : bool
-        Keep EXIF, XMP and texts as well, but no orientation, as it is applied, and no thumbnail; for PNG, WebP and
-        TIFF. What gives away where and when a picture was taken is among them.
+        Keep EXIF, XMP and texts as well, but no orientation, as it is applied, and no thumbnail; for PNG and WebP.
+        What gives away where and when a picture was taken is among them.
     sort : {"luma", "count", "hue", "none"}
         As for `quantize`. With up to 16 colours, dark to light makes files smaller than any other order.
     dither, strength

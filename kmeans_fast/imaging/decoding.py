@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast.imaging import depths, tiff
 from kmeans_fast.imaging.headers import sizes_to_allocate
-from kmeans_fast.imaging.metadata import MOST_PROFILE_BYTES, Metadata, metadata_of_tags, read_metadata
+from kmeans_fast.imaging.metadata import MOST_PROFILE_BYTES, Metadata, metadata_of_tags, read_metadata, with_everything
 from kmeans_fast.imaging.sources import Source
 
 if TYPE_CHECKING:
@@ -103,10 +103,12 @@ def decode(file: Source, max_pixels: int | None, *, count_frames: bool = False, 
     opened = _open(file, kind)
     _check_size(opened.image.size, limit)
     pixels, orientation, notes = _decode_by_pillow(opened)
-    if keep_metadata:  # some of it may come after the pixels
+    metadata = read_metadata(file, opened.image, orientation)
+    if keep_metadata:
         opened = _open(file, kind)
-        opened.image.load()
-    metadata = read_metadata(file, opened.image, orientation, everything=keep_metadata)
+        with _warnings_ignored(Warning):  # of what has been read already
+            opened.image.load()  # some may come after the pixels
+            metadata = with_everything(metadata, opened.image, orientation)
     metadata, profile_notes = _with_usable_profile(metadata)
     notes += profile_notes + (_frame_notes(_count_frames(opened.image)) if count_frames else ())
     return Decoded(_upright(pixels, orientation), metadata, notes)

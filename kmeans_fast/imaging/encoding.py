@@ -63,8 +63,9 @@ FORMATS = {
         "WebP", (".webp",), most_side=16383, sequence="animation", metadata=_OF_CAMERAS | {"icc_profile"},
         options=(("lossless", True), ("exact", True)),
     ),
+    # Pillow can't compress a TIFF that has EXIF data.
     "tiff": Format(
-        "TIFF", (".tif", ".tiff"), sequence="pages", metadata=_OF_COLORS | _OF_CAMERAS,
+        "TIFF", (".tif", ".tiff"), sequence="pages", metadata=_OF_COLORS,
         options=(("compression", "tiff_adobe_deflate"),),
     ),
     "bmp": Format("BMP", (".bmp",), "none", metadata=frozenset({"dpi"})),
@@ -261,8 +262,6 @@ def _metadata_options(format_: Format, metadata: Metadata) -> dict[str, Any]:
     }
     if format_.name == "PNG":
         _add_chunks(options, metadata)
-    elif format_.name == "TIFF" and "xmp" in options:
-        options["tiffinfo"] = {700: options.pop("xmp")}
     return options
 
 

@@ -55,25 +55,26 @@ class Metadata(NamedTuple):
         return Metadata(**{name: value for name, value in self._asdict().items() if name in fields})
 
 
-def read_metadata(file: Source, image: Image.Image, orientation: object, *, everything: bool) -> Metadata:
-    """Read what one of Pillow's images says; `everything` needs one that has been loaded."""
-    info: Mapping[Any, Any] = image.info
+def read_metadata(file: Source, image: Image.Image, orientation: object) -> Metadata:
+    """Read what one of Pillow's images says of how its colours and size are meant."""
     chunks = tuple(_color_chunks(file)) if image.format == "PNG" else ()
-    dpi = _turned(_dpi(info), orientation)
-    profile = info.get("icc_profile")
-    known = Metadata(profile if isinstance(profile, bytes) and profile else None, dpi, chunks)
-    if not everything:
-        return known
+    profile = image.info.get("icc_profile")
+    known = profile if isinstance(profile, bytes) and profile else None
+    return Metadata(known, _turned(_dpi(image.info), orientation), chunks)
+
+
+def with_everything(metadata: Metadata, image: Image.Image, orientation: object) -> Metadata:
+    """Add all else that is kept, of an image that has been loaded; EXIF data that can't be parsed are left out."""
     try:
         exif = image.getexif()
         ifds = {ifd: dict(exif.get_ifd(ifd)) for ifd in (_EXIF_IFD, _GPS_IFD)}
-        known = known._replace(exif=_exif(exif, ifds, dpi, orientation))
+        metadata = metadata._replace(exif=_exif(exif, ifds, metadata.dpi, orientation))
     except MemoryError:
         raise
-    except Exception:  # noqa: S110, whatever can't be parsed is told where the orientation is asked for
+    except Exception:  # noqa: S110, of which there is a note, where the orientation is asked for
         pass
-    xmp = info.get("xmp")
-    return known._replace(xmp=_without_orientation(xmp) if isinstance(xmp, bytes) else None, texts=_texts(image))
+    xmp = image.info.get("xmp")
+    return metadata._replace(xmp=_without_orientation(xmp) if isinstance(xmp, bytes) else None, texts=_texts(image))
 
 
 def metadata_of_tags(tags: Mapping[int, Any], *, everything: bool) -> Metadata:
