@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from kmeans_fast.colors.histogram import ColorHistogram
     from kmeans_fast.data import sample_path
     from kmeans_fast.imaging.compression import CompressionReport, compress
-    from kmeans_fast.imaging.files import read_image
+    from kmeans_fast.imaging.files import read_frames, read_image
+    from kmeans_fast.imaging.frames import Frames
     from kmeans_fast.imaging.given import read_palette
     from kmeans_fast.imaging.palette import Palette
     from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ColorHistogram",
     "CompressionReport",
+    "Frames",
     "KMeansResult",
     "Palette",
     "QuantizedImage",
@@ -34,6 +36,7 @@ __all__ = [
     "palette",
     "print_progress",
     "quantize",
+    "read_frames",
     "read_image",
     "read_palette",
     "sample_path",
@@ -48,7 +51,8 @@ _HOMES = {
     "colors.histogram": ("ColorHistogram",),
     "data": ("sample_path",),
     "imaging.compression": ("CompressionReport", "compress"),
-    "imaging.files": ("read_image",),
+    "imaging.files": ("read_frames", "read_image"),
+    "imaging.frames": ("Frames",),
     "imaging.given": ("read_palette",),
     "imaging.palette": ("Palette",),
     "imaging.palettes": ("QuantizedImage", "QuantizedPalette"),

@@ -414,11 +414,11 @@ def test_warnings_are_one_line(run, picture, tmp_path):
 
 def test_what_may_surprise_is_one_line(run, tmp_path):
     frames = [Image.new("RGB", (4, 3), color) for color in ("red", "lime", "blue")]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    status, _, err = run("compress", tmp_path / "a.gif", "-k", 2)
+    frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
+    status, _, err = run("compress", tmp_path / "a.tif", "-k", 2)
     assert status == 0
     assert err == "kmeans-fast: warning: of 3 pictures the first was read\n"
-    assert run("palette", tmp_path / "a.gif")[2] == err
+    assert run("palette", tmp_path / "a.tif")[2] == err
 
 
 def test_an_output_that_is_larger_is_said_and_no_failure(run, tmp_path):

@@ -141,7 +141,7 @@ def test_notes_of_what_was_left_out(cat, tmp_path):
     assert noted(cat[0], tmp_path / "a.png") == ()
     frames = [Image.fromarray(cat[1]), Image.fromarray(255 - cat[1])]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert noted(tmp_path / "a.gif", tmp_path / "a.png") == ("of 2 pictures the first was read",)
+    assert noted(tmp_path / "a.gif", tmp_path / "a.bmp") == ("of 2 pictures the first was read",)
     profile = bytes(16) + b"GRAY" + bytes(100)
     frames[0].convert("L").save(tmp_path / "grey.png", icc_profile=profile)
     assert noted(tmp_path / "grey.png", tmp_path / "a.png") == ("its colour profile is for GRAY, and was dropped",)

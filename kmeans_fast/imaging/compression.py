@@ -36,7 +36,7 @@ class CompressionReport:
     source, destination : pathlib.Path or None
         The files; None for bytes and file objects.
     width, height : int
-        Size of the image in pixels, after its EXIF orientation was applied.
+        Size of the image in pixels, or of a frame, after its EXIF orientation was applied.
     bytes_before, bytes_after : int
         Size of the files.
     colors_before, colors_after : int
@@ -58,6 +58,8 @@ class CompressionReport:
         What may surprise: that the output is larger than the source, that only the first picture of several was taken,
         that a colour profile was dropped, that 16-bit values filled a small part of their range, or that the quality
         asked for was not reached. Each is a part of a sentence; none if all is as usual.
+    n_frames : int
+        How many pictures were written.
     """
 
     source: Path | None
@@ -75,14 +77,15 @@ class CompressionReport:
     quality_met: bool
     seconds: dict[str, float]
     notes: tuple[str, ...] = ()
+    n_frames: int = 1
 
     @property
     def bits_per_pixel(self) -> float:
-        """Size of the written file in bits, divided by the number of pixels."""
-        return self.bytes_after * 8 / (self.width * self.height)
+        """Size of the written file in bits, divided by the number of pixels of all frames."""
+        return self.bytes_after * 8 / (self.width * self.height * self.n_frames)
 
     def __str__(self) -> str:
-        bits_before = self.bytes_before * 8 / (self.width * self.height)
+        bits_before = self.bytes_before * 8 / (self.width * self.height * self.n_frames)
         end = "converged" if self.converged else "stopped before it converged"
         rows = [
             f"{_printable(self.source)} -> {_printable(self.destination)}",
@@ -93,6 +96,7 @@ class CompressionReport:
             f"{'mse':<20}{'':>12}   {self.mse:>12.2f}",
             f"{'psnr (dB)':<20}{'':>12}   {self.psnr:>12.2f}",
             f"{self.n_iter} iterations, {end}",
+            *([f"{self.n_frames} frames"] if self.n_frames > 1 else []),
             *map(_printable, self.notes),
             "seconds: " + ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in self.seconds.items()),
         ]
@@ -107,6 +111,7 @@ def compress(
     format: str | None = None,
     strip: bool = False,
     keep_metadata: bool = False,
+    frame: int | None = None,
     quality: float | None = None,
     sort: str = "luma",
     space: str = "srgb",
@@ -136,6 +141,10 @@ def compress(
     keep_metadata : bool
         Keep EXIF, XMP and texts as well, but no orientation, as it is applied, and no thumbnail; for PNG and WebP.
         What gives away where and when a picture was taken is among them.
+    frame : int, optional
+        Which of several pictures, counted from 0, to write by itself. By default an animation (GIF, PNG, WebP) makes an
+        animation, as GIF, PNG or WebP, with its frames, durations and repetitions, and the pages of a TIFF, if they are
+        of one size, a TIFF of as many; all share one palette. Otherwise the first is taken, and a note says so.
     sort : {"luma", "count", "hue", "none"}
         As for `quantize`. With up to 16 colours, dark to light makes files smaller than any other order.
     dither, strength
@@ -185,11 +194,19 @@ def compress(
     check_keeping(written, strip=strip, keep_metadata=keep_metadata)
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
-        picture = files.read_picture(source, max_pixels=max_pixels, count_frames=True, keep_metadata=keep_metadata)
+        picture = files.read_picture(
+            source,
+            frame=frame,
+            sequence=written.sequence,
+            max_pixels=max_pixels,
+            count_frames=True,
+            keep_metadata=keep_metadata,
+        )
     files.check_memory(picture, source, max_pixels)
     pixels = checked_pixels(picture.pixels, request)
     _check_held(written, pixels.channels)
-    height, width = picture.pixels.shape[:2]
+    height, width = pixels.channels.shape[-3:-1]
+    played = picture.timing if written.sequence == "animation" else None
     with ExitStack() as stack:
         with _timed(seconds, "start"):
             machine = stack.enter_context(request.machine(pixels.size))
@@ -205,6 +222,8 @@ def compress(
             format=format,
             compress_level=compress_level,
             metadata=Metadata() if strip else picture.metadata,
+            duration=None if played is None else [min(each, encoding.MOST_DURATION) for each in played.durations],
+            loop=None if played is None else min(played.loop, encoding.MOST_PLAYS),
         )
     return CompressionReport(
         source=_path_of(source),
@@ -222,6 +241,7 @@ def compress(
         quality_met=quantized.quality_met,
         seconds=seconds,
         notes=tuple(_notes(picture, bytes_after, quantized, quality, None if strip else written)),
+        n_frames=1 if picture.timing is None else len(quantized.labels),
     )
 
 

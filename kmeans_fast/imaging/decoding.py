@@ -30,7 +30,7 @@ TILE_PIXELS = 2**20
 
 # What Pillow is asked to convert each of its modes to; the mode is named, never guessed from an array's shape. A mode
 # that can hold transparency is asked for as RGBA, and loses the alpha channel again if every pixel is opaque.
-_CONVERSIONS = {
+CONVERSIONS = {
     "1": "L",
     "L": "L",
     "LA": "RGBA",
@@ -83,38 +83,70 @@ class _Opened(NamedTuple):
     """Of a TIFF."""
 
 
-def decode(file: Source, max_pixels: int | None, *, count_frames: bool = False, keep_metadata: bool = False) -> Decoded:
-    """Decode the first picture of a file, unless it has more than `max_pixels` pixels or is of a kind that isn't read.
+def decode(
+    file: Source,
+    max_pixels: int | None,
+    *,
+    frame: int | None = None,
+    count_frames: bool = False,
+    keep_metadata: bool = False,
+) -> Decoded:
+    """Decode a picture of a file, unless it has more than `max_pixels` pixels or is of a kind that isn't read.
 
-    To count frames takes a walk through the file; without, there is no note of them. Metadata other than what says how
-    colours and size are meant are only read if they are to be kept.
+    Of several it is the first, or number `frame`. To count frames takes a walk through the file; without, there is no
+    note of them. Metadata other than what says how colours and size are meant are only read if they are to be kept.
     """
-    from PIL import Image
-
-    limit = Image.MAX_IMAGE_PIXELS if max_pixels is None else max_pixels
+    limit = most_pixels(max_pixels)
     for size in sizes_to_allocate(file):
-        _check_size(size, limit)
-    with _warnings_ignored(Warning):  # those of metadata are raised again when the picture is read
-        kind = tiff.read_tags(file)
+        check_size(size, limit)
+    with warnings_ignored(Warning):  # those of metadata are raised again when the picture is read
+        kind = tiff.read_tags(file, frame or 0)
     if kind is not None:
         _check_tiff(kind, limit)
         if tiff.is_read_by_planes(kind):
             return _decode_planes(file, kind, count_frames=count_frames, keep_metadata=keep_metadata)
-    opened = _open(file, kind)
-    _check_size(opened.image.size, limit)
+    opened = open_image(file, kind)
+    check_size(opened.image.size, limit)
+    if frame:
+        _go_to(opened.image, frame)
+        check_size(opened.image.size, limit)
     pixels, orientation, notes = _decode_by_pillow(opened)
     metadata = read_metadata(file, opened.image, orientation)
     if keep_metadata:
-        opened = _open(file, kind)
-        with _warnings_ignored(Warning):  # of what has been read already
+        opened = open_image(file, kind)
+        with warnings_ignored(Warning):  # of what has been read already
             opened.image.load()  # some may come after the pixels
             metadata = with_everything(metadata, opened.image, orientation)
-    metadata, profile_notes = _with_usable_profile(metadata)
-    notes += profile_notes + (_frame_notes(_count_frames(opened.image)) if count_frames else ())
-    return Decoded(_upright(pixels, orientation), metadata, notes)
+    metadata, profile_notes = with_usable_profile(metadata)
+    notes += profile_notes + (_frame_notes(count_frames_of(opened.image)) if count_frames else ())
+    return Decoded(upright(pixels, orientation), metadata, notes)
 
 
-def _check_size(size: tuple[int, int], limit: int | None, what: str = "") -> None:
+def most_pixels(max_pixels: int | None) -> int | None:
+    """Return how many pixels are allowed: Pillow's limit unless there is another; None for any number."""
+    from PIL import Image
+
+    return Image.MAX_IMAGE_PIXELS if max_pixels is None else max_pixels
+
+
+def _go_to(image: Image.Image, frame: int) -> None:
+    """Let an image that has just been opened be another one of its file's."""
+    first = image.tell()
+    try:
+        with warnings_ignored(Warning):
+            image.seek(first + frame)
+    except EOFError:
+        raise no_such_frame(frame, getattr(image, "n_frames", 1)) from None
+
+
+def no_such_frame(frame: int, n_frames: int) -> UnsupportedError:
+    """Make an error of a frame that isn't there."""
+    held = "one picture" if n_frames == 1 else f"{n_frames} pictures"
+    return UnsupportedError(f"has {held}, so that frame must be from 0 to {n_frames - 1}, got {frame}")
+
+
+def check_size(size: tuple[int, int], limit: int | None, what: str = "") -> None:
+    """Refuse a picture, or a part of one, with more pixels than are allowed."""
     n_pixels = math.prod(size)
     if limit is not None and n_pixels > limit:
         raise UnsupportedError(
@@ -134,7 +166,8 @@ def how_to_allow_more() -> str:
 
 
 @contextmanager
-def _warnings_ignored(category: type[Warning]) -> Iterator[None]:
+def warnings_ignored(category: type[Warning]) -> Iterator[None]:
+    """Let no warnings of a category through, in one thread at a time."""
     with _warning_filters, warnings.catch_warnings():
         warnings.simplefilter("ignore", category)
         yield
@@ -148,37 +181,37 @@ def _check_tiff(kind: tiff.Tiff, limit: int | None) -> None:
 
     if Image.MAX_IMAGE_PIXELS is not None and math.prod(kind.size) > 2 * Image.MAX_IMAGE_PIXELS:
         return  # Pillow says so
-    _check_size(kind.size, limit)
+    check_size(kind.size, limit)
     if limit is not None:
-        _check_size(kind.tile_size, max(limit, TILE_PIXELS), "tiles of ")
+        check_size(kind.tile_size, max(limit, TILE_PIXELS), "tiles of ")
     if tiff.is_misread(kind):
         raise UnsupportedError(f"is a {kind}, which is not read because Pillow misreads it; {tiff.HOW_TO_READ}")
 
 
 def _decode_planes(file: Source, kind: tiff.Tiff, *, count_frames: bool, keep_metadata: bool) -> Decoded:
-    with _size_unmentioned(kind.size):
+    with size_unmentioned(kind.size):
         planes = tiff.read_planes(file, kind)
     if kind.sample_format == tiff.SIGNED:
         planes = [_checked_16_bits(planes[0].view(np.int16)).astype(np.uint16)]
     notes = () if kind.bits[0] == 8 else _depth_notes(max(int(plane.max()) for plane in planes), kind.bits[0])
     pixels = _without_idle_alpha(tiff.picture_of(kind, planes), is_grey=kind.photometric <= tiff.BLACK_IS_ZERO)
-    metadata, profile_notes = _with_usable_profile(metadata_of_tags(kind.tags, everything=keep_metadata))
+    metadata, profile_notes = with_usable_profile(metadata_of_tags(kind.tags, everything=keep_metadata))
     notes += profile_notes + _channel_notes(kind)
     if count_frames:
         notes += _frame_notes(tiff.count_pictures(file))
-    return Decoded(_upright(pixels, kind.tags.get(tiff.ORIENTATION)), metadata, notes)
+    return Decoded(upright(pixels, kind.tags.get(tiff.ORIENTATION)), metadata, notes)
 
 
 # ---------------------------------------------------------------------------------------------------- by Pillow
 
 
-def _open(file: Source, kind: tiff.Tiff | None) -> _Opened:
+def open_image(file: Source, kind: tiff.Tiff | None) -> _Opened:
     """Let Pillow parse a picture up to its pixels, and refuse what must not be decoded."""
     from PIL import Image, UnidentifiedImageError
 
     file.seek(0)
     try:
-        with _warnings_ignored(Warning):
+        with warnings_ignored(Warning):
             image = Image.open(file)
     except UnidentifiedImageError:
         if kind is None or 0 in kind.size:
@@ -199,7 +232,7 @@ def _decode_by_pillow(opened: _Opened) -> tuple[NDArray[np.uint8], object, tuple
             values = _integers(opened, reader.read("I"))
             notes = _depth_notes(int(values.max()), 16)
             pixels = _with_transparent_color(tiff.scaled(values, 65535), values, image.info.get("transparency"))
-        elif mode in _CONVERSIONS:
+        elif mode in CONVERSIONS:
             pixels, notes = _decode_8_bits(opened, reader)
         else:
             raise UnsupportedError(_why_not(mode, reader))
@@ -218,17 +251,17 @@ def _open_plugin(opened: _Opened) -> Iterator[PillowPlugin]:
     from PIL import Image
 
     opened.file.seek(0)
-    with _warnings_ignored(Image.DecompressionBombWarning):
+    with warnings_ignored(Image.DecompressionBombWarning):
         try:
             plugin = iio.imopen(opened.file, "r", plugin="pillow")
         except OSError as error:  # imageio's "unknown error", of which the cause is known
             raise error.__cause__ or error from None
-    with plugin, _size_unmentioned(opened.image.size):
+    with plugin, size_unmentioned(opened.image.size):
         yield plugin
 
 
 @contextmanager
-def _size_unmentioned(size: tuple[int, int]) -> Iterator[None]:
+def size_unmentioned(size: tuple[int, int]) -> Iterator[None]:
     """Keep Pillow from warning of a size that is allowed, as some decoders do once more.
 
     To wait for one another is asked only of threads that read such pictures.
@@ -236,7 +269,7 @@ def _size_unmentioned(size: tuple[int, int]) -> Iterator[None]:
     from PIL import Image
 
     is_large = Image.MAX_IMAGE_PIXELS is not None and math.prod(size) > Image.MAX_IMAGE_PIXELS
-    with _warnings_ignored(Image.DecompressionBombWarning) if is_large else nullcontext():
+    with warnings_ignored(Image.DecompressionBombWarning) if is_large else nullcontext():
         yield
 
 
@@ -259,7 +292,8 @@ class _Reader:
         except MemoryError:
             raise
         except Exception:
-            image = _open(self._opened.file, self._opened.kind).image
+            image = open_image(self._opened.file, self._opened.kind).image
+            image.seek(self._index)
             image.load()
             self._exif_error = _error_of_exif(image)
             if self._exif_error is None:
@@ -276,7 +310,7 @@ class _Reader:
 
 def _error_of_exif(image: Image.Image) -> Exception | None:
     try:
-        with _warnings_ignored(Warning):
+        with warnings_ignored(Warning):
             image.getexif()
     except Exception as error:  # metadata that nobody can parse may raise anything
         return error
@@ -308,7 +342,7 @@ def _decode_8_bits(opened: _Opened, reader: _Reader) -> tuple[NDArray[np.uint8],
         pixels = _with_transparent_color(pixels, values, transparency)
     else:
         # A transparent colour (tRNS) may come with modes that have no alpha channel of their own.
-        target = "RGBA" if transparency is not None else _CONVERSIONS[mode]
+        target = "RGBA" if transparency is not None else CONVERSIONS[mode]
         pixels = reader.read(target)
     if pixels.ndim == 3 and pixels.shape[2] == 2:
         pixels = pixels[..., [0, 0, 0, 1]]
@@ -411,7 +445,7 @@ def _without_idle_alpha(pixels: NDArray[np.uint8], *, is_grey: bool) -> NDArray[
     return pixels
 
 
-def _upright(pixels: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8]:
+def upright(pixels: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8]:
     """Undo an EXIF orientation: 1 to 8, anything else is taken as 1."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
@@ -425,7 +459,7 @@ def _upright(pixels: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8
 # ---------------------------------------------------------------------------------------------------- notes
 
 
-def _with_usable_profile(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
+def with_usable_profile(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
     """Leave out a colour profile that doesn't fit what is written, and say why."""
     profile = metadata.icc_profile
     if profile is None:
@@ -453,10 +487,10 @@ def _channel_notes(kind: tiff.Tiff) -> tuple[str, ...]:
     return ()
 
 
-def _count_frames(image: Image.Image) -> int | None:
+def count_frames_of(image: Image.Image) -> int | None:
     """Count the pictures in a file, None if the others are damaged; `image` can't be decoded afterwards."""
     try:
-        with _warnings_ignored(Warning):
+        with warnings_ignored(Warning):
             return int(getattr(image, "n_frames", 1))
     except MemoryError:
         raise

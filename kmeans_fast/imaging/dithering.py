@@ -109,20 +109,31 @@ def dither(
     dithering: Dithering,
     machine: Machine,
 ) -> Dithered:
-    """Label the pixels (H, W, C) of a picture by `entries` (K, C).
+    """Label the pixels (H, W, C) of a picture, or (F, H, W, C) of frames, each by itself, by `entries` (K, C).
 
-    `colors` (N, C) are its distinct colours. `labels` (H, W) is written to; with four channels it holds the nearest
-    entries before.
+    `colors` (N, C) are the distinct colours of all. `labels` (H, W) or (F, H, W) is written to; with four channels it
+    holds the nearest entries before.
     """
     is_opaque = entries[:, 3] == 255 if entries.shape[1] == 4 else np.ones(len(entries), np.bool_)
     keeps = np.zeros(0, np.uint8) if is_opaque.all() else (~is_opaque).astype(np.uint8)
-    job = _Job(pixels, _rgb(entries), keeps, labels, machine)
+    job = _Job(_rgb(entries), keeps, machine)
+    height, width = labels.shape[-2:]
+    frames = list(
+        zip(pixels.reshape(-1, height, width, pixels.shape[-1]), labels.reshape(-1, height, width), strict=True)
+    )
     if is_opaque.any() and dithering.method in DIFFUSED:
-        job.diffuse(np.array([round(w * UNIT / 16 * dithering.strength) for w in DIFFUSED[dithering.method]], np.int64))
+        weights = np.array([round(w * UNIT / 16 * dithering.strength) for w in DIFFUSED[dithering.method]], np.int64)
+        for frame, labels_of_frame in frames:
+            job.diffuse(frame, labels_of_frame, weights)
     elif is_opaque.any():
-        ranks = bayer(8) if dithering.method == "bayer" else blue_noise()
-        job.mix_and_pick(_codes(_rgb(colors)), round(dithering.strength * UNIT), ranks)
-    return Dithered(labels, *_measured(pixels, entries, labels, machine))
+        codes = _codes(_rgb(colors))
+        mixtures = job.mix(codes, round(dithering.strength * UNIT), labels.dtype)
+        mask = bayer(8) if dithering.method == "bayer" else blue_noise()
+        levels, places = (mask * mixtures.shape[1] // mask.size).astype(np.uint8), _places(codes)
+        for frame, labels_of_frame in frames:
+            job.pick(frame, labels_of_frame, mixtures, places, levels)
+    rows = pixels.reshape(-1, width, pixels.shape[-1])
+    return Dithered(labels, *_measured(rows, entries, labels.reshape(-1, width), machine))
 
 
 def _rgb(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -137,28 +148,18 @@ def _codes(colors: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 
 class _Job:
-    """One picture and one palette (K, 3); arrays as in `engines.numba_dithering`."""
+    """One palette (K, 3), for one picture or several; arrays as in `engines.numba_dithering`."""
 
-    def __init__(
-        self,
-        pixels: NDArray[np.uint8],
-        palette: NDArray[np.uint8],
-        keeps: NDArray[np.uint8],
-        labels: NDArray[Any],
-        machine: Machine,
-    ) -> None:
-        self._pixels, self._palette, self._keeps, self._labels = pixels, palette, keeps, labels
+    def __init__(self, palette: NDArray[np.uint8], keeps: NDArray[np.uint8], machine: Machine) -> None:
+        self._palette, self._keeps = palette, keeps
         self._kernels, self._workers = machine.engine.dithering, machine.workers
         chosen = np.arange(len(palette)) if not keeps.size else np.flatnonzero(keeps == 0)
         self._nearest = find_nearest(palette[chosen], chosen)
         self._entries = pack(palette)
 
-    def _rows(self, first: int, last: int) -> NDArray[np.uint8]:
-        return np.ascontiguousarray(self._pixels[first:last])
-
-    def diffuse(self, weights: NDArray[np.int64]) -> None:
+    def diffuse(self, pixels: NDArray[np.uint8], labels: NDArray[Any], weights: NDArray[np.int64]) -> None:
         """Pass errors on."""
-        height, width = self._labels.shape
+        height, width = labels.shape
 
         def label_band(start: int) -> None:
             errors = np.zeros((3, width + 4), np.int64)
@@ -166,39 +167,46 @@ class _Job:
             for first in range(max(0, start - LEAD_ROWS), stop, ROWS_AT_ONCE):
                 last = min(first + ROWS_AT_ONCE, stop)
                 # Those above the band are another band's to label, and may have been already.
-                labels = self._labels[first:last] if first >= start else above[start]
-                self._kernels.diffuse(
-                    self._rows(first, last), self._entries, self._keeps, self._nearest, weights, first, errors, labels
-                )
+                rows = labels[first:last] if first >= start else above[start]
+                some = np.ascontiguousarray(pixels[first:last])
+                self._kernels.diffuse(some, self._entries, self._keeps, self._nearest, weights, first, errors, rows)
 
         starts = range(0, height, BAND_ROWS)
-        above = {start: self._labels[start - LEAD_ROWS : start].copy() for start in starts}
+        above = {start: labels[start - LEAD_ROWS : start].copy() for start in starts}
         self._workers.for_each(label_band, starts)
 
-    def mix_and_pick(self, codes: NDArray[np.uint32], strength: int, mask: NDArray[np.int64]) -> None:
-        """Mix the colours of these codes (N,), and pick from the mixtures by a mask's ranks."""
+    def mix(self, codes: NDArray[np.uint32], strength: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Mix the colours of these codes (N,): entries in order of lightness, (N, levels)."""
         packed = pack(decode(codes, 3))
         by_rank = np.argsort(self._palette.astype(np.int64) @ LIGHTNESS, kind="stable")
         ranks = np.argsort(by_rank)
         n_levels = next(levels for most, levels in LEVELS.items() if len(self._palette) <= most)
-        mixtures = np.empty((len(packed), n_levels), self._labels.dtype)
+        mixtures = np.empty((len(packed), n_levels), dtype)
 
         def mix(first: int) -> None:
             last = min(first + COLORS_AT_ONCE, len(packed))
             self._kernels.mix(packed, self._entries, ranks, by_rank, self._nearest, strength, first, last, mixtures)
 
         self._workers.for_each(mix, range(0, len(packed), COLORS_AT_ONCE))
-        levels = (mask * n_levels // mask.size).astype(np.uint8)
-        places = _places(codes)
-        rows_at_once = max(1, PIXELS_AT_ONCE // self._labels.shape[1])
+        return mixtures
+
+    def pick(
+        self,
+        pixels: NDArray[np.uint8],
+        labels: NDArray[Any],
+        mixtures: NDArray[Any],
+        places: NDArray[np.int64],
+        levels: NDArray[np.uint8],
+    ) -> None:
+        """Pick from the mixtures, whose `places` are those of `_places`, by the levels of a mask."""
+        rows_at_once = max(1, PIXELS_AT_ONCE // labels.shape[1])
 
         def pick(first: int) -> None:
-            last = first + rows_at_once
-            self._kernels.pick(
-                self._rows(first, last), self._keeps, places, mixtures, levels, first, self._labels[first:last]
-            )
+            rows = slice(first, first + rows_at_once)
+            some = np.ascontiguousarray(pixels[rows])
+            self._kernels.pick(some, self._keeps, places, mixtures, levels, first, labels[rows])
 
-        self._workers.for_each(pick, range(0, len(self._labels), rows_at_once))
+        self._workers.for_each(pick, range(0, len(labels), rows_at_once))
 
 
 def _places(codes: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import errno
 import io
+import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -20,7 +22,8 @@ from kmeans_fast import validation
 from kmeans_fast.imaging import encoding
 from kmeans_fast.imaging.decoding import UnsupportedError, decode, how_to_allow_more
 from kmeans_fast.imaging.encoding import COMPRESS_LEVEL, Format
-from kmeans_fast.imaging.metadata import Metadata
+from kmeans_fast.imaging.frames import Frames, decode_sequence
+from kmeans_fast.imaging.metadata import Metadata, Timing
 from kmeans_fast.imaging.sources import Readable, Source, check_source
 from kmeans_fast.machine.files import follow_link, replace_file
 
@@ -43,6 +46,8 @@ class Picture(NamedTuple):
     """Size of the file."""
     notes: tuple[str, ...]
     """What of the file is in neither, each as a part of a sentence."""
+    timing: Timing | None = None
+    """Of several frames, of which the pixels are (F, H, W, C)."""
 
     @property
     def icc_profile(self) -> bytes | None:
@@ -50,12 +55,15 @@ class Picture(NamedTuple):
         return self.metadata.icc_profile
 
 
-def read_image(source: Readable, *, mode: str | None = None, max_pixels: int | None = None) -> NDArray[np.uint8]:
+def read_image(
+    source: Readable, *, mode: str | None = None, frame: int | None = None, max_pixels: int | None = None
+) -> NDArray[np.uint8]:
     """Read a picture, upright and with 8 bits a channel.
 
-    An EXIF orientation is applied. Of an animation or a file of several pages the first picture is read. 16-bit grey is
-    scaled to 8 bits (rounded); of 16-bit colour Pillow keeps the upper 8 bits. CMYK is converted as Pillow does,
-    without its colour profile.
+    An EXIF orientation is applied. Of an animation or a file of several pages the first picture is read, or `frame`;
+    `read_frames` reads all. What the file says beside its pixels, such as a colour profile, isn't in the array:
+    `compress` carries it over from file to file. 16-bit grey is scaled to 8 bits (rounded); of 16-bit colour Pillow
+    keeps the upper 8 bits. CMYK is converted as Pillow does, without its colour profile.
 
     Parameters
     ----------
@@ -69,6 +77,9 @@ def read_image(source: Readable, *, mode: str | None = None, max_pixels: int | N
         (0.299 R + 0.587 G + 0.114 B, rounded); ``"RGB"`` (H, W, 3); or ``"RGBA"`` (H, W, 4). The first two drop an
         alpha channel, as Pillow does: a transparent pixel shows the colour that it hides. None, the default, lets the
         picture decide.
+    frame : int, optional
+        Which of several pictures, counted from 0; a frame of an animation as it is seen, put together with those before
+        it.
     max_pixels : int, optional
         The most pixels, at least 1. A picture that has more, by its header, is refused before anything is decoded. By
         default ``PIL.Image.MAX_IMAGE_PIXELS`` (89,478,485 unless you change it). Pillow itself stops at twice that
@@ -90,7 +101,7 @@ def read_image(source: Readable, *, mode: str | None = None, max_pixels: int | N
     ValueError
         If the file is empty, cut short, damaged or not a picture; if its pixels are floating-point numbers or integers
         beyond 16 bits, or of another kind that is not read; if it has more than `max_pixels` pixels or a format that is
-        not read; or if there is no such `mode`.
+        not read; or if there is no such `mode` or `frame`.
 
     Examples
     --------
@@ -103,8 +114,55 @@ def read_image(source: Readable, *, mode: str | None = None, max_pixels: int | N
     """
     if mode is not None:
         validation.choice("mode", mode, MODES)
-    pixels = _converted(read_picture(source, max_pixels=max_pixels).pixels, mode)
+    pixels = _converted(read_picture(source, frame=frame, max_pixels=max_pixels).pixels, mode)
     return pixels if pixels.flags.writeable else pixels.copy()
+
+
+def read_frames(source: Readable, *, mode: str | None = None, max_pixels: int | None = None) -> Frames:
+    """Read all frames of an animation (GIF, PNG, WebP), or all pages of a TIFF, as `read_image` reads one.
+
+    Parameters
+    ----------
+    source
+        As for `read_image`. A file of one picture gives one frame.
+    mode : {None, "RGB", "RGBA"}
+        As for `read_image`; without, there are three channels, or four if at least one pixel is not opaque.
+    max_pixels : int, optional
+        The most pixels of all frames together, as for `read_image`.
+
+    Returns
+    -------
+    Frames
+        Pixels (F, H, W, C), durations and how often they are played.
+
+    Raises
+    ------
+    ValueError
+        As `read_image` says; and if frames or pages are of several sizes.
+
+    Examples
+    --------
+    >>> import kmeans_fast as kf
+    >>> kf.read_frames(kf.sample_path())
+    <Frames: 1 of 451×300 pixels, 0 ms, played once>
+    """
+    if mode is not None:
+        validation.choice("mode", mode, MODES[1:])
+    picture = read_picture(source, sequence="any", max_pixels=max_pixels)
+    pixels, timing = picture.pixels, picture.timing
+    if timing is None:
+        if picture.notes and "pictures" in picture.notes[-1]:
+            raise ValueError(
+                "the pictures in the file are of several sizes, or no frames; read_image(frame=) reads one"
+            )
+        pixels, timing = pixels[np.newaxis], Timing((0.0,), 1)
+    if pixels.ndim == 3 or pixels.shape[3] == 1:
+        pixels = np.repeat(pixels.reshape(*pixels.shape[:3], 1), 3, axis=3)
+    if mode == "RGB":
+        pixels = pixels[..., :3]
+    elif mode == "RGBA" and pixels.shape[3] == 3:
+        pixels = np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], axis=3)
+    return Frames(np.ascontiguousarray(pixels), timing.durations, timing.loop)
 
 
 def _converted(pixels: NDArray[np.uint8], mode: str | None) -> NDArray[np.uint8]:
@@ -117,13 +175,22 @@ def _converted(pixels: NDArray[np.uint8], mode: str | None) -> NDArray[np.uint8]
 
 
 def read_picture(
-    source: Readable, *, max_pixels: int | None = None, count_frames: bool = False, keep_metadata: bool = False
+    source: Readable,
+    *,
+    frame: int | None = None,
+    sequence: str = "none",
+    max_pixels: int | None = None,
+    count_frames: bool = False,
+    keep_metadata: bool = False,
 ) -> Picture:
     """Read a picture as `read_image` does, with its metadata, the size of its file, and what was left out.
 
-    That it is one of several is noted only if `count_frames`, which takes a walk through the file. With `keep_metadata`
-    all of them are read, else only what says how colours and size are meant.
+    All pictures are read if they are a `sequence` of this kind (see `frames.decode_sequence`). That the first of
+    several was read is noted then, and if `count_frames`, which takes a walk through the file. With `keep_metadata` all
+    of them are read, else only what says how colours and size are meant.
     """
+    if frame is not None:
+        frame = validation.integer("frame", frame, 0)
     if max_pixels is not None:
         max_pixels = validation.integer("max_pixels", max_pixels, 1)
     check_source(source)
@@ -131,14 +198,19 @@ def read_picture(
         if file.n_bytes == 0:
             raise ValueError(f"{file.name_in_errors} is empty (0 bytes)")
         try:
-            decoded = decode(file, max_pixels, count_frames=count_frames, keep_metadata=keep_metadata)
+            if sequence != "none" and frame is None:
+                decoded, timing = decode_sequence(file, max_pixels, sequence, keep_metadata=keep_metadata)
+            else:
+                counted = count_frames and frame is None
+                timing = None
+                decoded = decode(file, max_pixels, frame=frame, count_frames=counted, keep_metadata=keep_metadata)
         except MemoryError:
             raise  # says nothing about the file
         except Exception as error:  # a damaged file can make a decoder raise anything: SyntaxError, struct.error ...
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's fault: Pillow's own complaints about the data have no number
             raise ValueError(f"{file.name_in_errors} {_what_is_wrong(error, max_pixels)}") from error
-        return Picture(decoded.pixels, decoded.metadata, file.n_bytes, decoded.notes)
+        return Picture(decoded.pixels, decoded.metadata, file.n_bytes, decoded.notes, timing)
 
 
 def check_memory(picture: Picture, source: Readable, max_pixels: int | None = None) -> None:
@@ -146,13 +218,21 @@ def check_memory(picture: Picture, source: Readable, max_pixels: int | None = No
     from PIL import Image
 
     limit = Image.MAX_IMAGE_PIXELS if max_pixels is None else max_pixels
-    height, width = picture.pixels.shape[:2]
-    if picture.pixels.shape[2:] == (4,) and limit is not None and height * width * _OPAQUE_PIXELS > limit:
+    *n_frames, height, width, n_channels = _shape_of(picture)
+    n_pixels = math.prod((*n_frames, height, width))
+    if n_channels == 4 and limit is not None and n_pixels * _OPAQUE_PIXELS > limit:
         name = repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the picture"
+        size = " x ".join(map(str, (width, height, *n_frames)))
         raise ValueError(
-            f"{name} has transparency and {width} x {height} = {height * width} pixels, which take as much memory as "
-            f"{height * width * _OPAQUE_PIXELS} opaque ones; at most {limit} are allowed. {how_to_allow_more()}"
+            f"{name} has transparency and {size} = {n_pixels} pixels, which take as much memory as "
+            f"{n_pixels * _OPAQUE_PIXELS} opaque ones; at most {limit} are allowed. {how_to_allow_more()}"
         )
+
+
+def _shape_of(picture: Picture) -> tuple[int, ...]:
+    """Return (H, W, C), or (F, H, W, C) of frames."""
+    shape = picture.pixels.shape
+    return (*shape, 1) if len(shape) == 2 else shape
 
 
 def _what_is_wrong(error: Exception, max_pixels: int | None) -> str:
@@ -230,8 +310,12 @@ def write_picture(
     format: str | None = None,
     compress_level: int = COMPRESS_LEVEL,
     metadata: Metadata | None = None,
+    duration: float | Sequence[float] | None = None,
+    loop: int | None = None,
 ) -> int:
-    """Write a palette (K, C) and labels (H, W) to a file; all of it or nothing. See `QuantizedImage.save`.
+    """Write a palette (K, C) and labels, (H, W) or (F, H, W), to a file; all of it or nothing.
+
+    See `QuantizedImage.save`.
 
     The bytes go to a temporary file in the destination's folder, which then takes the destination's name. On failure
     the temporary file is removed, and a file that was there before is as it was.
@@ -239,7 +323,8 @@ def write_picture(
     found = check_destination(destination, format=format)
     encoding.check_held(found, palette, labels.shape)
     level = encoding.check_level(found, compress_level)
-    data = encoding.encode(found, palette, labels, compress_level=level, metadata=metadata)
+    timing = encoding.checked_timing(found, labels.shape, duration, loop)
+    data = encoding.encode(found, palette, labels, compress_level=level, metadata=metadata, timing=timing)
     if isinstance(destination, (str, os.PathLike)):
         replace_file(Path(destination), data)
     else:

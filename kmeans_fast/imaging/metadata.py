@@ -55,6 +55,15 @@ class Metadata(NamedTuple):
         return Metadata(**{name: value for name, value in self._asdict().items() if name in fields})
 
 
+class Timing(NamedTuple):
+    """How an animation is played."""
+
+    durations: tuple[float, ...]
+    """Of each frame, in milliseconds."""
+    loop: int = 0
+    """How many times it is played; 0 for ever."""
+
+
 def read_metadata(file: Source, image: Image.Image, orientation: object) -> Metadata:
     """Read what one of Pillow's images says of how its colours and size are meant."""
     chunks = tuple(_color_chunks(file)) if image.format == "PNG" else ()

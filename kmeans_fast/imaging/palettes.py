@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -113,7 +114,8 @@ class QuantizedImage(Quantized):
     palette, counts, mse, psnr, n_iter, converged, quality_met
         As in `Quantized`.
     labels : numpy.ndarray
-        Smallest unsigned integers that hold K−1, of shape (H, W): ``palette[labels]`` is the image.
+        Smallest unsigned integers that hold K−1, of shape (H, W), or (F, H, W) of frames: ``palette[labels]`` is the
+        image.
 
     Examples
     --------
@@ -147,7 +149,10 @@ class QuantizedImage(Quantized):
         )
 
     def to_array(self) -> NDArray[Any]:
-        """Make the image, of the palette's dtype: (H, W) if grey, else (H, W, 3) or, with alpha, (H, W, 4)."""
+        """Make the image, of the palette's dtype: (H, W) if grey, else (H, W, 3) or, with alpha, (H, W, 4).
+
+        Of frames there is an axis before these.
+        """
         palette = self.palette[:, 0] if self.palette.shape[1] == 1 else self.palette
         image: NDArray[Any] = palette[self.labels]
         return image
@@ -158,13 +163,19 @@ class QuantizedImage(Quantized):
             raise ValueError("a QuantizedImage holds labels, so an array of it is always a copy; got copy=False")
         return self.to_array().astype(dtype or self.palette.dtype, copy=False)
 
-    def to_pil(self) -> Image.Image:
+    def to_pil(self, frame: int | None = None) -> Image.Image:
         """Make one of Pillow's images: of mode P with these entries, or for more than 256, L, RGB or RGBA.
+
+        Parameters
+        ----------
+        frame : int, optional
+            Which one, if there are frames.
 
         Raises
         ------
         ValueError
-            If the palette has 16 bits a channel, which Pillow's palettes can't have: see `to_8_bit`.
+            If the palette has 16 bits a channel, which Pillow's palettes can't have: see `to_8_bit`. If there are
+            frames and `frame` doesn't say which, or there are none and it does.
 
         Examples
         --------
@@ -175,13 +186,19 @@ class QuantizedImage(Quantized):
         """
         if self.palette.dtype != np.uint8:
             raise ValueError(f"Pillow's palettes have 8 bits a channel, got {self.palette.dtype}; to_8_bit() rounds")
-        return encoding.indexed_image(self.palette, self.labels)
+        if (self.labels.ndim == 3) != (frame is not None):
+            held = f"{len(self.labels)} frames" if self.labels.ndim == 3 else "no frames"
+            raise ValueError(f"frame must say which of several frames, and there are {held}, got {frame!r}")
+        return encoding.indexed_image(self.palette, self.labels if frame is None else self.labels[frame])
 
     def _repr_png_(self) -> bytes:
-        """Show a notebook the picture: of one with more than a million pixels every n-th of each row and column."""
-        height, width = self.labels.shape
-        step = math.ceil(math.sqrt(height * width / _MOST_SHOWN))
-        shown = replace(self, labels=np.ascontiguousarray(self.labels[::step, ::step])).to_8_bit()
+        """Show a notebook the picture, or of frames the first.
+
+        Of one with more than a million pixels it is every n-th of each row and column.
+        """
+        first = self.labels[0] if self.labels.ndim == 3 else self.labels
+        step = math.ceil(math.sqrt(first.size / _MOST_SHOWN))
+        shown = replace(self, labels=np.ascontiguousarray(first[::step, ::step])).to_8_bit()
         return encoding.encode(encoding.FORMATS["png"], shown.palette, shown.labels)
 
     def _repr_html_(self) -> str:
@@ -196,8 +213,12 @@ class QuantizedImage(Quantized):
         format: str | None = None,
         compress_level: int = COMPRESS_LEVEL,
         icc_profile: bytes | None = None,
+        duration: float | Sequence[float] | None = None,
+        loop: int | None = None,
     ) -> int:
         """Write a picture file with exactly these entries; all of it or nothing.
+
+        Frames make an animation as GIF, PNG or WebP, and pages as TIFF.
 
         Parameters
         ----------
@@ -219,6 +240,11 @@ class QuantizedImage(Quantized):
         icc_profile : bytes, optional
             A colour profile to put into the file, PNG, WebP or TIFF, of at most 1 MiB, because PNG readers refuse
             more. An array has none: that of a file is for `compress` to carry over.
+        duration : float or sequence of float, optional
+            How long frames of an animation are shown, in milliseconds; 100 by default. A GIF has hundredths of a
+            second. A frame that is like the one before is written as one that is shown longer.
+        loop : int, optional
+            How many times an animation is played; for ever if 0, as it is by default.
 
         Returns
         -------
@@ -230,7 +256,8 @@ class QuantizedImage(Quantized):
         ValueError
             If the format can't hold this: 16 bits a channel, which no palette can have (see `to_8_bit`), entries that
             aren't opaque, or so many of them. If the name ends in something else or belongs to something that is no
-            file, the level is out of range or the profile too large, or either is for other formats.
+            file, the level is out of range or the profile too large, or either is for other formats; if `duration` or
+            `loop` is given where nothing is played, or there are not as many durations as frames.
         TypeError
             If the file object was opened as text.
         OSError
@@ -248,12 +275,20 @@ class QuantizedImage(Quantized):
         encoding.check_profile(check_destination(path, format=format), icc_profile)
         metadata = Metadata(icc_profile=icc_profile)
         return write_picture(
-            path, self.palette, self.labels, format=format, compress_level=compress_level, metadata=metadata
+            path,
+            self.palette,
+            self.labels,
+            format=format,
+            compress_level=compress_level,
+            metadata=metadata,
+            duration=duration,
+            loop=loop,
         )
 
     def _described(self) -> str:
-        height, width = self.labels.shape
-        return f"{width}×{height} pixels, {super()._described()}"
+        *n_frames, height, width = self.labels.shape
+        frames = f"{n_frames[0]} frames of " if n_frames else ""
+        return f"{frames}{width}×{height} pixels, {super()._described()}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

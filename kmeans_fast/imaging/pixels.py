@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast import arrays
 from kmeans_fast.colors.histogram import ColorHistogram
+from kmeans_fast.imaging import frames
 from kmeans_fast.imaging.dithering import check_depth
 from kmeans_fast.imaging.given import is_translucent, of_depth, with_channels
 from kmeans_fast.imaging.requests import Request
@@ -24,7 +25,7 @@ class Pixels(NamedTuple):
     """The pixels of a picture."""
 
     channels: NDArray[Any]
-    """(H, W, C), of uint8 or uint16, without an alpha channel that says nothing."""
+    """(H, W, C), or (F, H, W, C) of frames, of uint8 or uint16, without an alpha channel that says nothing."""
     space: Space
     """Where their colours are compared."""
     given: NDArray[Any]
@@ -111,7 +112,16 @@ def _check_named_space(array: NDArray[Any], translucent: bool, request: Request)
 
 
 def checked_image(image: Any, n_threads: int | None = None) -> NDArray[Any]:
-    """Return a picture as an array (H, W, C), uint8 or uint16: its own memory, or what its floats are fractions of."""
+    """Return a picture as an array (H, W, C), or frames as one (F, H, W, C), uint8 or uint16.
+
+    It is their own memory, if they are one array, or what their floats are fractions of.
+    """
+    if frames.are_frames(image):
+        return frames.read_all(image, lambda frame: _checked_picture(frame, n_threads))
+    return _checked_picture(image, n_threads)
+
+
+def _checked_picture(image: Any, n_threads: int | None) -> NDArray[Any]:
     if isinstance(image, str | bytes | os.PathLike):
         raise TypeError(
             f"image must be an array or a picture of Pillow's, got {type(image).__name__}; "
@@ -126,8 +136,10 @@ def checked_image(image: Any, n_threads: int | None = None) -> NDArray[Any]:
         raise TypeError(
             f"image must be uint8, uint16, or floats from 0 to 1, got {array.dtype}; {_how_to_convert(array.dtype)}"
         )
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
-        raise ValueError(f"image must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got {array.shape}")
+    if array.ndim not in (2, 3, 4) or (array.ndim > 2 and array.shape[-1] not in (1, 3, 4)):
+        raise ValueError(
+            f"image must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), or be frames, got {array.shape}"
+        )
     if array.size == 0:
         raise ValueError(f"image must have pixels, got shape {array.shape}")
     pixels = array[..., np.newaxis] if array.ndim == 2 else array

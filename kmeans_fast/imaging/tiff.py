@@ -116,14 +116,24 @@ class Tiff:
         return f"TIFF with {channels} of {bits}-bit {values} ({meaning}{order})"
 
 
-def read_tags(file: Source) -> Tiff | None:
-    """Read the tags of a TIFF's first picture; None if `file` is no TIFF."""
+def is_tiff(file: Source) -> bool:
+    """Tell a TIFF by how it begins."""
     file.seek(0)
-    if file.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def read_tags(file: Source, frame: int = 0) -> Tiff | None:
+    """Read the tags of a TIFF's first picture, or of number `frame`; None if `file` is no TIFF, or there is none."""
+    if not is_tiff(file):
         return None
     directory = _directory(file)
-    file.seek(directory.next)
-    directory.load(file)
+    seen: set[int] = set()  # one that leads back to another ends the list
+    for number in range(frame + 1):
+        if number and (directory.next == 0 or directory.next in seen):
+            return None
+        seen.add(directory.next)
+        file.seek(directory.next)
+        directory.load(file)
     return Tiff("<" if directory.prefix == b"II" else ">", directory)
 
 
