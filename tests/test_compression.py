@@ -1,6 +1,7 @@
 """`compress`: a file in, a smaller file out, and a report that says what happened."""
 
 import errno
+import io
 import math
 import os
 import time
@@ -60,6 +61,42 @@ def test_options_reach_k_means(cat, tmp_path):
     assert compress(cat[0], tmp_path / "a.png", 5, tol=1e9).n_iter == 1
     assert compress(cat[0], tmp_path / "a.png", 5, tol=0, callback=lambda *step: step[0] == 3).n_iter == 3
     assert compress(cat[0], tmp_path / "a.png", 2, init=[[0, 0, 0], [255, 255, 255]]).colors_after == 2
+
+
+def test_from_memory_to_memory(cat, tmp_path):
+    file = io.BytesIO()
+    compress(cat[0], tmp_path / "a.png", 8)
+    report = compress(cat[0].read_bytes(), file, 8)
+    assert file.getvalue() == (tmp_path / "a.png").read_bytes()
+    assert (report.source, report.destination) == (None, None)
+    assert (report.bytes_before, report.bytes_after) == (cat[0].stat().st_size, len(file.getvalue()))
+    assert str(report).startswith("(memory) -> (memory)\n")
+    again = io.BytesIO()
+    with cat[0].open("rb") as source:
+        compress(source, again, 8)
+    assert again.getvalue() == file.getvalue()
+
+
+def test_what_is_no_place_to_write_is_refused_before_any_work(cat):
+    with pytest.raises(TypeError, match="must be binary"):
+        compress(cat[0], io.StringIO(), 8)
+    with pytest.raises(TypeError, match="a picture is written to a path or a binary file object, got NoneType"):
+        compress(cat[0], None, 8)
+
+
+def test_what_a_format_cannot_hold_is_refused_before_clustering(tmp_path, monkeypatch):
+    monkeypatch.setattr("kmeans_fast.imaging.compression.count_colors", None)
+    pixels = np.full((4, 4, 4), 255, np.uint8)
+    pixels[0, 0, 3] = 128
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    with pytest.raises(
+        ValueError, match="GIF holds pixels that are opaque or fully transparent only, got alpha of 128"
+    ):
+        compress(tmp_path / "a.png", tmp_path / "b.gif")
+    with pytest.raises(ValueError, match="GIF holds up to 256 colours, got 300"):
+        compress(tmp_path / "a.png", tmp_path / "b.gif", 300)
+    with pytest.raises(ValueError, match="BMP holds opaque pixels only, got alpha of 128"):
+        compress(tmp_path / "a.png", tmp_path / "b.bmp")
 
 
 def test_orientation_is_applied_and_not_written_again(tmp_path):

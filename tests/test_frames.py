@@ -317,6 +317,29 @@ def test_a_picture_that_stands_in_for_an_animation_is_no_frame():
     np.testing.assert_array_equal(kf.read_frames(data).pixels, frames[1:])
 
 
+@pytest.mark.parametrize("format_", ANIMATED)
+def test_an_animation_that_is_cut_short(format_):
+    """It is an error, or the first frame with a note; never some of the frames in silence."""
+    data = saved(moving(), format_)
+    for n_bytes in (len(data) * 3 // 4, len(data) - 40):
+        try:
+            notes = kf.compress(data[:n_bytes], io.BytesIO(), 8, format=format_).notes
+        except ValueError as error:
+            notes = (str(error),)
+        assert "damaged" in notes[0] or "pictures the first was read" in notes[0]
+
+
+def test_a_frame_beyond_the_edges():
+    data = bytearray(saved(moving(), "gif"))
+    places = [place for place in range(len(data) - 10) if data[place : place + 5] == b",\0\0\0\0"]
+    data[places[0] + 5 : places[0] + 9] = data[6:10]
+    second = data.index(b"!\xf9\4", places[0]) + 8
+    assert data[second] == ord(",")
+    data[second + 5 : second + 9] = (200).to_bytes(2, "little") * 2
+    with pytest.raises(ValueError, match="has frames beyond the edges of its first one"):
+        kf.read_frames(bytes(data))
+
+
 # ---------------------------------------------------------------------------------------------------- compress
 
 

@@ -159,14 +159,13 @@ def _decoded_frames(image: Image.Image, places: range) -> tuple[NDArray[np.uint8
     durations = []
     for number, place in enumerate(places):
         image.seek(place)
+        if image.size != (width, height):
+            raise UnsupportedError("has frames beyond the edges of its first one, which is not read; frame= reads one")
         if image.mode not in CONVERSIONS:
             raise UnsupportedError(
                 f"has frames of Pillow's mode {image.mode!r}, which are not read as an animation; frame= reads one"
             )
-        frame = np.asarray(image.convert("RGBA"))
-        if image.size != (width, height):
-            raise UnsupportedError("has frames beyond the edges of its first one, which is not read; frame= reads one")
-        pixels[number] = frame
+        pixels[number] = np.asarray(image.convert("RGBA"))
         durations.append(float(image.info.get("duration", 0)))
     return (pixels[..., :3].copy() if (pixels[..., 3] == 255).all() else pixels), tuple(durations)
 
