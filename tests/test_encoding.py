@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 import kmeans_fast as kf
 from kmeans_fast.imaging.encoding import FORMATS, SUFFIXES
 from kmeans_fast.imaging.files import write_picture
+from kmeans_fast.imaging.metadata import Metadata
 
 NAMES = tuple(FORMATS)
 PALETTE = np.column_stack([np.arange(256), np.arange(256)[::-1], np.arange(256) * 7 % 256]).astype(np.uint8)
@@ -158,6 +160,47 @@ def test_a_gif_is_not_interlaced():
 @pytest.mark.parametrize("format_", NAMES)
 def test_same_bytes_each_time(format_):
     assert saved(PALETTE[:9], labels_of(9), format_) == saved(PALETTE[:9], labels_of(9), format_)
+
+
+# ---------------------------------------------------------------------------------------------------- libdeflate
+
+
+@pytest.mark.parametrize("n_colors", [2, 16, 200, 300])
+@pytest.mark.parametrize("level", [0, 6, 12])
+def test_libdeflate_changes_bytes_alone(n_colors, level):
+    pytest.importorskip("deflate")
+    draws = np.random.default_rng(n_colors)
+    palette = draws.permutation(4 * n_colors).reshape(n_colors, 4).astype(np.uint8)
+    labels = labels_of(n_colors, (40, 50))
+    file = io.BytesIO()
+    metadata = Metadata(dpi=(100, 100), icc_profile=bytes(16) + b"RGB " + bytes(108))
+    write_picture(file, palette, labels, compress_level=level, encoder="libdeflate", metadata=metadata)
+    np.testing.assert_array_equal(kf.read_image(file.getvalue()), palette[labels])
+    with Image.open(file) as image:
+        assert image.info["icc_profile"] == metadata.icc_profile
+        assert round(image.info["dpi"][0]) == 100
+
+
+def test_libdeflate_makes_smaller_files_at_its_highest_level():
+    pytest.importorskip("deflate")
+    labels = kf.quantize(kf.read_image(kf.sample_path()), 64).labels
+    sizes = {}
+    for encoder, level in (("zlib", 9), ("libdeflate", 12)):
+        sizes[encoder] = write_picture(io.BytesIO(), PALETTE[:64], labels, compress_level=level, encoder=encoder)
+    assert sizes["libdeflate"] < 0.97 * sizes["zlib"]
+
+
+def test_encoders_that_cannot_be(monkeypatch):
+    labels = labels_of(4)
+    with pytest.raises(ValueError, match="encoder must be one of 'zlib', 'libdeflate', got 'zopfli'"):
+        write_picture(io.BytesIO(), PALETTE[:4], labels, encoder="zopfli")
+    with pytest.raises(ValueError, match="encoder is for PNG, and must be left out for GIF, got 'libdeflate'"):
+        write_picture(io.BytesIO(), PALETTE[:4], labels, format="gif", encoder="libdeflate")
+    with pytest.raises(ValueError, match="encoder must be left out for frames, got 'libdeflate' for 2 of them"):
+        write_picture(io.BytesIO(), PALETTE[:4], np.stack([labels, labels]), encoder="libdeflate")
+    monkeypatch.setitem(sys.modules, "deflate", None)
+    with pytest.raises(ImportError, match=r"needs deflate: pip install 'kmeans_fast\[libdeflate\]'"):
+        write_picture(io.BytesIO(), PALETTE[:4], labels, encoder="libdeflate")
 
 
 # ---------------------------------------------------------------------------------------------------- other ways out

@@ -119,6 +119,7 @@ def compress(
     dither: str = "none",
     strength: float = 1.0,
     compress_level: int = encoding.COMPRESS_LEVEL,
+    encoder: str = "zlib",
     max_pixels: int | None = None,
     **options: Unpack[Asked],
 ) -> CompressionReport:
@@ -152,7 +153,7 @@ def compress(
     quality, space, lightness, init, n_init, max_iter, tol, relaxation, momentum, effort, seed, engine, n_threads,
     callback
         As for `quantize`.
-    compress_level : int
+    compress_level, encoder
         As for `QuantizedImage.save`.
     max_pixels : int, optional
         As for `read_image`. A picture with transparency takes about five times the memory of an opaque one to cluster,
@@ -189,7 +190,8 @@ def compress(
     request = checked_request(n_colors, quality, sort, space, lightness, options, dither, strength)
     sources.check_source(source)
     written = files.check_destination(destination, source, format)
-    encoding.check_level(written, compress_level)
+    encoding.check_encoder(written, encoder)
+    encoding.check_level(written, compress_level, encoder)
     encoding.check_size(written, request.options.n_clusters, (1, 1))
     check_keeping(written, strip=strip, keep_metadata=keep_metadata)
     seconds: dict[str, float] = {}
@@ -205,6 +207,7 @@ def compress(
     files.check_memory(picture, source, max_pixels)
     pixels = checked_pixels(picture.pixels, request)
     _check_held(written, pixels.channels)
+    encoding.check_encoder(written, encoder, 1 if picture.timing is None else len(pixels.channels))
     height, width = pixels.channels.shape[-3:-1]
     played = picture.timing if written.sequence == "animation" else None
     with ExitStack() as stack:
@@ -221,6 +224,7 @@ def compress(
             quantized.labels,
             format=format,
             compress_level=compress_level,
+            encoder=encoder,
             metadata=Metadata() if strip else picture.metadata,
             duration=None if played is None else [min(each, encoding.MOST_DURATION) for each in played.durations],
             loop=None if played is None else min(played.loop, encoding.MOST_PLAYS),

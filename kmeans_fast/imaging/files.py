@@ -309,6 +309,7 @@ def write_picture(
     *,
     format: str | None = None,
     compress_level: int = COMPRESS_LEVEL,
+    encoder: str = "zlib",
     metadata: Metadata | None = None,
     duration: float | Sequence[float] | None = None,
     loop: int | None = None,
@@ -322,9 +323,12 @@ def write_picture(
     """
     found = check_destination(destination, format=format)
     encoding.check_held(found, palette, labels.shape)
-    level = encoding.check_level(found, compress_level)
+    encoding.check_encoder(found, encoder, len(labels) if labels.ndim == 3 else 1)
+    level = encoding.check_level(found, compress_level, encoder)
     timing = encoding.checked_timing(found, labels.shape, duration, loop)
-    data = encoding.encode(found, palette, labels, compress_level=level, metadata=metadata, timing=timing)
+    data = encoding.encode(
+        found, palette, labels, compress_level=level, encoder=encoder, metadata=metadata, timing=timing
+    )
     if isinstance(destination, (str, os.PathLike)):
         replace_file(Path(destination), data)
     else:
