@@ -4,8 +4,10 @@ import io
 import re
 import sys
 
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 import kmeans_fast as kf
@@ -37,6 +39,14 @@ def test_pixels_come_back(format_, n_colors, n_channels):
         assert image.format == FORMATS[format_].name.upper()
         expected = palette[labels] if n_channels == 3 else np.repeat(palette[labels], 3, axis=2)
         np.testing.assert_array_equal(np.asarray(image.convert("RGB")), expected)
+
+
+@pytest.mark.parametrize("format_", ["png", "gif", "webp", "bmp", "tiff"])
+def test_other_decoders_see_the_same_pixels(format_):
+    decode = getattr(imagecodecs, f"{format_}_decode", None) or (lambda data: tifffile.imread(io.BytesIO(data)))
+    palette, labels = PALETTE[:13], labels_of(13)
+    decoded = decode(saved(palette, labels, format_))
+    np.testing.assert_array_equal(palette[decoded] if decoded.ndim == 2 else decoded, palette[labels])
 
 
 @pytest.mark.parametrize("format_", ["png", "gif", "tiff", "bmp"])

@@ -2,6 +2,7 @@
 
 import io
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -173,6 +174,17 @@ def test_frames_of_noise_with_transparent_pixels(format_, n_colors):
     result.save(file, format=format_)
     np.testing.assert_array_equal(read_by_pillow(file.getvalue())[0], in_rgba(frames))
     np.testing.assert_array_equal(kf.read_frames(file.getvalue()).pixels, frames)
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("format_", ["png", "gif"])
+def test_other_decoders_see_the_same_frames(format_, alpha):
+    """Those of libpng and giflib."""
+    decode = {"png": imagecodecs.apng_decode, "gif": imagecodecs.gif_decode}[format_]
+    result = kf.quantize(moving(alpha=alpha), 13)
+    file = io.BytesIO()
+    result.save(file, format=format_)
+    np.testing.assert_array_equal(decode(file.getvalue()), result.to_array())
 
 
 @pytest.mark.parametrize("format_", ["png", "webp"])
