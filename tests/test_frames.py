@@ -133,6 +133,29 @@ def test_histograms_of_frames_add_up():
     assert total == kf.ColorHistogram.from_image(frames)
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("options", [{}, {"ignore": "transparent", "space": "oklab"}, {"sort": "hue", "n_colors": 3}])
+def test_the_palette_of_a_histogram_is_that_of_its_pictures(alpha, options):
+    frames = moving(alpha=alpha)
+    counted = sum(kf.ColorHistogram.from_image(frame) for frame in frames)
+    options = {"n_colors": 6, **options}
+    expected, actual = kf.palette(frames, **options), kf.palette(counted, **options)
+    np.testing.assert_array_equal(actual.palette, expected.palette)
+    assert (actual.counts.tolist(), actual.mse) == (expected.counts.tolist(), expected.mse)
+
+
+def test_other_histograms():
+    grey = np.arange(256, dtype=np.uint16).reshape(16, 16) * 200
+    wide = kf.ColorHistogram.from_image(grey, channel_axis=None)
+    np.testing.assert_array_equal(kf.palette(wide, 5).palette, kf.palette(grey, 5).palette)
+    opaque = in_rgba(moving()[0])
+    assert kf.palette(kf.ColorHistogram.from_image(opaque), 5).hex_colors == kf.palette(opaque, 5).hex_colors
+    with pytest.raises(TypeError, match="image must have its pixels, got a ColorHistogram; palette takes that"):
+        kf.quantize(wide, 5)
+    with pytest.raises(ValueError, match="must have shape"):
+        kf.palette(kf.ColorHistogram.from_image(opaque[..., :2]), 5)
+
+
 def test_one_frame_as_a_picture_of_pillows():
     result = kf.quantize(moving(), 6)
     assert repr(result).startswith("<QuantizedImage: 5 frames of 31×24 pixels, 6 colors")

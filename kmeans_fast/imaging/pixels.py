@@ -122,6 +122,8 @@ def checked_image(image: Any, n_threads: int | None = None) -> NDArray[Any]:
 
 
 def _checked_picture(image: Any, n_threads: int | None) -> NDArray[Any]:
+    if isinstance(image, ColorHistogram):
+        raise TypeError("image must have its pixels, got a ColorHistogram; palette takes that, and kmeans")
     if isinstance(image, str | bytes | os.PathLike):
         raise TypeError(
             f"image must be an array or a picture of Pillow's, got {type(image).__name__}; "
