@@ -144,5 +144,5 @@ def test_frames_have_one_palette(small_cat):
     frames = [small_cat[:20], small_cat[20:]]
     found = kf.palette(sum(map(kf.ColorHistogram.from_image, frames)), 6)
     np.testing.assert_array_equal(found.palette, kf.palette(small_cat, 6).palette)
-    with pytest.raises(TypeError, match="image must be an array of real numbers, got ColorHistogram"):
+    with pytest.raises(TypeError, match="image must have its pixels, got a ColorHistogram"):
         kf.quantize(kf.ColorHistogram.from_image(small_cat), 6)

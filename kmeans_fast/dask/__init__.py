@@ -45,8 +45,8 @@ from kmeans_fast.engines import NAMES as ENGINES
 from kmeans_fast.engines.codes import MAX_CHANNELS
 from kmeans_fast.imaging.finding import find_palette
 from kmeans_fast.imaging.mapping import Found
-from kmeans_fast.imaging.picture_colors import colors_of
-from kmeans_fast.imaging.pixels import checked_pixels
+from kmeans_fast.imaging.picture_colors import count_colors
+from kmeans_fast.imaging.pixels import checked_pixels_or_colors
 from kmeans_fast.imaging.requests import Request, checked_request
 from kmeans_fast.options import COLORS_NEEDED, Asked, Options, checked_options
 from kmeans_fast.points.blocks import BlockData
@@ -310,9 +310,6 @@ def _check_picture(source: Source) -> None:
 
 def _palette_of(counted: ColorHistogram, request: Request) -> Found:
     """Find a palette for counted colours; they stand for the picture where it is checked."""
-    pixels = checked_pixels(counted.colors[np.newaxis], request)
-    n_channels = pixels.channels.shape[2]
-    if n_channels < counted.n_channels:
-        counted = counted.without_alpha
+    pixels = checked_pixels_or_colors(counted, request)
     with request.machine(len(counted)) as machine:
-        return find_palette(colors_of(counted, pixels.space, machine), request)
+        return find_palette(count_colors(pixels, machine), request)

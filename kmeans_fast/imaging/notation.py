@@ -63,5 +63,7 @@ def _named(text: str) -> str:
 
     if text.lower() == "transparent":
         return "#00000000"
-    known = ImageColor.colormap.get(text.lower().replace(" ", ""), "")
-    return known if isinstance(known, str) else ""
+    name = text.lower().replace(" ", "")
+    if name not in ImageColor.colormap:
+        return ""
+    return f"#{bytes(ImageColor.getrgb(name)[:3]).hex()}"
