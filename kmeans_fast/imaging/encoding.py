@@ -1,15 +1,13 @@
-"""From a palette and labels to the bytes of a file, by Pillow: which formats there are, and what each can hold.
+"""Which formats of files there are, and what each can hold; what it can't is refused, with the way out.
 
-Entry points: `checked_format`, `check_held` and `encode`. What a format can't hold is refused, with the way out.
+How they are written is in `writing`.
 """
 
 from __future__ import annotations
 
-import io
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +15,6 @@ from numpy.typing import NDArray
 from kmeans_fast import validation
 from kmeans_fast.imaging import libdeflate
 from kmeans_fast.imaging.metadata import MOST_PROFILE_BYTES, Metadata, Timing
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 # Of zlib. On photos, 4 took a third to two thirds of the time for files up to 6 % larger, and 9 many times it for 2 %.
 COMPRESS_LEVEL = 6
@@ -255,138 +250,3 @@ def checked_timing(format_: Format, shape: tuple[int, ...], duration: Any, loop:
     if n_plays > MOST_PLAYS:
         raise ValueError(f"loop must be at most {MOST_PLAYS}, or 0 for ever, got {n_plays}")
     return Timing(checked, n_plays)
-
-
-def encode(
-    format_: Format,
-    palette: NDArray[np.uint8],
-    labels: NDArray[np.integer[Any]],
-    *,
-    compress_level: int = COMPRESS_LEVEL,
-    encoder: str = "zlib",
-    metadata: Metadata | None = None,
-    timing: Timing | None = None,
-) -> bytes:
-    """Make a file of a palette (K, C) and labels (H, W), or (F, H, W) of frames, which the format holds."""
-    options = dict(format_.options) | _metadata_options(format_, metadata or Metadata())
-    if format_.name == "PNG":
-        options["compress_level"] = min(compress_level, 9)
-    if labels.ndim == 3 and len(labels) > 1:
-        return _encode_frames(format_, palette, labels, options, timing)
-    image = indexed_image(palette, labels.reshape(labels.shape[-2:]), format_)
-    if format_.name != "PNG":
-        return _saved(image, format_, options)
-    if encoder == "libdeflate":
-        data = libdeflate.recompressed(_saved(image, format_, options | {"compress_level": 0}), compress_level)
-    else:
-        data = _saved(image, format_, options)
-    if len(palette) <= 16 and compress_level > 0:
-        # Several pixels share a byte here: in photos, runs of equal bytes then compress better than repeated strings
-        # (up to 10 % smaller), in drawings worse. It costs little to see which.
-        by_runs = {"compress_type": zlib.Z_RLE, "compress_level": min(compress_level, 9)}
-        data = min(data, _saved(image, format_, options | by_runs), key=len)
-    return data
-
-
-def _encode_frames(
-    format_: Format,
-    palette: NDArray[np.uint8],
-    labels: NDArray[np.integer[Any]],
-    options: dict[str, Any],
-    timing: Timing | None,
-) -> bytes:
-    """Make an animation, or pages; Pillow takes frames that are alike for one that is shown longer."""
-    first, *others = (indexed_image(palette, frame, format_) for frame in labels)
-    options = options | {"save_all": True, "append_images": others}
-    if timing is not None:
-        options |= _PLAYED[format_.name](timing)
-    if format_.name == "GIF":
-        # One palette for all, and where something is transparent each frame begins with nothing.
-        options["palette"] = first.getpalette()
-        options["disposal"] = 2 if "transparency" in first.info else 1
-    return _saved(first, format_, options)
-
-
-def _played_as_png(timing: Timing) -> dict[str, Any]:
-    return {"duration": list(timing.durations), "loop": timing.loop}
-
-
-def _played_as_webp(timing: Timing) -> dict[str, Any]:
-    return {"duration": [round(duration) for duration in timing.durations], "loop": timing.loop}
-
-
-def _played_as_gif(timing: Timing) -> dict[str, Any]:
-    """Round to hundredths of a second, but not to less than two, which browsers show as ten.
-
-    A GIF has the number of repetitions, and none at all if it is played once.
-    """
-    durations = [_in_hundredths(duration) * 10 for duration in timing.durations]
-    repetitions = {0: {"loop": 0}, 1: {}}.get(timing.loop, {"loop": timing.loop - 1})
-    return {"duration": durations, **repetitions}
-
-
-def _in_hundredths(duration: float) -> int:
-    return round(duration / 10) if duration <= 10 or duration >= 20 else 2
-
-
-_PLAYED: dict[str, Callable[[Timing], dict[str, Any]]] = {
-    "PNG": _played_as_png,
-    "WebP": _played_as_webp,
-    "GIF": _played_as_gif,
-}
-
-
-def indexed_image(
-    palette: NDArray[np.uint8], labels: NDArray[np.integer[Any]], format_: Format = FORMATS["png"]
-) -> Image.Image:
-    """Make one of Pillow's images: of mode P if the entries, up to 256, are as the format's palette can be."""
-    from PIL import Image
-
-    n_colors, n_channels = palette.shape
-    is_translucent = n_channels == 4 and bool((palette[:, 3] < 255).any())
-    if n_colors > MOST_INDEXED or (is_translucent and format_.name == "TIFF"):
-        if n_channels == 4 and not is_translucent:
-            palette = palette[:, :3]
-        colors = palette[:, 0] if n_channels == 1 else palette
-        return Image.fromarray(colors[labels])
-    image = Image.fromarray(labels.astype(np.uint8, copy=False))
-    image.putpalette(np.broadcast_to(palette[:, :3], (n_colors, 3)).tobytes())
-    if is_translucent:
-        alpha = palette[:, 3].tobytes().rstrip(b"\xff")  # entries left out are opaque
-        hidden = len(alpha) - 1
-        is_one = alpha[hidden] == 0 and not alpha[:hidden].rstrip(b"\xff")
-        image.info["transparency"] = hidden if is_one and format_.alpha == "one" else alpha
-    return image
-
-
-def _metadata_options(format_: Format, metadata: Metadata) -> dict[str, Any]:
-    """Return what Pillow is to write beside the pixels."""
-    options: dict[str, Any] = {
-        name: getattr(metadata, name)
-        for name in ("icc_profile", "dpi", "exif", "xmp")
-        if name in metadata.fields & format_.metadata
-    }
-    if format_.name == "PNG":
-        _add_chunks(options, metadata)
-    return options
-
-
-def _add_chunks(options: dict[str, Any], metadata: Metadata) -> None:
-    from PIL import PngImagePlugin
-
-    xmp = options.pop("xmp", None)
-    if not metadata.color_chunks and not metadata.texts and xmp is None:
-        return
-    chunks = options["pnginfo"] = PngImagePlugin.PngInfo()
-    for name, content in metadata.color_chunks:
-        chunks.add(name, content)
-    for keyword, text in metadata.texts:
-        chunks.add_text(keyword, text)
-    if xmp is not None:
-        chunks.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
-
-
-def _saved(image: Image.Image, format_: Format, options: dict[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format=format_.name.upper(), **options)
-    return buffer.getvalue()

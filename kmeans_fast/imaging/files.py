@@ -1,8 +1,8 @@
 """Pictures in, and palettes with labels out, never half-written.
 
-How pictures are decoded is in `decoding`, and what can be written in `encoding`. Entry points: `read_image`,
-`read_picture`, `write_picture`, and checks that can be made before any work. Pillow is imported inside the functions,
-so that ``import kmeans_fast`` doesn't cost it.
+How pictures are decoded is in `decoding`, what can be written in `encoding`, and how in `writing`. Entry points:
+`read_image`, `read_frames`, `read_picture`, `write_picture`, and checks that can be made before any work. Pillow is
+imported inside the functions, so that ``import kmeans_fast`` doesn't cost it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import validation
-from kmeans_fast.imaging import encoding
+from kmeans_fast.imaging import encoding, writing
 from kmeans_fast.imaging.decoding import UnsupportedError, decode, how_to_allow_more
 from kmeans_fast.imaging.encoding import COMPRESS_LEVEL, Format
 from kmeans_fast.imaging.frames import Frames, decode_sequence
@@ -326,7 +326,7 @@ def write_picture(
     encoding.check_encoder(found, encoder, len(labels) if labels.ndim == 3 else 1)
     level = encoding.check_level(found, compress_level, encoder)
     timing = encoding.checked_timing(found, labels.shape, duration, loop)
-    data = encoding.encode(
+    data = writing.encode(
         found, palette, labels, compress_level=level, encoder=encoder, metadata=metadata, timing=timing
     )
     if isinstance(destination, (str, os.PathLike)):

@@ -236,15 +236,16 @@ def stacked(pictures: list[NDArray[Any]], name: str = "image") -> NDArray[Any]:
             other = next(value for value in found if value != found[0])
             raise ValueError(f"{name} must be of one {what} as it is a list of frames, got {found[0]} and {other}")
     n_channels = max(picture.shape[2] for picture in pictures)
-    return np.stack([_with_channels(picture, n_channels) for picture in pictures])
+    return np.stack([with_channels(picture, n_channels) for picture in pictures])
 
 
-def _with_channels(picture: NDArray[Any], n_channels: int) -> NDArray[Any]:
-    if picture.shape[2] == n_channels:
-        return picture
-    widened = np.full((*picture.shape[:2], n_channels), np.iinfo(picture.dtype).max, picture.dtype)
-    widened[..., :3] = picture[..., :3]
-    return widened
+def with_channels(colors: NDArray[Any], n_channels: int) -> NDArray[Any]:
+    """Return colours (..., C) with so many channels: grey as RGB, opaque alpha added or left out."""
+    if colors.shape[-1] >= n_channels:
+        return colors[..., :n_channels]
+    result = np.full((*colors.shape[:-1], n_channels), np.iinfo(colors.dtype).max, colors.dtype)
+    result[..., :3] = colors[..., :3]
+    return result
 
 
 def read_all(frames: Any, read: Callable[[Any], NDArray[Any]]) -> NDArray[Any]:

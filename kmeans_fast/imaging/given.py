@@ -115,15 +115,6 @@ def is_translucent(colors: NDArray[Any]) -> bool:
     return colors.shape[-1] == 4 and bool((colors[..., 3] < np.iinfo(colors.dtype).max).any())
 
 
-def with_channels(colors: NDArray[Any], n_channels: int) -> NDArray[Any]:
-    """Return colours (..., C) with so many channels: grey as RGB, opaque alpha added or left out."""
-    if colors.shape[-1] >= n_channels:
-        return colors[..., :n_channels]
-    result = np.full((*colors.shape[:-1], n_channels), np.iinfo(colors.dtype).max, colors.dtype)
-    result[..., :3] = colors[..., :3]
-    return result
-
-
 def of_depth(name: str, entries: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return entries with the depth of a picture."""
     if entries.dtype == dtype:

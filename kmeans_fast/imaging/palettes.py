@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.imaging import encoding
+from kmeans_fast.imaging import encoding, writing
 from kmeans_fast.imaging.encoding import COMPRESS_LEVEL
 from kmeans_fast.imaging.files import check_destination, write_picture
 from kmeans_fast.imaging.metadata import Metadata
@@ -189,7 +189,7 @@ class QuantizedImage(Quantized):
         if (self.labels.ndim == 3) != (frame is not None):
             held = f"{len(self.labels)} frames" if self.labels.ndim == 3 else "no frames"
             raise ValueError(f"frame must say which of several frames, and there are {held}, got {frame!r}")
-        return encoding.indexed_image(self.palette, self.labels if frame is None else self.labels[frame])
+        return writing.indexed_image(self.palette, self.labels if frame is None else self.labels[frame])
 
     def _repr_png_(self) -> bytes:
         """Show a notebook the picture, or of frames the first.
@@ -199,7 +199,7 @@ class QuantizedImage(Quantized):
         first = self.labels[0] if self.labels.ndim == 3 else self.labels
         step = math.ceil(math.sqrt(first.size / _MOST_SHOWN))
         shown = replace(self, labels=np.ascontiguousarray(first[::step, ::step])).to_8_bit()
-        return encoding.encode(encoding.FORMATS["png"], shown.palette, shown.labels)
+        return writing.encode(encoding.FORMATS["png"], shown.palette, shown.labels)
 
     def _repr_html_(self) -> str:
         """Show the picture above its swatches: where there is HTML, notebooks show nothing else."""
