@@ -133,6 +133,16 @@ def test_a_suffix_of_another_format_is_refused(tmp_path):
     assert (tmp_path / "a").read_bytes().startswith(b"GIF8")
 
 
+def test_the_name_of_a_file_object_says_the_format_too(tmp_path):
+    for name, magic in (("a.gif", b"GIF8"), ("a.bmp", b"BM"), ("a", b"\x89PNG"), ("a.data", b"\x89PNG")):
+        with (tmp_path / name).open("wb") as file:
+            write_picture(file, PALETTE[:4], labels_of(4))
+        assert (tmp_path / name).read_bytes().startswith(magic)
+    with (tmp_path / "b.gif").open("wb") as file:
+        write_picture(file, PALETTE[:4], labels_of(4), format="png")
+    assert (tmp_path / "b.gif").read_bytes().startswith(b"\x89PNG")
+
+
 def test_names_of_formats():
     with pytest.raises(ValueError, match="format must be one of 'png', 'gif', 'webp', 'tiff', 'bmp', got 'jpeg'"):
         write_picture(io.BytesIO(), PALETTE[:4], labels_of(4), format="jpeg")

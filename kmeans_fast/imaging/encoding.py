@@ -78,31 +78,40 @@ _BY_SUFFIX = {suffix: format_ for format_ in FORMATS.values() for suffix in form
 SUFFIXES = tuple(_BY_SUFFIX)
 
 
-def checked_format(name: str | None, path: str | None) -> Format:
-    """Return the format that was asked for, or that the suffix of a path says; a file object without either is a PNG.
+def checked_format(name: str | None, path: str) -> Format:
+    """Return the format that was asked for, or that the suffix of a path says.
 
     Raises
     ------
     ValueError
-        If there is no such format, the suffix says none or another one.
+        If there is no such format, or the suffix says none or another one.
     """
-    if name is not None:
-        if not isinstance(name, str):
-            raise TypeError(f"format must be a str or None, got {type(name).__name__}")
-        asked = FORMATS[validation.choice("format", name.lower(), FORMATS)]
-    if path is None:
-        return asked if name is not None else FORMATS["png"]
     suffix = PurePath(path).suffix.lower()
     if name is None:
         if suffix not in _BY_SUFFIX:
             raise ValueError(f"the output's name must end in {_listed(SUFFIXES)}, got {PurePath(path).name!r}")
         return _BY_SUFFIX[suffix]
+    asked = _named(name)
     if suffix and suffix not in asked.suffixes:
         raise ValueError(
             f"the output is a {asked.name}, so its name must end in {_listed(asked.suffixes)}, "
             f"got {PurePath(path).name!r}"
         )
     return asked
+
+
+def format_of_file(name: str | None, file_name: object) -> Format:
+    """Return the format that was asked for, or that the suffix of a file object's name says, or PNG."""
+    if name is not None:
+        return _named(name)
+    suffix = PurePath(file_name).suffix.lower() if isinstance(file_name, str) else ""
+    return _BY_SUFFIX.get(suffix, FORMATS["png"])
+
+
+def _named(name: str) -> Format:
+    if not isinstance(name, str):
+        raise TypeError(f"format must be a str or None, got {type(name).__name__}")
+    return FORMATS[validation.choice("format", name.lower(), FORMATS)]
 
 
 def _listed(words: Sequence[str], last: str = "or") -> str:

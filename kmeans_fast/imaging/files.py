@@ -263,7 +263,7 @@ def check_destination(
     source : str, path-like, bytes-like or binary file object, optional
         What is read, and must not be overwritten if it is a file.
     format : str, optional
-        The name of a format; by default it is that of the suffix.
+        The name of a format; by default it is that of the suffix, and of a file object without one PNG.
 
     Returns
     -------
@@ -282,7 +282,7 @@ def check_destination(
     """
     if not isinstance(destination, (str, os.PathLike)):
         _check_file_object(destination)
-        return encoding.checked_format(format, None)
+        return encoding.format_of_file(format, getattr(destination, "name", None))
     path = Path(destination)
     found = encoding.checked_format(format, os.fspath(path))
     if path.is_dir():

@@ -228,7 +228,8 @@ class QuantizedImage(Quantized):
             the bytes at its present position once all of them are there, and is not closed.
         format : {None, "png", "gif", "webp", "tiff", "bmp"}
             By default what the name ends in, ``.png``, ``.gif``, ``.webp``, ``.tif``, ``.tiff`` or ``.bmp``; PNG for a
-            file object. All are without loss, and keep the order of the entries if they are indexed:
+            file object whose name ends in none of these. All are without loss, and keep the order of the entries if
+            they are indexed:
 
             - ``"png"``: indexed with the fewest of 1, 2, 4 or 8 bits a pixel; RGB or RGBA for more than 256 entries;
             - ``"gif"``: up to 256 entries, of which one may be fully transparent and the others must be opaque;
