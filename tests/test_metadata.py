@@ -168,6 +168,36 @@ def test_texts_after_the_pixels():
     assert dict(chunks(data))[b"tEXt"] == b"Title\0late"
 
 
+def animation(format_, **options):
+    frames = [Image.fromarray(PIXELS), Image.fromarray(255 - PIXELS)]
+    file = io.BytesIO()
+    frames[0].save(file, format=format_, save_all=True, append_images=frames[1:], **options)
+    return file.getvalue()
+
+
+def test_what_animations_say_stays_and_goes_like_that_of_pictures():
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Title", "cat")
+    source = with_chunks((b"gAMA", GAMMA), data=animation("PNG", pnginfo=texts, dpi=(300, 150)))
+    for options, expected in (({}, {b"gAMA", b"pHYs"}), ({"strip": True}, set())):
+        data, report = compressed(source, **options)
+        assert report.n_frames == 2
+        assert {name for name, _ in chunks(data)} & {b"gAMA", b"pHYs", b"tEXt"} == expected
+    assert dict(chunks(compressed(source, keep_metadata=True)[0]))[b"tEXt"] == b"Title\0cat"
+    commented = animation("GIF", comment="a comment")
+    assert dict(chunks(compressed(commented, keep_metadata=True)[0]))[b"tEXt"] == b"Comment\0a comment"
+
+
+def test_an_animation_is_turned_once():
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    data, report = compressed(animation("WEBP", exif=tags, lossless=True), keep_metadata=True)
+    assert (report.width, report.height, report.n_frames) == (6, 9, 2)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.size == (6, 9)
+        assert image.getexif().get(0x0112, 1) == 1
+
+
 def test_damaged_exif_data_are_left_out():
     data, _ = compressed(saved("PNG", exif=b"Exif\0\0nonsense"), keep_metadata=True)
     assert b"eXIf" not in dict(chunks(data))
