@@ -29,6 +29,13 @@ def test_a_palette_without_pixels():
     assert (palette.counts, palette.share, repr(palette)) == (None, None, "<Palette: 1 colors>")
 
 
+def test_swatches_in_a_notebook(small_cat):
+    html = kf.Palette(["#102030", "white"])._repr_html_()
+    assert html.count("background:#") == 2
+    assert "%" not in html
+    assert "%" in kf.palette(small_cat, 2)._repr_html_()
+
+
 def test_json_has_shares(small_cat):
     palette = kf.palette(small_cat, 3)
     colors = json.loads(palette.to_json())["colors"]

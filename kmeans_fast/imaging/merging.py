@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.imaging.mapping import Found
+from kmeans_fast.imaging.notation import in_8_bits
 from kmeans_fast.imaging.picture_colors import Colors
 from kmeans_fast.imaging.uniform import oklab
 
@@ -39,9 +40,8 @@ def merged(colors: Colors, found: Found, limit: float) -> Found:
 def _nearest_pair(entries: NDArray[Any], limit: float) -> tuple[int, int] | None:
     """Return the first two opaque entries of those that are nearest to each other, if they are within `limit`."""
     rgb = np.broadcast_to(entries[:, :3], (len(entries), 3))
-    rgb = rgb if rgb.dtype == np.uint8 else np.rint(rgb / 257).astype(np.uint8)
     space = oklab(1.0)
-    points = space.embed(rgb).astype(np.float64)
+    points = space.embed(in_8_bits(rgb)).astype(np.float64)
     distances = ((points[:, np.newaxis] - points) ** 2).sum(axis=2)
     distances[np.tril_indices(len(entries))] = np.inf
     if entries.shape[1] == 4:

@@ -51,6 +51,12 @@ def checked_colors(name: str, colors: Any) -> NDArray[Any]:
     return np.array(array, np.uint8, order="C")
 
 
+def in_8_bits(entries: NDArray[Any]) -> NDArray[np.uint8]:
+    """Round entries of 16 bits to 8: 65535 is 255 steps of 257."""
+    rounded: NDArray[np.uint8] = entries if entries.dtype == np.uint8 else np.rint(entries / 257).astype(np.uint8)
+    return rounded
+
+
 def hex_of(entries: NDArray[np.uint8]) -> list[str]:
     """Return the entries (K, C) as ``#rrggbb``, or as ``#rrggbbaa`` with four channels."""
     channels = np.broadcast_to(entries, (len(entries), max(3, entries.shape[1])))

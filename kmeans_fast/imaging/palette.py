@@ -12,9 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import validation
-from kmeans_fast.imaging.notation import checked_colors, hex_of
+from kmeans_fast.imaging.notation import checked_colors, hex_of, in_8_bits
 from kmeans_fast.imaging.palette_formats import BY_SUFFIX, FORMATS, checked_entries, json_of
 from kmeans_fast.machine.files import replace_file
+
+_SWATCH = (
+    '<span style="display:inline-block;margin:2px;font:12px monospace">'
+    '<span style="display:block;width:7em;height:3em;border:1px solid #888;background:{0}"></span>{0}{1}</span>'
+)
+_MOST_SWATCHES = 256
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,7 +61,7 @@ class Palette:
     @property
     def hex(self) -> list[str]:
         """The entries, rounded to 8 bits, as ``#rrggbb``; ``#rrggbbaa`` if the palette has an alpha channel."""
-        return hex_of(self._in_8_bits)
+        return hex_of(in_8_bits(self.palette))
 
     @property
     def share(self) -> Any:
@@ -76,6 +82,10 @@ class Palette:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.n_colors} colors>"
+
+    def _repr_html_(self) -> str:
+        """Swatches for a notebook."""
+        return swatches(f"{self.n_colors} colors", self.hex, self.counts)
 
     def to_css(self, name: str = "color") -> str:
         """Return the entries as custom properties of CSS, numbered from 1.
@@ -149,18 +159,13 @@ class Palette:
         b'ff8000\n000080\n'
         """
         name = _format_of(path, format)
-        entries = checked_entries(self._in_8_bits, name)
+        entries = checked_entries(in_8_bits(self.palette), name)
         data = f"{self.to_json()}\n".encode() if name == "json" else FORMATS[name].write(entries)
         if isinstance(path, str | os.PathLike):
             replace_file(Path(path), data)
         else:
             path.write(data)
         return len(data)
-
-    @property
-    def _in_8_bits(self) -> NDArray[np.uint8]:
-        entries: NDArray[Any] = self.palette
-        return entries if entries.dtype == np.uint8 else np.rint(entries / 257).astype(np.uint8)
 
 
 def _format_of(path: str | os.PathLike[str] | BinaryIO, name: str | None) -> str:
@@ -173,3 +178,14 @@ def _format_of(path: str | os.PathLike[str] | BinaryIO, name: str | None) -> str
     if suffix not in BY_SUFFIX:
         raise ValueError(f"a palette's name must end in {', '.join(sorted(BY_SUFFIX))}, got {str(path)!r}")
     return BY_SUFFIX[suffix]
+
+
+def swatches(heading: str, colors: list[str], counts: NDArray[np.int64] | None) -> str:
+    """Return HTML for a notebook: the colour of each entry, and if known its share and number of pixels."""
+    told = [""] * len(colors)
+    if counts is not None:
+        told = [f"<br>{count / int(counts.sum()):.1%}<br>{count}" for count in counts.tolist()]
+    shown = [_SWATCH.format(*each) for each in zip(colors[:_MOST_SWATCHES], told, strict=False)]
+    if len(colors) > _MOST_SWATCHES:
+        shown.append(f"<span>and {len(colors) - _MOST_SWATCHES} more</span>")
+    return f"<div><div>{heading}</div>{''.join(shown)}</div>"

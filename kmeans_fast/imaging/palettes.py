@@ -16,17 +16,12 @@ from kmeans_fast.imaging import encoding, writing
 from kmeans_fast.imaging.encoding import COMPRESS_LEVEL
 from kmeans_fast.imaging.files import check_destination, write_picture
 from kmeans_fast.imaging.metadata import Metadata
-from kmeans_fast.imaging.palette import Palette
+from kmeans_fast.imaging.notation import hex_of, in_8_bits
+from kmeans_fast.imaging.palette import Palette, swatches
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_SWATCH = (
-    '<span style="display:inline-block;margin:2px;font:12px monospace">'
-    '<span style="display:block;width:7em;height:3em;border:1px solid #888;background:{color}"></span>'
-    "{color}<br>{share:.1%}<br>{count}</span>"
-)
-_MOST_SWATCHES = 256
 # Pixels of a picture in a notebook.
 _MOST_SHOWN = 2**20
 
@@ -83,9 +78,7 @@ class Quantized:
     @property
     def hex_colors(self) -> list[str]:
         """The entries, rounded to 8 bits, as ``#rrggbb``; ``#rrggbbaa`` if the palette has an alpha channel."""
-        n_channels = max(3, self.palette.shape[1])
-        entries = np.broadcast_to(_in_8_bits(self.palette), (self.n_colors, n_channels))
-        return [f"#{entry.tobytes().hex()}" for entry in entries]
+        return hex_of(in_8_bits(self.palette))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._described()}>"
@@ -95,14 +88,7 @@ class Quantized:
 
     def _repr_html_(self) -> str:
         """Swatches for a notebook: colour, share and number of pixels of each entry."""
-        n_pixels = int(self.counts.sum())
-        swatches = [
-            _SWATCH.format(color=color, share=count / n_pixels, count=count)
-            for color, count in zip(self.hex_colors[:_MOST_SWATCHES], self.counts.tolist(), strict=False)
-        ]
-        if self.n_colors > _MOST_SWATCHES:
-            swatches.append(f"<span>and {self.n_colors - _MOST_SWATCHES} more</span>")
-        return f"<div><div>{self._described()}</div>{''.join(swatches)}</div>"
+        return swatches(self._described(), self.hex_colors, self.counts)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -138,12 +124,12 @@ class QuantizedImage(Quantized):
 
         `mse` and `psnr` stay those of the entries as they were.
         """
-        _, firsts, places = np.unique(_in_8_bits(self.palette), axis=0, return_index=True, return_inverse=True)
+        _, firsts, places = np.unique(in_8_bits(self.palette), axis=0, return_index=True, return_inverse=True)
         order = np.sort(firsts)
         entry = np.searchsorted(order, firsts[places.reshape(-1)])
         return replace(
             self,
-            palette=_in_8_bits(self.palette)[order],
+            palette=in_8_bits(self.palette)[order],
             counts=np.bincount(entry, self.counts, len(order)).astype(np.int64),
             labels=entry.astype(np.min_scalar_type(len(order) - 1))[self.labels],
         )
@@ -318,9 +304,3 @@ class QuantizedPalette(Quantized, Palette):
     >>> list(zip(found, found.hex, found.share.round(2).tolist()))
     [((252, 0, 0), '#fc0000', 0.67), ((0, 0, 200), '#0000c8', 0.33)]
     """
-
-
-def _in_8_bits(palette: NDArray[Any]) -> NDArray[np.uint8]:
-    """Round entries of 16 bits to 8: 65535 is 255 steps of 257."""
-    rounded: NDArray[np.uint8] = palette if palette.dtype == np.uint8 else np.rint(palette / 257).astype(np.uint8)
-    return rounded

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
+from kmeans_fast.imaging.files import write_picture
+from kmeans_fast.imaging.palette import Palette
 
 # Pixels of the longer side of a picture: more is for files, as notebooks keep all that they show.
 LONGEST_SIDE = 512
 
 
-class _Swatches(QuantizedPalette):
-    """Those of a palette of which nothing else is known."""
-
-    def _described(self) -> str:
-        return f"{self.n_colors} colors"
-
-
 def page(heading: str, palette: NDArray[np.uint8], counts: NDArray[np.int64], labels: Any) -> str:
     """Return the picture if labels are those of one, and colour, share and number of pixels of each entry."""
-    known: Any = {"palette": palette, "counts": counts, "mse": math.nan, "psnr": math.nan}
-    known |= {"n_iter": 0, "converged": True, "quality_met": True}
     image = ""
     # what is masked has no colour, and what is Dask's is not in memory
     if isinstance(labels, np.ndarray) and labels.ndim == 2 and not np.ma.is_masked(labels):
         step = -(-max(labels.shape) // LONGEST_SIDE)
         file = io.BytesIO()
-        QuantizedImage(**known, labels=np.ma.getdata(labels)[::step, ::step]).save(file)
+        write_picture(file, palette, np.ma.getdata(labels)[::step, ::step], format="png")
         image = f'<img alt="" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
-    return f"<div><div>{heading}</div>{image}{_Swatches(**known)._repr_html_()}</div>"
+    return f"<div><div>{heading}</div>{image}{Palette(palette, counts)._repr_html_()}</div>"
