@@ -29,6 +29,11 @@ def test_a_palette_without_pixels():
     assert (palette.counts, palette.share, repr(palette)) == (None, None, "<Palette: 1 colors>")
 
 
+def test_counts_of_other_entries():
+    with pytest.raises(ValueError, match=r"counts must have shape \(2,\), got \(3,\)"):
+        kf.Palette(["red", "blue"], np.array([1, 2, 3]))
+
+
 def test_swatches_in_a_notebook(small_cat):
     html = kf.Palette(["#102030", "white"])._repr_html_()
     assert html.count("background:#") == 2

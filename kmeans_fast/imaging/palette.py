@@ -35,6 +35,11 @@ class Palette:
     counts : ndarray of int64, shape (K,), optional
         How many pixels each entry has.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the palette is empty, of another shape or type, or holds what is no colour; if counts are of another shape.
+
     Examples
     --------
     >>> import kmeans_fast as kf
@@ -52,6 +57,8 @@ class Palette:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "palette", checked_colors("palette", self.palette))
+        if self.counts is not None and np.shape(self.counts) != (self.n_colors,):
+            raise ValueError(f"counts must have shape ({self.n_colors},), got {np.shape(self.counts)}")
 
     @property
     def n_colors(self) -> int:
