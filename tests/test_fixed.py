@@ -34,6 +34,26 @@ def test_iterations_are_the_textbooks(small_cat, engine, n_iter):
     np.testing.assert_array_equal(seen[-1], expected)
 
 
+@pytest.mark.parametrize("seed", range(25))
+def test_small_crowded_pictures(seed, engine):
+    """Where centroids lose all their pixels, and fixed ones have none, or are met by others."""
+    draw = np.random.default_rng(seed)
+    span, n_channels = draw.choice([3, 8, 60]), draw.choice([1, 3])
+    image = draw.integers(0, span, (1, 90, n_channels)).astype(np.uint8)
+    fixed = np.unique(draw.integers(0, span + 9, (3, n_channels)), axis=0).astype(np.uint8)
+    seen = []
+    options = {"init": draw.integers(0, span, (4, n_channels)), "callback": lambda *step: seen.append(step[2])}
+    result = kf.quantize(image, fixed=fixed, max_iter=4, engine=engine, **options, **LLOYD)
+    np.testing.assert_array_equal(result.palette[: len(fixed)], fixed)
+    assert result.counts[len(fixed) :].all()
+    assert len(np.unique(result.palette, axis=0)) == result.n_colors
+    if seen:
+        expected = lloyd_beside(image.reshape(-1, n_channels), fixed, options["init"], len(seen))
+        np.testing.assert_array_equal(seen[-1], expected)
+    else:
+        assert result.mse == 0
+
+
 @pytest.mark.parametrize("space", ["srgb", "linear", "oklab", "lab"])
 @pytest.mark.parametrize("effort", [0, 1, 2])
 def test_fixed_entries_come_first_as_they_are(small_cat, space, effort):

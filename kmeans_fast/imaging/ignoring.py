@@ -51,8 +51,8 @@ class Ignored:
         return ColorHistogram(colors.shape[1], codes, summed)
 
 
-def checked_ignore(ignore: str | Sequence[Any]) -> Ignored | None:
+def checked_ignore(ignore: str | Sequence[Any] | None) -> Ignored | None:
     """Return what is to be left out, or None if nothing is."""
-    names = [ignore] if isinstance(ignore, str) else list(ignore)
+    names = [ignore] if isinstance(ignore, str) else list(ignore or ())
     colors = tuple(color_of("ignore", name) for name in names if name != "transparent")
     return Ignored(colors, "transparent" in names) if names else None
