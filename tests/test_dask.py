@@ -9,9 +9,11 @@ import time
 import dask.array as da
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 from dask.diagnostics import ProgressBar
 from dask.distributed import Client, LocalCluster
+from rasterio.windows import Window
 
 import kmeans_fast as kf
 import kmeans_fast.dask as kd
@@ -223,6 +225,8 @@ def test_a_quantized_picture_has_the_bytes_of_the_call_on_one_machine(name):
         {"n_colors": 4, "init": "k-means++", "n_init": 2, "seed": 9},
         {"n_colors": 3, "init": [[0, 0, 0], [128, 0, 0], [255, 255, 255]]},
         {"n_colors": 4, "effort": 2},
+        {"n_colors": 5, "fixed": ["#ff0000", "#000000"]},
+        {"palette": ["#000000", "#805030", "#c0a080", "#ffffff"]},
     ],
 )
 def test_every_option_of_quantize(options):
@@ -264,6 +268,57 @@ def test_a_picture_whose_channels_come_first():
 def test_what_quantize_refuses(image, options, kind, message):
     with pytest.raises(kind, match=message):
         kd.quantize(image, **options)
+
+
+# ---------------------------------------------------------------------------------------------------- rasters
+
+
+class Bands:
+    """A raster file that is read where it is sliced, as `da.from_array` wants it."""
+
+    def __init__(self, path):
+        self.path = path
+        with rasterio.open(path) as file:
+            self.shape, self.dtype, self.ndim = (file.count, *file.shape), np.dtype(file.dtypes[0]), 3
+
+    def __getitem__(self, places):
+        bands, rows, columns = places
+        with rasterio.open(self.path) as file:
+            window = Window.from_slices(rows, columns, *file.shape)
+            return file.read(window=window, masked=True)[bands]
+
+
+@pytest.fixture(scope="module")
+def six_bands(tmp_path_factory):
+    """A file of six bands of 16 bits, in tiles, in which 0 stands for no data."""
+    path = tmp_path_factory.mktemp("raster") / "bands.tif"
+    grey = np.moveaxis(IMAGE, -1, 0).astype(np.uint16)
+    bands = np.concatenate([grey * 16 + 1, grey[::-1] * 12 + 300])
+    bands[:, 40:90, 100:200] = 0
+    bands[2, 5, 7] = 0
+    kind = {"count": 6, "height": 300, "width": 451, "dtype": "uint16", "nodata": 0}
+    with rasterio.open(path, "w", "GTiff", **kind, tiled=True, blockxsize=128, blockysize=128, crs="EPSG:32633",
+                       transform=rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)) as file:  # fmt: skip
+        file.write(bands)
+    return path, bands
+
+
+def test_six_bands_with_no_data_in_memory_and_in_chunks(six_bands):
+    path, bands = six_bands
+    with rasterio.open(path) as file:
+        raster = file.read(masked=True)
+    init = raster[:, ::99, ::150].reshape(6, -1).T.astype(float)[:5].data
+    expected = kf.kmeans(raster, init=init, channel_axis=0, max_iter=5)
+    has_data = (bands > 0).all(axis=0)
+    np.testing.assert_array_equal(expected.labels.mask, ~has_data)
+    assert expected.counts.sum() == has_data.sum()
+    assert expected == kf.kmeans(bands, init=init, channel_axis=0, mask=has_data, max_iter=5)
+    meta = np.ma.MaskedArray(np.empty((0, 0, 0), np.uint16))
+    chunks = da.from_array(Bands(path), chunks=(6, 128, 128), meta=meta)
+    lazy = kd.kmeans(chunks, init=init, channel_axis=0, max_iter=5).compute()
+    np.testing.assert_array_equal(lazy.centroids, expected.centroids)
+    np.testing.assert_array_equal(lazy.labels.mask, expected.labels.mask)
+    np.testing.assert_array_equal(lazy.labels.filled(0), expected.labels.filled(0))
 
 
 # ---------------------------------------------------------------------------------------------------- xarray
@@ -391,6 +446,11 @@ def tile(block_info):
     (top, bottom), (left, right), _ = block_info[None]["array-location"]
     rows, columns = np.ogrid[top:bottom, left:right]
     return ((rows // 500)[..., np.newaxis] * [1, 3, 7] + (columns // 500)[..., np.newaxis] * 5).astype(np.uint8)
+
+
+def test_a_store_of_chunks(cluster, tmp_path):
+    da.to_zarr(da.from_array(IMAGE, chunks=(100, 120, 3)), str(tmp_path / "image.zarr"))
+    assert_same_picture(kd.quantize(da.from_zarr(str(tmp_path / "image.zarr")), 5), kf.quantize(IMAGE, 5))
 
 
 @pytest.mark.stress

@@ -5,7 +5,7 @@ and clustered where that is small, and labels are mapped back lazily. Other poin
 xarray's in chunks are taken too, and results then have their coordinates.
 
 A raster of six bands of 16 bits, in which 0 stands for no data, in memory and then in chunks that need not be there at
-once; rasterio's `xarray` engine, or `dask.array.from_array` of anything that can be sliced, gives such chunks:
+once. Where points are left out, labels are masked, and 0 below the mask:
 
 >>> import dask.array as da
 >>> import numpy as np
@@ -242,6 +242,8 @@ def quantize(
     sort: str = "none",
     space: str = "srgb",
     lightness: float = 1.0,
+    palette: Any = None,
+    fixed: Any = None,
     mask: Any = None,
     channel_axis: int | str | None = -1,
     **options: Unpack[Asked],
@@ -253,7 +255,7 @@ def quantize(
     image : dask.array.Array of uint8 or uint16, or xarray.DataArray of one
         Of shape (H, W) or (H, W, 1) grey, (H, W, 3) RGB, or (H, W, 4) RGBA. All channels of a pixel should be in one
         chunk, or they are brought together.
-    n_colors, quality, sort, space, lightness
+    n_colors, quality, sort, space, lightness, palette, fixed
         As for `kmeans_fast.quantize`. There is no dithering.
     mask : array of bool, shape (H, W), optional
         True for each pixel that takes part; Dask's, xarray's or NumPy's. The others' labels are masked.
@@ -286,7 +288,7 @@ def quantize(
     >>> bool((result.to_array() == kf.quantize(image, 8).to_array()).all())
     True
     """
-    request = checked_request(n_colors, quality, sort, space, lightness, options)
+    request = checked_request(n_colors, quality, sort, space, lightness, options, palette=palette, fixed=fixed)
     if np.ndim(image) == 2 and channel_axis in (-1, None):
         channel_axis = None
     source = source_of("image", image, mask, channel_axis)
