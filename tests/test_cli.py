@@ -14,6 +14,8 @@ from PIL import Image
 
 import kmeans_fast as kf
 from kmeans_fast import cli, quantize, read_image
+from kmeans_fast.cli import installation
+from kmeans_fast.cli import messages as told
 
 FOUR_COLORS = np.array([[9, 9, 9], [255, 0, 0], [0, 128, 255], [250, 250, 250]], np.uint8)
 COUNTS = [10, 40, 30, 20]
@@ -212,7 +214,7 @@ def test_info(run):
 
 def test_info_says_what_is_not_installed(monkeypatch, run):
     """The module `json` stands for a package in a bundled program, which can be without its metadata."""
-    monkeypatch.setattr(cli, "_VERSIONED_PACKAGES", ("numpy", "json", "a-package-that-nobody-has"))
+    monkeypatch.setattr(installation, "_VERSIONED_PACKAGES", ("numpy", "json", "a-package-that-nobody-has"))
     assert re.search(r"^json: *unknown version$", run("info")[1], re.MULTILINE)
     assert re.search(r"^a-package-that-nobody-has: *not installed$", run("info")[1], re.MULTILINE)
 
@@ -249,12 +251,21 @@ def test_version_and_help(run):
         (["palette", "a.jpg", "--engine", "gpu"], "argument --engine: invalid choice: 'gpu'"),
         (["palette", "a.jpg", "--init", "best"], "argument --init: invalid choice: 'best'"),
         (["palette", "a.jpg", "b.jpg"], "one picture is taken at a time, got 2: a.jpg and b.jpg; run the command once"),
+        (["palette", "a.jpg", "-k", "2", "b.jpg", "c.jpg"], "at a time, got 3: a.jpg and b.jpg c.jpg; run the command"),
+        (["compress", "a.jpg", "b.png", "--colour"], "unrecognized arguments: --colour"),
+        (["compress", "a.jpg", "b.jpg", "-o", "c.png"], "-o names one output, got 2 pictures; -O names a folder for"),
         (
-            ["compress", "a.jpg", "-k", "2", "b.jpg", "c.jpg"],
-            "at a time, got 3: a.jpg and b.jpg c.jpg; run the command",
+            ["compress", "a.jpg", "-o", "b.png", "-O", "c"],
+            "argument -O/--folder: not allowed with argument -o/--output",
         ),
-        (["compress", "a.jpg", "b.png"], "once for each; -o names the output (see kmeans-fast compress --help)"),
-        (["compress", "a.jpg", "b.png", "--colour"], "unrecognized arguments: b.png --colour"),
+        (["compress", "a.jpg", "-o", "b.png", "--ext", "-c.png"], "--ext is for outputs without a name of their own"),
+        (["compress", "a.jpg", "--ext", "-c.jpg"], "argument --ext: must be the end of a PNG's name, such as -small"),
+        (["compress", "a.jpg", "--ext", "/b.png"], "argument --ext: must be the end of a PNG's name, such as -small"),
+        (["compress", "a.jpg", "-j", "0"], "argument -j/--jobs: must be an integer of at least 1, got '0'"),
+        (["compress", "a.jpg", "--quiet", "--json"], "argument --json: not allowed with argument --quiet"),
+        (["compress", "-", "a.jpg"], "- is standard input, which can't be one picture of several"),
+        (["compress", "-", "-O", "out"], "what comes from standard input has no name for -O or --ext; -o names its"),
+        (["compress", "a.jpg", "-O", __file__], "-O names a folder, got the file "),
         (
             ["compress", "https://a.b/c.png"],
             "argument PICTURE: only files are read, no URLs: download it first, got 'ht",
@@ -465,11 +476,11 @@ def test_what_libtiff_writes_by_itself_is_part_of_the_line(tmp_path):
 
 def test_warnings_beyond_a_few_are_shown_if_asked(capsys):
     messages = ["a", "b", "a", "c", "d", "e"]
-    cli._warn(messages, all_of_them=False)
+    told.warn(messages, all_of_them=False)
     assert capsys.readouterr().err == "kmeans-fast: warning: a; b; c; 2 more (-v shows them)\n"
-    cli._warn(messages, all_of_them=True)
+    told.warn(messages, all_of_them=True)
     assert capsys.readouterr().err == "".join(f"kmeans-fast: warning: {letter}\n" for letter in "abcde")
-    cli._warn([], all_of_them=False)
+    told.warn([], all_of_them=False)
     assert capsys.readouterr().err == ""
 
 
@@ -479,10 +490,10 @@ def test_the_descriptor_is_as_it_was(tmp_path):
     script = """if True:
         import os, sys
         from pathlib import Path
-        from kmeans_fast import cli
+        from kmeans_fast.cli.decoders import libtiff_heard
         heard = []
         try:
-            with cli._libtiff_heard(Path(sys.argv[1]), heard):
+            with libtiff_heard([Path(sys.argv[1])], heard):
                 os.write(2, b"one\\ntwo\\n")
                 raise ZeroDivisionError
         except ZeroDivisionError:

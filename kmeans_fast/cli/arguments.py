@@ -1,0 +1,160 @@
+"""The command line, read: a function to run, with its options."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from kmeans_fast._version import __version__
+from kmeans_fast.cli import clustering, compressing, installation, palette, values
+from kmeans_fast.cli.messages import EXIT_STATUS, WRONG_USAGE, complain
+from kmeans_fast.imaging.dithering import METHODS
+from kmeans_fast.imaging.encoding import COMPRESS_LEVEL
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        complain(f"{message} (see {self.prog} --help)")
+        raise SystemExit(WRONG_USAGE)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read a command line; ``run`` of the result is to be called with the result."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parser = _Parser(
+        prog="kmeans-fast",
+        description="A picture in K colours, by exact k-means on all its pixels.",
+        epilog=EXIT_STATUS,
+    )
+    parser.add_argument("--version", action="version", version=f"kmeans-fast {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add in (_add_compress, _add_palette, _add_warmup, _add_info):
+        add(commands)
+    if given and given[0] in commands.choices:  # pictures may come before, between and after options
+        return _with_one_picture(commands.choices[given[0]].parse_intermixed_args(_with_suffix(given[1:])))
+    return parser.parse_args(given)
+
+
+def _with_suffix(given: list[str]) -> list[str]:
+    """Join ``--ext`` and its value, which mostly begins with a dash and would be taken for an option."""
+    if "--ext" in given[:-1]:
+        place = given.index("--ext")
+        return [*given[:place], f"--ext={given[place + 1]}", *given[place + 2 :]]
+    return given
+
+
+def _add_compress(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser(
+        "compress",
+        help="write pictures in K colours as PNGs",
+        description=compressing.run.__doc__,
+        epilog=EXIT_STATUS,
+    )
+    parser.set_defaults(run=compressing.run, parser=parser, sort="luma", output=..., folder=None)
+    add = parser.add_argument
+    add(
+        "sources",
+        type=values.picture_or_stream,
+        nargs="+",
+        metavar="PICTURE",
+        help="any format that Pillow reads, of several pictures in a file the first; wildcards such as '*.jpg' are "
+        "expanded; - is standard input, which goes to standard output unless -o says otherwise; after --, names may "
+        "begin with a dash",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "-o",
+        "--output",
+        type=values.picture_or_stream,
+        default=...,
+        metavar="FILE.png",
+        help="where to write one picture; an existing file is replaced; - is standard output, and the report then goes "
+        "to stderr (default: photo.jpg gives photo-8-colors.png beside it)",
+    )
+    where.add_argument(
+        "-O",
+        "--folder",
+        type=Path,
+        metavar="FOLDER",
+        help="where to write any number of pictures: photo.jpg gives FOLDER/photo.png; made if it isn't there",
+    )
+    add("--ext", dest="suffix", type=values.suffix, metavar="SUFFIX", help="what names end in instead: -small.png")
+    add("-r", "--recursive", action="store_true", help="take the pictures in folders, and in folders in them")
+    add(
+        "-j",
+        "--jobs",
+        type=values.positive,
+        metavar="N",
+        help="pictures at a time (default: as many as threads)",
+    )
+    add(
+        "--skip-if-larger",
+        action="store_true",
+        help="write only what is smaller than its source; the status says that something was not",
+    )
+    clustering.add_options(parser)
+    add("--dither", choices=METHODS, default="none", help="spread the error (default: %(default)s)")
+    add("--strength", type=values.amount, default=1.0, metavar="X", help="of dithering, 0 to 1 (default: 1)")
+    add(
+        "--compress-level",
+        type=int,
+        choices=range(10),
+        default=COMPRESS_LEVEL,
+        metavar="N",
+        help="of zlib, 0 to 9 (default: %(default)s)",
+    )
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    told.add_argument("--json", action="store_true", help="print an object for each picture, a line each, as it ends")
+
+
+def _add_palette(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser(
+        "palette", help="print the K colours of a picture", description=palette.run.__doc__, epilog=EXIT_STATUS
+    )
+    parser.add_argument(
+        "sources",
+        type=values.picture,
+        nargs="+",
+        metavar="PICTURE",
+        help="any format that Pillow reads; of several pictures the first",
+    )
+    clustering.add_options(parser)
+    parser.set_defaults(run=palette.run, parser=parser, sort="count")
+
+
+def _with_one_picture(options: argparse.Namespace) -> argparse.Namespace:
+    """Complain if a command that takes one picture got several."""
+    if options.run is palette.run:
+        first, *others = options.sources
+        if others:
+            options.parser.error(
+                f"one picture is taken at a time, got {1 + len(others)}: {first} and {' '.join(map(str, others))}; "
+                "run the command once for each"
+            )
+        options.source = first
+    return options
+
+
+def _add_warmup(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser(
+        "warmup",
+        help="compile everything now, for the build of a container",
+        description=installation.warmup.__doc__,
+    )
+    parser.add_argument("--all", action="store_true", help="for points of all dtypes, not just what is mostly used")
+    parser.set_defaults(run=installation.warmup)
+
+
+def _add_info(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser(
+        "info",
+        help="print versions and how this machine is used",
+        description=installation.info.__doc__,
+    )
+    parser.set_defaults(run=installation.info)
