@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kmeans_fast.clustering import kmeans
     from kmeans_fast.colors.histogram import ColorHistogram
     from kmeans_fast.data import sample_path
+    from kmeans_fast.imaging.comparing import Comparison, compare
     from kmeans_fast.imaging.compression import CompressionReport, compress
     from kmeans_fast.imaging.files import read_frames, read_image
     from kmeans_fast.imaging.frames import Frames
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ColorHistogram",
+    "Comparison",
     "CompressionReport",
     "Frames",
     "KMeansResult",
@@ -31,6 +33,7 @@ __all__ = [
     "QuantizedPalette",
     "apply_palette",
     "assign",
+    "compare",
     "compress",
     "kmeans",
     "palette",
@@ -50,6 +53,7 @@ _HOMES = {
     "clustering": ("kmeans",),
     "colors.histogram": ("ColorHistogram",),
     "data": ("sample_path",),
+    "imaging.comparing": ("Comparison", "compare"),
     "imaging.compression": ("CompressionReport", "compress"),
     "imaging.files": ("read_frames", "read_image"),
     "imaging.frames": ("Frames",),

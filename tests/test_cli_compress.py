@@ -3,9 +3,11 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -205,8 +207,18 @@ def test_json(compress, folder):
         "bytes_before": report.bytes_before, "bytes_after": report.bytes_after, "colors_before": 63, "colors_after": 8,
         "bits_per_pixel": report.bits_per_pixel, "mse": report.mse, "psnr": report.psnr, "n_iter": report.n_iter,
         "converged": True,
-        "quality_met": True, "notes": [],
+        "quality_met": True, "notes": [], "metrics": None,
     }  # fmt: skip
+
+
+def test_metrics_are_printed(compress, folder):
+    metrics = kf.compare(kf.read_image("a.png"), kf.quantize(kf.read_image("a.png"), 8))
+    assert json.loads(compress("a.png", "--json", "--metrics")[1])["metrics"] == asdict(metrics)
+    out = compress("a.png", "--metrics")[1]
+    assert re.search(rf"^delta E, largest +{metrics.delta_e_max:.2f}$", out, re.MULTILINE)
+    _, head, row, *_ = ["", *compress("a.png", "b.jpg", "--metrics", "-O", "out")[1].splitlines()]
+    assert head.split()[-5:] == ["delta", "E,", "mean", "largest", "ssim"]
+    assert row.split()[5:8] == [f"{metrics.delta_e_mean:.2f}", f"{metrics.delta_e_max:.2f}", f"{metrics.ssim:.4f}"]
 
 
 def test_json_has_no_infinity(compress):

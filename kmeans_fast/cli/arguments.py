@@ -108,6 +108,7 @@ def _add_compress(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar="N",
         help="of zlib, 0 to 9 (default: %(default)s)",
     )
+    add("--metrics", action="store_true", help="measure CIEDE2000 and, with scikit-image, SSIM, which takes a while")
     told = parser.add_mutually_exclusive_group()
     told.add_argument("--quiet", action="store_true", help="print nothing but errors")
     told.add_argument("--json", action="store_true", help="print an object for each picture, a line each, as it ends")

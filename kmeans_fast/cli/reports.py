@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,36 +72,64 @@ def as_json(outcome: Outcome) -> str:
         fields["error"] = outcome.complaint
     if outcome.warned:
         fields["warnings"] = outcome.warned
-    return json.dumps({name: _finite(value) for name, value in fields.items()})
+    return json.dumps(_finite(fields))
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# Of the table: what stands above, how wide, and what of a report is below.
+_Columns = tuple[tuple[str, int, Callable[[Any], str]], ...]
+_SIZES: _Columns = (
+    ("before", 13, lambda report: f"{report.bytes_before:,}"),
+    ("after", 13, lambda report: f"{report.bytes_after:,}"),
+    ("%", 6, lambda report: _percent(report.bytes_after, report.bytes_before)),
+)
+_ERRORS: _Columns = (
+    ("colours", 8, lambda report: f"{report.colors_after:,}"),
+    ("psnr (dB)", 10, lambda report: f"{report.psnr:.2f}"),
+)
+_METRICS: _Columns = (
+    ("delta E, mean", 13, lambda report: f"{report.metrics.delta_e_mean:.2f}"),
+    ("largest", 8, lambda report: f"{report.metrics.delta_e_max:.2f}"),
+    ("ssim", 7, lambda report: "" if report.metrics.ssim is None else f"{report.metrics.ssim:.4f}"),
+)
 
 
 def table(outcomes: Sequence[Outcome], seconds: float) -> str:
     """Return a line for each picture that could be read, and one for all."""
-    lines = [f"{'before':>13} {'after':>13} {'%':>6} {'colours':>8} {'psnr (dB)':>10}"]
-    before = after = 0
-    for outcome in outcomes:
-        if (report := outcome.report) is not None:
-            what = f"{report.colors_after:>8,} {report.psnr:>10.2f}  {one_line(_what_was_done(outcome))}"
-            lines.append(f"{_sizes(report.bytes_before, report.bytes_after)} {what}")
-            before += report.bytes_before
-            after += report.bytes_after if outcome.is_written else report.bytes_before
+    read = [(outcome, outcome.report) for outcome in outcomes if outcome.report is not None]
     counts = ", ".join(_counts(outcomes, seconds))
-    lines.append(f"{_sizes(before, after)} {'':>8} {'':>10}  {counts}")
-    return "\n".join(lines) if before else counts
+    if not read:
+        return counts
+    columns = _SIZES + _ERRORS + (_METRICS if all(report.metrics for _, report in read) else ())
+    before = sum(report.bytes_before for _, report in read)
+    after = sum(report.bytes_after if outcome.is_written else report.bytes_before for outcome, report in read)
+    totals = [f"{before:,}", f"{after:,}", _percent(after, before)]
+    rows = [
+        [head for head, _, _ in columns],
+        *([value(report) for _, _, value in columns] + [one_line(_what_was_done(outcome))] for outcome, report in read),
+        totals + [""] * (len(columns) - len(totals)) + [counts],
+    ]
+    return "\n".join(_row(cells, [width for _, width, _ in columns]) for cells in rows)
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    aligned = [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False)]
+    return " ".join(aligned) + "".join(f"  {text}" for text in cells[len(widths) :])
+
+
+def _percent(after: int, before: int) -> str:
+    return f"{100 * after / before:.1f}"
 
 
 def _what_was_done(outcome: Outcome) -> str:
     if not outcome.is_written:
         return f"{outcome.job.name} (not written)"
     return f"{outcome.job.name} -> {outcome.job.destination}{' (larger)' if outcome.is_larger else ''}"
-
-
-def _sizes(before: int, after: int) -> str:
-    return f"{before:>13,} {after:>13,} {100 * after / before if before else 100:>6.1f}"
 
 
 def _counts(outcomes: Sequence[Outcome], seconds: float) -> list[str]:

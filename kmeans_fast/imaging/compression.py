@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Unpack
+from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from kmeans_fast.imaging.pixels import checked_pixels
 from kmeans_fast.imaging.requests import checked_request
 from kmeans_fast.imaging.sources import Readable
 from kmeans_fast.options import Asked
+
+if TYPE_CHECKING:
+    from kmeans_fast.imaging.comparing import Comparison
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,16 @@ class CompressionReport:
     quality_met : bool
         Whether `psnr` is as high as was asked for; True if nothing was.
     seconds : dict of str to float
-        Time of each stage: ``"read"``, ``"start"`` (of the engine), ``"count"`` (the colours before), ``"cluster"`` and
-        ``"write"``.
+        Time of each stage: ``"read"``, ``"start"`` (of the engine), ``"count"`` (the colours before), ``"cluster"``,
+        ``"compare"`` if that was asked for, and ``"write"``.
     notes : tuple of str
         What may surprise: that the output is larger than the source, that only the first picture of several was taken,
         that a colour profile was dropped, that 16-bit values filled a small part of their range, or that the quality
         asked for was not reached. Each is a part of a sentence; none if all is as usual.
     n_frames : int
         How many pictures were written.
+    metrics : Comparison or None
+        What `compare` says, if it was asked for.
     """
 
     source: Path | None
@@ -78,6 +83,7 @@ class CompressionReport:
     seconds: dict[str, float]
     notes: tuple[str, ...] = ()
     n_frames: int = 1
+    metrics: Comparison | None = None
 
     @property
     def bits_per_pixel(self) -> float:
@@ -95,12 +101,21 @@ class CompressionReport:
             f"{'colours':<20}{self.colors_before:>12,}   {self.colors_after:>12,}",
             f"{'mse':<20}{'':>12}   {self.mse:>12.2f}",
             f"{'psnr (dB)':<20}{'':>12}   {self.psnr:>12.2f}",
+            *(f"{name:<20}{'':>12}   {value:>12.{digits}f}" for name, value, digits in self._measured()),
             f"{self.n_iter} iterations, {end}",
             *([f"{self.n_frames} frames"] if self.n_frames > 1 else []),
             *map(_printable, self.notes),
             "seconds: " + ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in self.seconds.items()),
         ]
         return "\n".join(rows)
+
+    def _measured(self) -> Iterator[tuple[str, float, int]]:
+        """Yield what was measured beyond mse and psnr, and its digits."""
+        if self.metrics is not None:
+            yield "delta E, mean", self.metrics.delta_e_mean, 2
+            yield "delta E, largest", self.metrics.delta_e_max, 2
+            if self.metrics.ssim is not None:
+                yield "ssim", self.metrics.ssim, 4
 
 
 def compress(
@@ -121,6 +136,7 @@ def compress(
     compress_level: int = encoding.COMPRESS_LEVEL,
     encoder: str = "zlib",
     max_pixels: int | None = None,
+    metrics: bool = False,
     **options: Unpack[Asked],
 ) -> CompressionReport:
     """Read a picture, reduce it to `n_colors` colours and write it.
@@ -158,6 +174,8 @@ def compress(
     max_pixels : int, optional
         As for `read_image`. A picture with transparency takes about five times the memory of an opaque one to cluster,
         so that each of its pixels counts as five.
+    metrics : bool
+        Whether to `compare` the pictures before and after as well, which takes longer than all the rest.
 
     Returns
     -------
@@ -217,6 +235,12 @@ def compress(
             colors = count_colors(pixels, machine)
         with _timed(seconds, "cluster"):
             quantized = picture_in(pixels, colors, find_palette(colors, request), request.dithering)
+    measured = None
+    if metrics:
+        from kmeans_fast.imaging.comparing import compare  # nobody else waits for it
+
+        with _timed(seconds, "compare"):
+            measured = compare(picture.pixels, quantized, n_threads=request.options.n_threads)
     with _timed(seconds, "write"):
         bytes_after = files.write_picture(
             destination,
@@ -246,6 +270,7 @@ def compress(
         seconds=seconds,
         notes=tuple(_notes(picture, bytes_after, quantized, quality, None if strip else written)),
         n_frames=1 if picture.timing is None else len(quantized.labels),
+        metrics=measured,
     )
 
 

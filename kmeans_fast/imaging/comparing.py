@@ -1,0 +1,219 @@
+"""Two pictures compared: `compare`.
+
+Pairs of colours at the same place are counted, as the colours of a picture are: what a measure adds over the pixels it
+takes from each distinct pair once. That needs no memory for each pixel but that of a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast import validation
+from kmeans_fast.colors.histogram import ColorHistogram
+from kmeans_fast.imaging.delta_e import ciede2000, lab
+from kmeans_fast.imaging.frames import with_channels
+from kmeans_fast.imaging.metrics import psnr
+from kmeans_fast.imaging.palettes import QuantizedImage
+from kmeans_fast.imaging.pixels import checked_image
+from kmeans_fast.imaging.spaces import UNIT, premultiplied
+
+# Pixels whose pairs are counted at a time, and pairs that are measured at a time.
+BLOCK, PAIRS = 1 << 22, 1 << 16
+# Of SSIM: the window's standard deviation, and how far it reaches, as in the paper.
+SIGMA, REACH = 1.5, 5
+ROWS = 256
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far a picture is from another.
+
+    Attributes
+    ----------
+    mse : float
+        Mean squared distance of a pixel, summed over its channels, as in `QuantizedImage`.
+    psnr : float
+        Peak signal-to-noise ratio in dB, as in `QuantizedImage`; infinite if the pictures are the same.
+    delta_e_mean, delta_e_max : float
+        Mean and largest colour difference of a pixel by CIEDE2000 [1]_, where about 1 begins to be seen.
+    ssim : float or None
+        Structural similarity [2]_ of the luma, at most 1, of frames the mean; None where scikit-image isn't installed, or the pictures are
+        smaller than the window of 11 × 11 pixels.
+    """
+
+    mse: float
+    psnr: float
+    delta_e_mean: float
+    delta_e_max: float
+    ssim: float | None
+
+
+def compare(image: Any, other: Any, *, n_threads: int | None = None) -> Comparison:
+    """Measure how far a picture is from another of the same size.
+
+    Parameters
+    ----------
+    image, other : array_like of uint8, or QuantizedImage
+        Pictures, or frames, as `quantize` takes them, with straight alpha. Grey is compared with RGB as RGB, and an
+        opaque picture with a transparent one as RGBA.
+    n_threads : int, optional
+        The most threads to count with.
+
+    Returns
+    -------
+    Comparison
+        Mean squared error, PSNR, CIEDE2000 and SSIM.
+
+    Raises
+    ------
+    TypeError
+        If one isn't a picture.
+    ValueError
+        If the sizes differ, one has no pixels, or has 16 bits a channel.
+
+    Notes
+    -----
+    With transparency `mse` and `psnr` are of the four channels of the colours premultiplied with alpha, so that what a
+    transparent pixel hides doesn't count; the colour difference is that on black or on white, whichever is larger; and
+    SSIM is the lesser of the two.
+
+    SSIM is made with Gaussian windows of standard deviation 1.5 that lie wholly in the picture, from the luma of
+    ITU-R 601.
+
+    References
+    ----------
+    .. [1] G. Sharma, W. Wu, E. N. Dalal, "The CIEDE2000 color-difference formula: implementation notes, supplementary
+       test data, and mathematical observations", Color Research and Application 30(1), 2005.
+    .. [2] Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, "Image quality assessment: from error visibility to
+       structural similarity", IEEE Transactions on Image Processing 13(4), 2004.
+
+    Examples
+    --------
+    >>> import kmeans_fast as kf
+    >>> image = kf.read_image(kf.sample_path())
+    >>> result = kf.compare(image, kf.quantize(image, 16))
+    >>> round(result.psnr, 2), round(result.delta_e_mean, 2), round(result.delta_e_max, 2)
+    (31.01, 3.52, 27.34)
+    """
+    n_threads = validation.thread_count(n_threads)
+    first, second = (_pixels(picture, n_threads) for picture in (image, other))
+    if first.shape[:-1] != second.shape[:-1]:
+        raise ValueError(f"image and other must have the same height and width, got {first.shape} and {second.shape}")
+    first, second = _alike(first, second)
+    pairs = _counted(first, second, n_threads)
+    squares = differences = largest = 0.0
+    n_channels = first.shape[-1]
+    for colors, others, counts in _split(pairs, n_channels):
+        squares += float(_squares(colors, others) @ counts)
+        visible = _delta_e(colors, others)
+        differences += float(visible @ counts)
+        largest = max(largest, float(visible.max()))
+    mse = squares / pairs.n_pixels
+    return Comparison(mse, psnr(mse, n_channels), differences / pairs.n_pixels, largest, _ssim(first, second))
+
+
+def _pixels(picture: Any, n_threads: int | None) -> NDArray[np.uint8]:
+    pixels = checked_image(picture.to_array() if isinstance(picture, QuantizedImage) else picture, n_threads)
+    if pixels.dtype != np.uint8:
+        raise ValueError(
+            "pictures to compare must have 8 bits a channel, got 16; np.rint(image / 257).astype(np.uint8) rounds"
+        )
+    return pixels
+
+
+def _alike(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Bring two pictures to the same channels: those of the one that has more; an alpha without effect is none."""
+    first, second = (
+        pixels if pixels.shape[-1] < 4 or (pixels[..., 3] < 255).any() else pixels[..., :3]
+        for pixels in (first, second)
+    )
+    n_channels = max(first.shape[-1], second.shape[-1])
+    return with_channels(first, n_channels), with_channels(second, n_channels)
+
+
+def _counted(first: NDArray[np.uint8], second: NDArray[np.uint8], n_threads: int | None) -> ColorHistogram:
+    """Count pairs, as colours of as many 16-bit channels as each has of 8 bits."""
+    width, n_channels = first.shape[-2:]
+    first, second = (pixels.reshape(-1, width, n_channels) for pixels in (first, second))
+    rows = max(1, BLOCK // width)
+    histogram: ColorHistogram | None = None
+    for start in range(0, len(first), rows):
+        pair = np.concatenate([first[start : start + rows], second[start : start + rows]], axis=2)
+        pair = pair.view(np.uint16).reshape(-1, n_channels)
+        if histogram is None:
+            histogram = ColorHistogram.from_image(pair, n_threads=n_threads)
+        else:
+            histogram.update(pair, n_threads=n_threads)
+    assert histogram is not None  # noqa: S101 - a picture has rows
+    return histogram
+
+
+def _split(pairs: ColorHistogram, n_channels: int) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]]:
+    """Yield colours, the others and how often they meet, some at a time."""
+    for start in range(0, len(pairs), PAIRS):
+        both = np.ascontiguousarray(pairs.colors[start : start + PAIRS]).view(np.uint8)
+        yield both[:, :n_channels], both[:, n_channels:], pairs.counts[start : start + PAIRS]
+
+
+def _squares(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return squared distances (N,) in 8-bit steps, premultiplied if there is alpha."""
+    if first.shape[1] < 4:
+        squares: NDArray[np.float64] = ((first.astype(np.float64) - second) ** 2).sum(axis=1)
+        return squares
+    squares = ((premultiplied(first).astype(np.float64) - premultiplied(second)) ** 2).sum(axis=1)
+    return squares / UNIT**2
+
+
+def _delta_e(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return how different colours (N, C) look, on the background of black or white that shows it more."""
+    n_backgrounds = 1 if first.shape[1] < 4 else 2
+    on_each = [ciede2000(lab(_shown(first, i)), lab(_shown(second, i))) for i in range(n_backgrounds)]
+    largest: NDArray[np.float64] = np.max(on_each, axis=0)
+    return largest
+
+
+def _shown(colors: NDArray[np.uint8], background: int) -> NDArray[np.uint8]:
+    """Return colours (..., C) as RGB (..., 3), in front of black for a background of 0 and of white for 1."""
+    if colors.shape[-1] < 4:
+        return np.broadcast_to(colors, (*colors.shape[:-1], 3))
+    alpha = colors[..., 3:].astype(np.uint16)
+    over = colors[..., :3] * alpha + (255 - alpha) * (255 * background)
+    return ((over + 127) // 255).astype(np.uint8)
+
+
+def _ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float | None:
+    if find_spec("skimage") is None or min(first.shape[-3:-1]) <= 2 * REACH:
+        return None
+    frames = [pixels.reshape(-1, *pixels.shape[-3:]) for pixels in (first, second)]
+    backgrounds = range(1 if first.shape[-1] < 4 else 2)
+    of_each = [min(_ssim_on(*pair, background) for background in backgrounds) for pair in zip(*frames, strict=True)]
+    return float(np.mean(of_each))
+
+
+def _ssim_on(first: NDArray[np.uint8], second: NDArray[np.uint8], background: int) -> float:
+    """Return SSIM on black or white: the mean over all windows within the picture, some rows of them at a time."""
+    from skimage import metrics
+
+    similarity_of: Any = metrics.structural_similarity  # typed in part
+    height, width = first.shape[:2]
+    total = 0.0
+    for start in range(0, height - 2 * REACH, ROWS):
+        rows = slice(start, start + ROWS + 2 * REACH)
+        lumas = [_luma(_shown(pixels[rows], background)) for pixels in (first, second)]
+        _, similarity = similarity_of(
+            *lumas, data_range=255, gaussian_weights=True, sigma=SIGMA, use_sample_covariance=False, full=True
+        )
+        total += float(similarity[REACH:-REACH, REACH:-REACH].sum())
+    mean: float = total / ((height - 2 * REACH) * (width - 2 * REACH))
+    return mean
+
+
+def _luma(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
+    result: NDArray[np.float64] = colors @ np.array([0.299, 0.587, 0.114])
+    return result
