@@ -133,6 +133,7 @@ def _quantize_translucent(n_clusters: int) -> None:
         quantize(image, max(n_clusters, 17), init=init, max_iter=2)  # with few, nothing is left to draw
     for dither in ("floyd-steinberg", "bayer"):
         quantize(image, n_clusters, init="k-means++", max_iter=2, dither=dither)
+    quantize(image, n_clusters, init="k-means++", max_iter=2, min_region=2)
     points = image[0, :9].astype(np.uint16)
     assign(points, points[np.arange(n_clusters) % 9])
     kmeans(points, 3, init=points[[0, 1, 0]], max_iter=2, algorithm="dense")

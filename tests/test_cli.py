@@ -139,12 +139,14 @@ def test_options_reach_k_means(monkeypatch, run, picture):
         0.5,
         "--effort",
         2,
+        "--min-region",
+        3,
     ]
     assert run(*command) == (0, "a report\n", "")
     options = {"seed": 7, "init": "random", "n_init": 2, "max_iter": 9, "tol": 0.5, "n_threads": 3, "engine": "numpy"}
     options |= {"sort": "hue", "quality": None, "callback": kf.print_progress, "compress_level": 3}
     options |= {"max_pixels": 1000, "dither": "bayer", "strength": 0.5, "space": "lab", "lightness": 0.5}
-    options |= {"effort": 2, "metrics": False}
+    options |= {"effort": 2, "min_region": 3, "metrics": False}
     assert calls == [(picture, output, 5, options)]
 
 

@@ -185,6 +185,7 @@ def results_of_all(image):
         kf.quantize(clear, 20, max_iter=3, **options),
         kf.quantize(part, 4, max_iter=1, dither="floyd-steinberg", **options),
         kf.quantize(part, 4, max_iter=1, dither="bayer", **options),
+        kf.quantize(part, 4, max_iter=1, min_region=9, **options),
         kf.kmeans(part, 4, init="random", max_iter=3, **options),
         kf.kmeans(floats, 40, max_iter=2, **options),
         kf.kmeans(floats[0, :300], 4, max_iter=3, sample_weight=weights, **options),
@@ -272,7 +273,7 @@ def test_a_program_bundled_by_pyinstaller(tmp_path):
     assert any(line.startswith("engine:      compiled code") for line in info)
 
 
-@pytest.mark.parametrize("part", range(9), ids=engines.Engine._fields[2:])
+@pytest.mark.parametrize("part", range(10), ids=engines.Engine._fields[2:])
 def test_both_engines_have_the_same_functions(part):
     """The same names, and the same arguments in the same order."""
     compiled, plain = engines._numba_modules()[part], engines._numpy_modules()[part]

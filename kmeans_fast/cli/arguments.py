@@ -101,6 +101,13 @@ def _add_compress(commands: argparse._SubParsersAction[_Parser]) -> None:
     add("--dither", choices=METHODS, default="none", help="spread the error (default: %(default)s)")
     add("--strength", type=values.amount, default=1.0, metavar="X", help="of dithering, 0 to 1 (default: 1)")
     add(
+        "--min-region",
+        type=values.positive,
+        default=1,
+        metavar="N",
+        help="give regions of fewer pixels to the colour they have the longest border with (default: 1)",
+    )
+    add(
         "--compress-level",
         type=int,
         choices=range(10),

@@ -67,5 +67,5 @@ def _written(
 
 def _of_files(options: argparse.Namespace) -> dict[str, Any]:
     """Return what `compress` takes beside the options of clustering; an option of files is one more name here."""
-    names = ("compress_level", "max_pixels", "dither", "strength", "metrics")
+    names = ("compress_level", "max_pixels", "dither", "strength", "min_region", "metrics")
     return {name: getattr(options, name) for name in names}

@@ -32,6 +32,7 @@ class Engine(NamedTuple):
     hashing: SimpleNamespace
     dithering: SimpleNamespace
     sorting: SimpleNamespace
+    regions: SimpleNamespace
 
     @property
     def served_by(self) -> str:
@@ -98,6 +99,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_hashing,
         numba_histogram,
         numba_point_cells,
+        numba_regions,
         numba_seeding,
         numba_sorting,
     )
@@ -112,6 +114,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_hashing,
         numba_dithering,
         numba_sorting,
+        numba_regions,
     )
 
 
@@ -124,6 +127,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_hashing,
         numpy_histogram,
         numpy_point_cells,
+        numpy_regions,
         numpy_seeding,
         numpy_sorting,
     )
@@ -138,4 +142,5 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_hashing,
         numpy_dithering,
         numpy_sorting,
+        numpy_regions,
     )

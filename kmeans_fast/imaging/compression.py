@@ -133,6 +133,7 @@ def compress(
     lightness: float = 1.0,
     dither: str = "none",
     strength: float = 1.0,
+    min_region: int = 1,
     compress_level: int = encoding.COMPRESS_LEVEL,
     encoder: str = "zlib",
     max_pixels: int | None = None,
@@ -166,8 +167,8 @@ def compress(
         As for `quantize`. With up to 16 colours, dark to light makes files smaller than any other order.
     dither, strength
         As for `quantize`. Dithered files are larger; with ``"bayer"`` the least so.
-    quality, space, lightness, init, n_init, max_iter, tol, relaxation, momentum, effort, seed, engine, n_threads,
-    callback
+    quality, space, lightness, min_region, init, n_init, max_iter, tol, relaxation, momentum, effort, seed, engine,
+    n_threads, callback
         As for `quantize`.
     compress_level, encoder
         As for `QuantizedImage.save`.
@@ -205,7 +206,9 @@ def compress(
     >>> report.width, report.height, report.colors_before, report.colors_after
     (451, 300, 32584, 8)
     """
-    request = checked_request(n_colors, quality, sort, space, lightness, options, dither, strength)
+    request = checked_request(
+        n_colors, quality, sort, space, lightness, options, dither, strength, min_region=min_region
+    )
     sources.check_source(source)
     written = files.check_destination(destination, source, format)
     encoding.check_encoder(written, encoder)
@@ -234,7 +237,7 @@ def compress(
         with _timed(seconds, "count"):
             colors = count_colors(pixels, machine)
         with _timed(seconds, "cluster"):
-            quantized = picture_in(pixels, colors, find_palette(colors, request), request.dithering)
+            quantized = picture_in(pixels, colors, find_palette(colors, request), request)
     measured = None
     if metrics:
         from kmeans_fast.imaging.comparing import compare  # nobody else waits for it

@@ -9,12 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.colors.histogram import label_pixels
-from kmeans_fast.imaging.dithering import Dithering, dither
+from kmeans_fast.imaging.dithering import dither
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
 from kmeans_fast.imaging.picture_colors import Colors
 from kmeans_fast.imaging.pixels import Pixels
+from kmeans_fast.imaging.regions import without_specks
+from kmeans_fast.imaging.requests import Request
+from kmeans_fast.imaging.spaces import OPAQUE
 from kmeans_fast.points.access import Points
+
+BLOCK = 1 << 16  # pixels that are measured at a time
 
 
 class Found(NamedTuple):
@@ -49,9 +54,9 @@ class Found(NamedTuple):
         return replace(self.palette, palette=entries[:, :3]) if has_idle_alpha else self.palette
 
 
-def picture_in(pixels: Pixels, colors: Colors, found: Found, dithering: Dithering) -> QuantizedImage:
-    """Give each pixel the label of its colour's entry, or dither."""
-    channels, space = pixels.channels, pixels.space
+def picture_in(pixels: Pixels, colors: Colors, found: Found, request: Request) -> QuantizedImage:
+    """Give each pixel the label of its colour's entry, without specks, or dither."""
+    channels, space, dithering = pixels.channels, pixels.space, request.dithering
     if dithering.is_on and not space.has_alpha:
         labels = np.empty(channels.shape[:-1], found.color_labels.dtype)
     else:
@@ -63,4 +68,34 @@ def picture_in(pixels: Pixels, colors: Colors, found: Found, dithering: Ditherin
         mse = done.squares / (space.unit**2 if space.has_alpha else 1) / pixels.size
         measured = replace(found.palette, counts=done.counts, mse=mse, psnr=psnr(mse, entries.shape[1]))
         found = found._replace(palette=measured)
+    if request.min_region > 1:
+        labels = without_specks(labels, found.palette.n_colors, request.min_region, colors.machine.engine)
+        found, labels = _measured(pixels, found, labels, may_drop=request.entries is None)
     return QuantizedImage(**vars(found.shown), labels=labels)
+
+
+def _measured(pixels: Pixels, found: Found, labels: NDArray[Any], *, may_drop: bool) -> tuple[Found, NDArray[Any]]:
+    """Count and measure for labels that aren't those of the colours; drop entries that are not used, if allowed."""
+    entries = found.palette.palette
+    counts = np.bincount(labels.reshape(-1), minlength=len(entries))
+    if may_drop and not counts.all():
+        used = np.flatnonzero(counts)
+        places = np.cumsum(counts > 0) - 1
+        entries, counts = entries[used], counts[used]
+        labels = places.astype(np.min_scalar_type(len(used) - 1))[labels]
+    mse = _squares(pixels, entries, labels) / pixels.size
+    palette = replace(found.palette, palette=entries, counts=counts, mse=mse, psnr=psnr(mse, entries.shape[1]))
+    return found._replace(palette=palette), labels
+
+
+def _squares(pixels: Pixels, entries: NDArray[Any], labels: NDArray[Any]) -> float:
+    """Return the sum of squared distances of pixels to their entries in 8-bit steps, exactly."""
+    space = pixels.space if pixels.space.has_alpha or pixels.channels.dtype.itemsize > 1 else OPAQUE
+    points = space.embed(entries).astype(np.float64)
+    colors, flat = pixels.channels.reshape(-1, entries.shape[1]), labels.reshape(-1)
+    squares = 0.0
+    for start in range(0, len(flat), BLOCK):
+        block = slice(start, start + BLOCK)
+        apart = space.embed(colors[block]) - points[flat[block]]
+        squares += float(np.vdot(apart, apart))
+    return squares / space.unit**2

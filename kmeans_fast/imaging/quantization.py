@@ -30,6 +30,7 @@ def quantize(
     strength: float = 1.0,
     palette: Any = None,
     fixed: Any = None,
+    min_region: int = 1,
     **options: Unpack[Asked],
 ) -> QuantizedImage:
     """Reduce an image to `n_colors` colours by k-means on all its pixels.
@@ -89,6 +90,10 @@ def quantize(
         are, first in the palette unless it is sorted, whether they are used or not, and k-means finds the others
         beside them. Opaque, all different, fewer than `n_colors`, and for pictures without transparency. An array as
         `init` has a row for each of the others.
+    min_region : int
+        The least pixels of a region: of pixels of one entry each of which can be reached from each other by steps to
+        one of four neighbours. Smaller ones are specks, which an embroiderer or a painter can't make: their pixels get
+        the entry that they have the longest border with, the smallest first. 1 keeps all. Not with dithering.
     init : {"auto", "variance", "cubes", "k-means++", "random"} or array_like, shape (K, C)
         As for `kmeans_fast.kmeans`. ``"auto"`` is ``"cubes"`` for up to 16 colours and ``"variance"`` for more, or
         ``"k-means++"`` for several runs. An array has one row of values of the picture's depth for each colour, whose
@@ -139,6 +144,11 @@ def quantize(
     so that they can be compared; `tol`, and what a callback sees, are in 1/255 of a unit (Oklab, light) or of 100
     units (CIELAB).
 
+    Of specks that are equally small that goes first which begins first, row by row; of borders that are equally long
+    that with the first entry counts. A speck becomes one region with all those of its new entry that it touches.
+    Entries that lose all their pixels are dropped, unless a palette, or a part of it, is given. As with dithering,
+    `counts`, `mse` and `psnr` are of the picture as it is returned, and `quality` goes by the picture without.
+
     With dithering the palette is the same as without. `counts`, `mse` and `psnr` are of the picture as it is returned,
     whose pixels are farther from their colours one by one than without dithering; `quality`, `quality_met` and
     ``sort="count"`` go by the picture without.
@@ -155,11 +165,13 @@ def quantize(
     >>> kf.quantize(image, 3, space="oklab", sort="count").hex_colors
     ['#8c6549', '#af8e79', '#583620']
     """
-    request = checked_request(n_colors, quality, sort, space, lightness, options, dither, strength, palette, fixed)
+    request = checked_request(
+        n_colors, quality, sort, space, lightness, options, dither, strength, palette, fixed, min_region=min_region
+    )
     pixels = checked_pixels(image, request)
     with request.machine(pixels.size) as machine:
         colors = count_colors(pixels, machine)
-        return picture_in(pixels, colors, find_palette(colors, request), request.dithering)
+        return picture_in(pixels, colors, find_palette(colors, request), request)
 
 
 def palette(

@@ -60,6 +60,8 @@ class Request:
     """Entries (F, C) that have to be in the palette, F below K."""
     ignored: Ignored | None = None
     """Colours that are left out."""
+    min_region: int = 1
+    """How many pixels a region of one entry has at least."""
     merge: float = 0.0
     """Up to which distance in Oklab entries are merged."""
 
@@ -92,6 +94,7 @@ def checked_request(
     fixed: Any = None,
     ignore: str | Sequence[str] = (),
     merge: float = 0.0,
+    min_region: int = 1,
 ) -> Request:
     """Check what `quantize` was asked for, before any work."""
     unknown = asked.keys() - Asked.__annotations__.keys()
@@ -105,6 +108,9 @@ def checked_request(
     options = _checked_options(n_colors, quality, 0 if held is None else len(held), {**DEFAULTS, **asked})
     dithering = checked_dithering(dither, strength)
     check_size(options.n_clusters, dithering)
+    checked_region = validation.integer("min_region", min_region, 1)
+    if checked_region > 1 and dithering.is_on:
+        raise ValueError(f"min_region must be 1 with dither={dither!r}, which is made of specks, got {min_region}")
     return Request(
         options=options,
         quality=None if quality is None else validation.number("quality", quality),
@@ -114,6 +120,7 @@ def checked_request(
         dithering=dithering,
         palette=given,
         fixed=held,
+        min_region=checked_region,
         ignored=checked_ignore(ignore),
         merge=_checked_merge(merge, options.n_clusters, quality=quality, fixed=fixed),
     )
