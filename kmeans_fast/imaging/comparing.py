@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast import validation
 from kmeans_fast.colors.histogram import ColorHistogram
-from kmeans_fast.imaging.delta_e import ciede2000, lab
+from kmeans_fast.imaging.delta_e import shown, visible_difference
 from kmeans_fast.imaging.frames import with_channels
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.palettes import QuantizedImage
@@ -111,7 +111,7 @@ def compare(image: Any, other: Any, *, n_threads: int | None = None) -> Comparis
     n_channels = first.shape[-1]
     for colors, others, counts in _split(pairs, n_channels):
         squares += float(_squares(colors, others) @ counts)
-        visible = _delta_e(colors, others)
+        visible = visible_difference(colors, others)
         differences += float(visible @ counts)
         largest = max(largest, float(visible.max()))
     mse = squares / pairs.n_pixels
@@ -170,23 +170,6 @@ def _squares(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.
     return squares / UNIT**2
 
 
-def _delta_e(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return how different colours (N, C) look, on the background of black or white that shows it more."""
-    n_backgrounds = 1 if first.shape[1] < 4 else 2
-    on_each = [ciede2000(lab(_shown(first, i)), lab(_shown(second, i))) for i in range(n_backgrounds)]
-    largest: NDArray[np.float64] = np.max(on_each, axis=0)
-    return largest
-
-
-def _shown(colors: NDArray[np.uint8], background: int) -> NDArray[np.uint8]:
-    """Return colours (..., C) as RGB (..., 3), in front of black for a background of 0 and of white for 1."""
-    if colors.shape[-1] < 4:
-        return np.broadcast_to(colors, (*colors.shape[:-1], 3))
-    alpha = colors[..., 3:].astype(np.uint16)
-    over = colors[..., :3] * alpha + (255 - alpha) * (255 * background)
-    return ((over + 127) // 255).astype(np.uint8)
-
-
 def _ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float | None:
     if find_spec("skimage") is None or min(first.shape[-3:-1]) <= 2 * REACH:
         return None
@@ -205,7 +188,7 @@ def _ssim_on(first: NDArray[np.uint8], second: NDArray[np.uint8], background: in
     total = 0.0
     for start in range(0, height - 2 * REACH, ROWS):
         rows = slice(start, start + ROWS + 2 * REACH)
-        lumas = [_luma(_shown(pixels[rows], background)) for pixels in (first, second)]
+        lumas = [_luma(shown(pixels[rows], background)) for pixels in (first, second)]
         _, similarity = similarity_of(
             *lumas, data_range=255, gaussian_weights=True, sigma=SIGMA, use_sample_covariance=False, full=True
         )

@@ -19,6 +19,32 @@ from kmeans_fast.imaging import transfer, uniform
 
 Floats = NDArray[np.float64]
 
+# Colours at a time: 128 kB for each of the numbers made of them, which stay in a cache.
+BLOCK = 1 << 14
+
+
+def visible_difference(colors: NDArray[np.uint8], others: NDArray[np.uint8]) -> Floats:
+    """Return how different colours (N, C) of 1, 3 or 4 channels look from others, (N,).
+
+    Those with alpha are seen on black or on white, whichever shows more difference.
+    """
+    result = np.zeros(len(colors))
+    for start in range(0, len(colors), BLOCK):
+        block = slice(start, start + BLOCK)
+        for background in range(1 if colors.shape[1] < 4 else 2):
+            seen = (lab(shown(some[block], background)) for some in (colors, others))
+            np.maximum(result[block], ciede2000(*seen), out=result[block])
+    return result
+
+
+def shown(colors: NDArray[np.uint8], background: int) -> NDArray[np.uint8]:
+    """Return colours (..., C) as RGB (..., 3), in front of black for a background of 0 and of white for 1."""
+    if colors.shape[-1] < 4:
+        return np.broadcast_to(colors, (*colors.shape[:-1], 3))
+    alpha = colors[..., 3:].astype(np.uint16)
+    over = colors[..., :3] * alpha + (255 - alpha) * (255 * background)
+    return ((over + 127) // 255).astype(np.uint8)
+
 
 def lab(colors: NDArray[np.uint8]) -> Floats:
     """Return L*, a*, b* (N, 3) of 8-bit sRGB (N, 3); a grey has no a* or b* beyond rounding.
