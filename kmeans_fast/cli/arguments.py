@@ -36,7 +36,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for add in (_add_compress, _add_palette, _add_warmup, _add_info):
         add(commands)
     if given and given[0] in commands.choices:  # pictures may come before, between and after options
-        return _with_one_picture(commands.choices[given[0]].parse_intermixed_args(_with_suffix(given[1:])))
+        return _checked(commands.choices[given[0]].parse_intermixed_args(_with_suffix(given[1:])))
     return parser.parse_args(given)
 
 
@@ -136,8 +136,10 @@ def _add_palette(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.set_defaults(run=palette.run, parser=parser, sort="count")
 
 
-def _with_one_picture(options: argparse.Namespace) -> argparse.Namespace:
-    """Complain if a command that takes one picture got several."""
+def _checked(options: argparse.Namespace) -> argparse.Namespace:
+    """Complain of options that don't go together, or if a command that takes one picture got several."""
+    if "colors" in options:
+        clustering.check(options)
     if options.run is palette.run:
         first, *others = options.sources
         if others:

@@ -13,7 +13,20 @@ from kmeans_fast.options import DEFAULT_CLUSTERS as DEFAULT_COLORS
 from kmeans_fast.options import DEFAULT_EFFORT, EFFORTS
 
 # The options that the library's functions take by the same names.
-_SAME_NAMES = ("quality", "sort", "space", "lightness", "init", "n_init", "max_iter", "tol", "effort", "seed", "engine")
+_SAME_NAMES = (
+    "quality",
+    "max_error",
+    "sort",
+    "space",
+    "lightness",
+    "init",
+    "n_init",
+    "max_iter",
+    "tol",
+    "effort",
+    "seed",
+    "engine",
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +45,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     how_many.add_argument(
         "-q", "--quality", type=values.amount, metavar="DB", help="so few colours, up to 256, that reach this PSNR"
+    )
+    add(
+        "--max-error",
+        type=values.amount,
+        metavar="X",
+        help="so few colours, up to 256, that no colour that is seen differs by more, in CIEDE2000",
     )
     add("--sort", choices=ORDERS, help="order of the palette (default: luma for a picture, count for a palette)")
     add("--space", choices=tuple(NAMED), default="srgb", help="where colours are compared (default: %(default)s)")
@@ -83,6 +102,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="most threads in all (default: as many as the process may use)",
     )
     add("--engine", choices=("auto", "numba", "numpy"), default="auto", help="the result is the same (default: auto)")
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse to find a number of colours that is given."""
+    if options.colors is not None and options.max_error is not None:
+        options.parser.error("argument --max-error: not allowed with argument -k/--colors")
 
 
 def asked(options: argparse.Namespace) -> dict[str, Any]:

@@ -95,6 +95,8 @@ def _suffix(options: argparse.Namespace) -> str:
         return ".png"
     if options.quality is not None:
         return f"-{options.quality:g}-db.png"
+    if options.max_error is not None:
+        return f"-error-{options.max_error:g}.png"
     return f"-{options.colors or DEFAULT_COLORS}-colors.png"
 
 

@@ -53,7 +53,7 @@ class CompressionReport:
     converged : bool
         Whether k-means stopped by itself, and not because of `max_iter` or the callback.
     quality_met : bool
-        Whether `psnr` is as high as was asked for; True if nothing was.
+        As in `QuantizedImage`.
     seconds : dict of str to float
         Time of each stage: ``"read"``, ``"start"`` (of the engine), ``"count"`` (the colours before), ``"cluster"``,
         ``"compare"`` if that was asked for, and ``"write"``.
@@ -128,6 +128,7 @@ def compress(
     keep_metadata: bool = False,
     frame: int | None = None,
     quality: float | None = None,
+    max_error: float | None = None,
     sort: str = "luma",
     space: str = "srgb",
     lightness: float = 1.0,
@@ -167,8 +168,8 @@ def compress(
         As for `quantize`. With up to 16 colours, dark to light makes files smaller than any other order.
     dither, strength
         As for `quantize`. Dithered files are larger; with ``"bayer"`` the least so.
-    quality, space, lightness, min_region, init, n_init, max_iter, tol, relaxation, momentum, effort, seed, engine,
-    n_threads, callback
+    quality, max_error, space, lightness, min_region, init, n_init, max_iter, tol, relaxation, momentum, effort, seed,
+    engine, n_threads, callback
         As for `quantize`.
     compress_level, encoder
         As for `QuantizedImage.save`.
@@ -207,7 +208,7 @@ def compress(
     (451, 300, 32584, 8)
     """
     request = checked_request(
-        n_colors, quality, sort, space, lightness, options, dither, strength, min_region=min_region
+        n_colors, quality, sort, space, lightness, options, dither, strength, min_region=min_region, max_error=max_error
     )
     sources.check_source(source)
     written = files.check_destination(destination, source, format)
@@ -311,6 +312,6 @@ def _notes(
         notes += notes_of_loss(kept_in, picture.metadata)
     if bytes_after > picture.n_bytes:
         notes.append(f"the output is larger than the source: {bytes_after:,} bytes instead of {picture.n_bytes:,}")
-    if quality is not None and not quantized.quality_met:
+    if not quantized.quality_met:
         notes.append(quality_missed(quantized.psnr, quality))
     return notes

@@ -5,6 +5,7 @@ Only then are the colours assigned, so that each has the entry that is nearest t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from kmeans_fast.imaging.merging import merged
 from kmeans_fast.imaging.picture_colors import Colors
 from kmeans_fast.imaging.requests import MOST_COLORS, Request
 from kmeans_fast.imaging.sorting import order_of
+from kmeans_fast.imaging.visible import VisibleColors
 from kmeans_fast.lloyd import Algorithm, Run
 from kmeans_fast.options import Options
 from kmeans_fast.session import Data
@@ -26,18 +28,20 @@ MOST_ON_CUBES = 16
 
 
 def find_palette(colors: Colors, request: Request) -> Found:
-    """Find the palette for counted colours: with so many entries, or so few that reach a quality; in order."""
+    """Find the palette for counted colours: with so many entries, or so few that are good enough; in order."""
     if request.palette is not None:
         return _nearest(colors)
-    if request.quality is None:
-        found = _with_n_colors(colors, request.options)
-    else:
-        found = _few_enough(colors, request.options, request.quality)
+    is_enough = _aim(colors, request)
+    found = (
+        _few_enough(colors, request.options, is_enough)
+        if request.is_search
+        else _with_n_colors(colors, request.options)
+    )
+    is_met = is_enough(found)
     if request.merge:
         found = merged(colors, found, request.merge)
     palette, labels, error = found
     order = order_of(palette.palette, palette.counts, request.sort)
-    is_met = request.quality is None or palette.psnr >= request.quality
     sorted_ = replace(palette, palette=palette.palette[order], counts=palette.counts[order], quality_met=is_met)
     return Found(sorted_, np.argsort(order).astype(labels.dtype)[labels], error)
 
@@ -51,16 +55,32 @@ def _nearest(colors: Colors) -> Found:
     return Found.of(colors, entries, algorithm.labels, measure.totals.astype(np.int64), measure.inertia)
 
 
-def _few_enough(colors: Colors, options: Options, quality: float) -> Found:
-    """Find a number of colours that reaches a quality where one less doesn't; the most there may be if none do."""
+def _aim(colors: Colors, request: Request) -> Callable[[Found], bool]:
+    """Return what tells whether a palette is as good as was asked for."""
+    quality, max_error = request.quality, request.max_error
+    visible = None if max_error is None else VisibleColors(colors.histogram)
+
+    def is_enough(found: Found) -> bool:
+        palette = found.palette
+        if quality is not None and palette.psnr < quality:
+            return False
+        if visible is None or max_error is None:
+            return True
+        return visible.largest_error(palette.palette, found.color_labels) <= max_error
+
+    return is_enough
+
+
+def _few_enough(colors: Colors, options: Options, is_enough: Callable[[Found], bool]) -> Found:
+    """Find a number of colours that is enough where one less isn't; the most there may be if none is."""
     best = _with_n_colors(colors, replace(options, n_clusters=MOST_COLORS))
-    if best.palette.psnr < quality:
+    if not is_enough(best):
         return best
     least, most = len(colors.reserved) + len(colors.given) + 1, best.palette.n_colors
     while least < most:
         middle = (least + most) // 2
         found = _with_n_colors(colors, replace(options, n_clusters=middle))
-        if found.palette.psnr >= quality:
+        if is_enough(found):
             best, most = found, middle
         else:
             least = middle + 1

@@ -29,6 +29,8 @@ def psnr(mse: float, n_channels: int) -> float:
     return math.inf if mse == 0 else 10 * math.log10(255**2 * n_channels / mse)
 
 
-def quality_missed(reached: float, asked: float) -> str:
-    """Say that a PSNR in dB is below what was asked for."""
+def quality_missed(reached: float, asked: float | None) -> str:
+    """Say that a PSNR in dB is below what was asked for, or that a colour differs more than it was to."""
+    if asked is None or reached >= asked:
+        return "a colour that is seen differs by more than the error asked for"
     return f"the quality asked for was not reached: {reached:.2f} dB instead of {asked:g}"

@@ -51,7 +51,7 @@ class Quantized:
     converged : bool
         Whether k-means stopped by itself, and not because of `max_iter` or the callback.
     quality_met : bool
-        Whether `psnr` is as high as was asked for; True if nothing was.
+        Whether `psnr` is as high, and the largest error as low, as was asked for; True if nothing was.
 
     Examples
     --------

@@ -74,7 +74,7 @@ def checked_pixels(image: Any, request: Request) -> Pixels:
         if space.has_alpha:
             raise ValueError("init must be the name of a method for a picture with transparency, got an array")
         request.options.check_features(given.shape[1])
-    if space.has_alpha and request.options.n_clusters == 1 and request.quality is None and request.palette is None:
+    if space.has_alpha and request.options.n_clusters == 1 and not request.is_search and request.palette is None:
         is_hidden = array[..., 3] == 0
         if is_hidden.any() and not is_hidden.all():
             raise ValueError("n_colors must be at least 2 for a picture that is transparent in one place only, got 1")

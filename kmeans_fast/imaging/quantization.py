@@ -23,6 +23,7 @@ def quantize(
     n_colors: int | None = None,
     *,
     quality: float | None = None,
+    max_error: float | None = None,
     sort: str = "none",
     space: str = "srgb",
     lightness: float = 1.0,
@@ -52,6 +53,12 @@ def quantize(
         Instead of `n_colors`: the least `psnr` in dB. Searches for few colours that reach it, up to 256, by bisection:
         as the error mostly, but not always, falls with each further colour, a few less may reach it too. If even
         256 don't, they are the result, and its `quality_met` is False.
+    max_error : float, optional
+        Instead of `n_colors`, or with `quality` as well: how much any colour that is seen may change, where `quality`
+        is about the mean. So few colours are searched for that the largest difference is at most this, by CIEDE2000,
+        where about 1 begins to be seen: with 5 a few blue links on a page stay blue. A colour is seen if it and
+        what is like it (8-bit values that differ in the lowest 3 bits) have a ten-thousandth of the pixels; its
+        difference is the mean of these pixels'. Photographs have 7 to 10 with 256 colours.
     sort : {"none", "count", "luma", "hue"}
         Order of the palette: as it comes, with an entry that is fully transparent first; most frequent first; dark to
         light; or by hue, after the greys.
@@ -122,10 +129,10 @@ def quantize(
     ValueError
         If `image` has another shape or no pixels, floats that aren't such fractions or outside 0 to 1, or transparency
         with 16 bits; if `n_colors` is below 1, or 1 for a picture that is transparent in one place and visible in
-        another, or given together with `quality`; if a palette is given together with what it would leave nothing to do
-        for, or can't be read; if what is fixed isn't as said above; if a space other than sRGB is asked for and `image`
-        is grey or has transparency or 16 bits; if `lightness` isn't 1 in a space without that axis; and whatever
-        `kmeans_fast.kmeans` says of the other options.
+        another, or given together with `quality` or `max_error`; if a palette is given together with what it would
+        leave nothing to do for, or can't be read; if what is fixed isn't as said above; if a space other than sRGB is
+        asked for and `image` is grey or has transparency or 16 bits; if `lightness` isn't 1 in a space without that
+        axis; if `min_region` isn't 1 with dithering; and whatever `kmeans_fast.kmeans` says of the other options.
 
     Notes
     -----
@@ -166,7 +173,18 @@ def quantize(
     ['#8c6549', '#af8e79', '#583620']
     """
     request = checked_request(
-        n_colors, quality, sort, space, lightness, options, dither, strength, palette, fixed, min_region=min_region
+        n_colors,
+        quality,
+        sort,
+        space,
+        lightness,
+        options,
+        dither,
+        strength,
+        palette,
+        fixed,
+        min_region=min_region,
+        max_error=max_error,
     )
     pixels = checked_pixels(image, request)
     with request.machine(pixels.size) as machine:
@@ -179,6 +197,7 @@ def palette(
     n_colors: int | None = None,
     *,
     quality: float | None = None,
+    max_error: float | None = None,
     sort: str = "none",
     space: str = "srgb",
     lightness: float = 1.0,
@@ -194,7 +213,7 @@ def palette(
     image : array_like or ColorHistogram
         As for `quantize`, or the colours of pictures: ``sum(map(ColorHistogram.from_image, frames))`` are those of an
         animation.
-    n_colors, quality, sort, space, lightness, fixed, **options
+    n_colors, quality, max_error, sort, space, lightness, fixed, **options
         As for `quantize`.
     ignore : str or sequence of str
         Colours whose pixels are left out: exactly these, such as ``"white"``, ``"#ff8000"`` or ``"#ff800080"``, and not
@@ -215,7 +234,7 @@ def palette(
     ------
     TypeError, ValueError
         As for `quantize`; if something to be ignored is no colour, or nothing is left; or if `merge` is given together
-        with `quality` or `fixed`.
+        with `quality`, `max_error` or `fixed`.
 
     Examples
     --------
@@ -233,7 +252,7 @@ def palette(
     ['#fa8000']
     """
     request = checked_request(
-        n_colors, quality, sort, space, lightness, options, fixed=fixed, ignore=ignore, merge=merge
+        n_colors, quality, sort, space, lightness, options, fixed=fixed, ignore=ignore, merge=merge, max_error=max_error
     )
     pixels = checked_pixels_or_colors(image, request)
     with request.machine(pixels.size) as machine:

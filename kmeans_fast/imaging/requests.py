@@ -35,9 +35,9 @@ DEFAULTS: Asked = {
     "relaxation": LONG.relaxation,
     "momentum": LONG.momentum,
 }
-# What `quality` may use: as many as an indexed PNG holds.
+# What `quality` and `max_error` may use: as many as an indexed PNG holds.
 MOST_COLORS = 256
-# How many numbers of colours a search for a quality tries.
+# How many numbers of colours a search for these tries.
 N_TRIES = 8
 # With weights beyond these, 8-bit steps of an axis would come near to those of the points.
 LEAST_LIGHTNESS, MOST_LIGHTNESS = 0.1, 10.0
@@ -60,10 +60,17 @@ class Request:
     """Entries (F, C) that have to be in the palette, F below K."""
     ignored: Ignored | None = None
     """Colours that are left out."""
+    max_error: float | None = None
+    """How much the colours that are seen may differ from their entries, by CIEDE2000."""
     min_region: int = 1
     """How many pixels a region of one entry has at least."""
     merge: float = 0.0
     """Up to which distance in Oklab entries are merged."""
+
+    @property
+    def is_search(self) -> bool:
+        """Whether the number of colours is to be found."""
+        return self.quality is not None or self.max_error is not None
 
     @property
     def drops_transparent(self) -> bool:
@@ -77,7 +84,7 @@ class Request:
 
     def machine(self, n_pixels: int) -> AbstractContextManager[Machine]:
         """Lend an engine and workers for all that a picture needs."""
-        work = self.options.work(n_pixels) * (1 if self.quality is None else N_TRIES)
+        work = self.options.work(n_pixels) * (N_TRIES if self.is_search else 1)
         return machine_for(self.options.engine, self.options.n_threads, n_pixels, work)
 
 
@@ -95,6 +102,7 @@ def checked_request(
     ignore: str | Sequence[str] = (),
     merge: float = 0.0,
     min_region: int = 1,
+    max_error: float | None = None,
 ) -> Request:
     """Check what `quantize` was asked for, before any work."""
     unknown = asked.keys() - Asked.__annotations__.keys()
@@ -103,9 +111,17 @@ def checked_request(
     given = None if palette is None else checked_palette("palette", palette)
     held = None if fixed is None else _checked_fixed(fixed)
     if given is not None:
-        _refuse_search(asked, n_colors=n_colors, quality=quality, fixed=fixed, sort=None if sort == "none" else sort)
+        _refuse_search(
+            asked,
+            n_colors=n_colors,
+            quality=quality,
+            max_error=max_error,
+            fixed=fixed,
+            sort=None if sort == "none" else sort,
+        )
         n_colors = len(given)
-    options = _checked_options(n_colors, quality, 0 if held is None else len(held), {**DEFAULTS, **asked})
+    aims = {name: value for name, value in {"quality": quality, "max_error": max_error}.items() if value is not None}
+    options = _checked_options(n_colors, aims, 0 if held is None else len(held), {**DEFAULTS, **asked})
     dithering = checked_dithering(dither, strength)
     check_size(options.n_clusters, dithering)
     checked_region = validation.integer("min_region", min_region, 1)
@@ -120,9 +136,10 @@ def checked_request(
         dithering=dithering,
         palette=given,
         fixed=held,
+        max_error=None if max_error is None else validation.number("max_error", max_error),
         min_region=checked_region,
         ignored=checked_ignore(ignore),
-        merge=_checked_merge(merge, options.n_clusters, quality=quality, fixed=fixed),
+        merge=_checked_merge(merge, options.n_clusters, **aims, fixed=fixed),
     )
 
 
@@ -142,14 +159,15 @@ def _checked_fixed(fixed: Any) -> NDArray[Any]:
     return entries
 
 
-def _checked_options(n_colors: int | None, quality: float | None, n_fixed: int, known: Asked) -> Options:
+def _checked_options(n_colors: int | None, aims: dict[str, float], n_fixed: int, known: Asked) -> Options:
     """Return options for K colours, of which some may be fixed; the rows of an array as `init` are for the others."""
-    if n_colors is not None and quality is not None:
-        raise ValueError(f"n_colors and quality can't both be given, got {n_colors!r} and {quality!r}")
-    if quality is not None and not isinstance(known["init"], str):
-        raise ValueError("init must be the name of a method with quality, got an array")
+    for name, value in aims.items():
+        if n_colors is not None:
+            raise ValueError(f"n_colors and {name} can't both be given, got {n_colors!r} and {value!r}")
+        if not isinstance(known["init"], str):
+            raise ValueError(f"init must be the name of a method with {name}, got an array")
     if n_fixed and n_colors is None and isinstance(known["init"], str):
-        n_colors = DEFAULT_CLUSTERS if quality is None else MOST_COLORS
+        n_colors = MOST_COLORS if aims else DEFAULT_CLUSTERS
     if n_fixed and n_colors is not None:
         n_colors = validation.cluster_count("n_colors", n_colors) - n_fixed
         if n_colors < 1:
