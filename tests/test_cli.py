@@ -144,6 +144,7 @@ def test_options_reach_k_means(monkeypatch, run, picture):
     ]
     assert run(*command) == (0, "a report\n", "")
     options = {"seed": 7, "init": "random", "n_init": 2, "max_iter": 9, "tol": 0.5, "n_threads": 3, "engine": "numpy"}
+    options |= {"format": "png", "strip": False, "keep_metadata": False, "frame": None, "encoder": "zlib"}
     options |= {"sort": "hue", "quality": None, "max_error": None, "callback": kf.print_progress, "compress_level": 3}
     options |= {"max_pixels": 1000, "dither": "bayer", "strength": 0.5, "space": "lab", "lightness": 0.5}
     options |= {"effort": 2, "min_region": 3, "metrics": False}
@@ -261,8 +262,14 @@ def test_version_and_help(run):
             "argument -O/--folder: not allowed with argument -o/--output",
         ),
         (["compress", "a.jpg", "-o", "b.png", "--ext", "-c.png"], "--ext is for outputs without a name of their own"),
-        (["compress", "a.jpg", "--ext", "-c.jpg"], "argument --ext: must be the end of a PNG's name, such as -small"),
-        (["compress", "a.jpg", "--ext", "/b.png"], "argument --ext: must be the end of a PNG's name, such as -small"),
+        (
+            ["compress", "a.jpg", "--ext", "-c.jpg"],
+            "argument --ext: must be the end of a picture's name, such as -small",
+        ),
+        (
+            ["compress", "a.jpg", "--ext", "/b.png"],
+            "argument --ext: must be the end of a picture's name, such as -small",
+        ),
         (["compress", "a.jpg", "-k", "3", "--max-error", "3"], "--max-error: not allowed with argument -k/--colors"),
         (["compress", "a.jpg", "-j", "0"], "argument -j/--jobs: must be an integer of at least 1, got '0'"),
         (["compress", "a.jpg", "--quiet", "--json"], "argument --json: not allowed with argument --quiet"),

@@ -59,13 +59,13 @@ def compress(run, folder):  # noqa: F811
         (["a.png", "b.jpg", "-q", "20"], {"a-20-db.png", "b-20-db.png"}),
         (["a.png", "b.jpg", "--ext", "-small.png"], {"a-small.png", "b-small.png"}),
         (["b.jpg", "in/c.gif", "--ext", ".png"], {"b.png", "in/c.png"}),
-        (["a.png", "in/c.gif", "-O", "new/out"], {"new/out/a.png", "new/out/c.png"}),
+        (["a.png", "in/c.gif", "-O", "new/out"], {"new/out/a.png", "new/out/c.gif"}),
         (["a.png", "a.png", "./a.png"], {"a-8-colors.png"}),
         (["*.*", "-O", "out"], {"out/a.png", "out/b.png"}),
-        (["**/*.gif", "-O", "out"], {"out/c.png"}),
-        (["-r", "."], {"a-8-colors.png", "b-8-colors.png", "in/c-8-colors.png"}),
-        (["-r", ".", "-O", "out"], {"out/a.png", "out/b.png", "out/in/c.png"}),
-        (["-r", "in", "a.png", "-O", "out"], {"out/a.png", "out/c.png"}),
+        (["**/*.gif", "-O", "out"], {"out/c.gif"}),
+        (["-r", "."], {"a-8-colors.png", "b-8-colors.png", "in/c-8-colors.gif"}),
+        (["-r", ".", "-O", "out"], {"out/a.png", "out/b.png", "out/in/c.gif"}),
+        (["-r", "in", "a.png", "-O", "out"], {"out/a.png", "out/c.gif"}),
         (["a.png", "-o", "x.png"], {"x.png"}),
     ],
 )
@@ -76,9 +76,9 @@ def test_which_files_are_written(compress, arguments, expected):
 
 def test_the_same_bytes_as_one_at_a_time(compress, folder):
     compress("a.png", "b.jpg", "in/c.gif", "-j", 3, "-O", "many")
-    for name in ("a.png", "b.jpg", "in/c.gif"):
-        kf.compress(name, "one.png")
-        assert Path("many", Path(name).stem + ".png").read_bytes() == Path("one.png").read_bytes()
+    for name, output in {"b.jpg": "b.png", "in/c.gif": "c.gif"}.items():
+        kf.compress(name, output)
+        assert Path("many", output).read_bytes() == Path(output).read_bytes()
 
 
 def test_a_file_with_wildcards_in_its_name_is_meant_itself(compress, folder):
@@ -100,13 +100,14 @@ def test_a_command_can_be_given_twice(compress):
 
 def test_no_output_replaces_another_or_a_source(compress, folder):
     Path("in/c.gif").rename("a.gif")
+    Path("a.gif").rename("a.bmp")  # what a file is called says nothing of what is in it
     before = Path("a.png").read_bytes()
-    status, _, err, names = compress("a.png", "a.gif", "b.jpg", "-O", "out")
+    status, _, err, names = compress("a.png", "a.bmp", "b.jpg", "-O", "out")
     assert (status, names) == (1, {"out/a.png", "out/b.png"})
-    assert err == "kmeans-fast: error: a.gif: its output out/a.png would be that of a.png too\n"
-    status, _, err, names = compress("a.gif", "a.png", "b.jpg", "--ext", ".png")
+    assert err == "kmeans-fast: error: a.bmp: its output out/a.png would be that of a.png too\n"
+    status, _, err, names = compress("a.bmp", "a.png", "b.jpg", "--ext", ".png")
     assert (status, names) == (1, {"b.png"})
-    assert "a.gif: its output would replace a.png, another of the pictures" in err
+    assert "a.bmp: its output would replace a.png, another of the pictures" in err
     assert Path("a.png").read_bytes() == before
     assert compress("a.png", "--ext", ".png")[0] == 1
     assert Path("a.png").read_bytes() == before
@@ -116,7 +117,7 @@ def test_hidden_files_and_others_are_no_pictures_of_a_folder(compress, folder):
     for name in ("._a.png", ".git/a.png", "in/readme.txt"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_bytes(b"something")
-    assert compress("-r", "in", ".", "-O", "out")[3] == {"out/a.png", "out/b.png", "out/c.png", "out/in/c.png"}
+    assert compress("-r", "in", ".", "-O", "out")[3] == {"out/a.png", "out/b.png", "out/c.gif", "out/in/c.gif"}
     Path("empty").mkdir()
     assert compress("-r", "empty")[:3] == (1, "", "kmeans-fast: error: there are no pictures in empty\n")
 
@@ -138,9 +139,9 @@ def test_a_table_in_the_order_of_the_command(compress):
     head, *rows, total = out.splitlines()
     assert (status, err) == (0, "")
     assert head.split() == ["before", "after", "%", "colours", "psnr", "(dB)"]
-    assert [row.split()[-3:] for row in rows] == [["in/c.gif", "->", "out/c.png"], ["a.png", "->", "out/a.png"]]
+    assert [row.split()[-3:] for row in rows] == [["in/c.gif", "->", "out/c.gif"], ["a.png", "->", "out/a.png"]]
     before = [Path(name).stat().st_size for name in ("in/c.gif", "a.png")]
-    after = [Path("out", name).stat().st_size for name in ("c.png", "a.png")]
+    after = [Path("out", name).stat().st_size for name in ("c.gif", "a.png")]
     assert [row.split()[:4] for row in rows] == [
         [f"{b:,}", f"{a:,}", f"{100 * a / b:.1f}", "8"] for b, a in zip(before, after, strict=True)
     ]
@@ -184,15 +185,15 @@ def test_a_bug_in_one_of_many_is_not_hidden(compress, monkeypatch):
 
 def test_warnings_name_their_picture(compress, folder):
     frames = [Image.new("RGB", (4, 3), color) for color in ("red", "lime")]
-    frames[0].save("in/c.gif", save_all=True, append_images=frames[1:])
-    assert compress("in/c.gif", "a.png")[2] == "kmeans-fast: warning: in/c.gif: of 2 pictures the first was read\n"
+    frames[0].save("c.tif", save_all=True, append_images=frames[1:])
+    assert compress("c.tif", "a.png")[2] == "kmeans-fast: warning: c.tif: of 2 pictures the first was read\n"
 
 
 def test_quiet(compress, folder):
     frames = [Image.new("RGB", (4, 3), color) for color in ("red", "lime")]
-    frames[0].save("a.gif", save_all=True, append_images=frames[1:])
-    assert compress("a.gif", "--quiet")[:3] == (0, "", "")
-    status, out, err, _ = compress("a.gif", "b.jpg", "nowhere.png", "--quiet", "-O", "out")
+    frames[0].save("a.tif", save_all=True, append_images=frames[1:])
+    assert compress("a.tif", "--quiet")[:3] == (0, "", "")
+    status, out, err, _ = compress("a.tif", "b.jpg", "nowhere.png", "--quiet", "-O", "out")
     assert (status, out, err) == (1, "", "kmeans-fast: error: nowhere.png: No such file or directory\n")
 
 
@@ -204,6 +205,7 @@ def test_json(compress, folder):
     assert fields.pop("seconds").keys() == report.seconds.keys()
     assert fields == {
         "source": "a.png", "destination": "a-8-colors.png", "width": 32, "height": 32, "written": True, "status": 0,
+        "n_frames": 1,
         "bytes_before": report.bytes_before, "bytes_after": report.bytes_after, "colors_before": 63, "colors_after": 8,
         "bits_per_pixel": report.bits_per_pixel, "mse": report.mse, "psnr": report.psnr, "n_iter": report.n_iter,
         "converged": True,
@@ -314,7 +316,7 @@ def test_an_empty_stream(folder):
 
 def test_terminals_are_no_place_for_pictures(run, folder, monkeypatch):  # noqa: F811
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert "a PNG is not written to a terminal" in run("compress", "a.png", "-o", "-")[2]
+    assert "a picture is not written to a terminal" in run("compress", "a.png", "-o", "-")[2]
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     assert "nothing is piped into it" in run("compress", "-", "-o", "x.png")[2]
 
@@ -379,3 +381,48 @@ def test_no_bar_without_a_terminal_or_if_it_is_not_wanted():
         bar.step()
         bar.clear()
         assert stream.getvalue() == ""
+
+
+# ------------------------------------------------------------------------------------------------ formats and palettes
+
+
+def test_an_animation_stays_one(compress, folder):
+    frames = [Image.new("RGB", (16, 16), (50 * n, 0, 0)) for n in range(4)]
+    frames[0].save("a.gif", save_all=True, append_images=frames[1:], duration=70)
+    assert compress("a.gif", "-k", 3)[::3] == (0, {"a-3-colors.gif"})
+    with Image.open("a-3-colors.gif") as image:
+        assert image.n_frames > 1
+
+
+@pytest.mark.parametrize("name", ["gif", "webp", "tiff", "bmp"])
+def test_formats(compress, folder, name):
+    assert compress("b.jpg", "--format", name)[::3] == (0, {f"b-8-colors.{name}"})
+    noise("noise.bmp")
+    assert compress("noise.bmp", "--format", name, "--skip-if-larger", "-O", "out", "-k", 2)[0] in (0, 98)
+    compress("b.jpg", "--format", name, "-O", "out")
+    assert compress("b.jpg", "--format", name, "--ext", ".png")[0] == 2
+    for output in (f"b-8-colors.{name}", f"out/b.{name}"):
+        with Image.open(output) as image:
+            assert image.format.lower() == name
+
+
+def test_what_says_how_colours_are_meant_stays_unless_stripped(compress, folder):
+    with Image.open("a.png") as image:
+        image.save("a.png", dpi=(300, 300), compress_level=0)
+    compress("a.png", "-o", "kept.png")
+    compress("a.png", "--strip", "-o", "stripped.png")
+    for name, is_there in {"kept.png": True, "stripped.png": False}.items():
+        with Image.open(name) as image:
+            assert ("dpi" in image.info) == is_there
+
+
+def test_a_palette_that_is_given(compress, folder):
+    assert compress("a.png", "--palette", "black,#202020,white")[::3] == (0, {"a-palette.png"})
+    with Image.open("a-palette.png") as image:
+        assert image.getpalette()[:9] == [0, 0, 0, 32, 32, 32, 255, 255, 255]
+    Path("p.hex").write_text("000000\n202020\nffffff\n")
+    compress("a.png", "--palette", "p.hex", "-o", "same.png")
+    assert Path("same.png").read_bytes() == Path("a-palette.png").read_bytes()
+    status, _, err, _ = compress("a.png", "--palette", "p.hex", "-k", 3)
+    assert (status, err) == (1, "kmeans-fast: error: n_colors can't be given with palette, which is taken as it is\n")
+    assert "max_iter can't be given" in compress("a.png", "--palette", "p.hex", "--max-iter", 5)[2]

@@ -12,7 +12,7 @@ from kmeans_fast._version import __version__
 from kmeans_fast.cli import clustering, compressing, installation, palette, values
 from kmeans_fast.cli.messages import EXIT_STATUS, WRONG_USAGE, complain
 from kmeans_fast.imaging.dithering import METHODS
-from kmeans_fast.imaging.encoding import COMPRESS_LEVEL
+from kmeans_fast.imaging.encoding import COMPRESS_LEVEL, ENCODERS, FORMATS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,18 +51,18 @@ def _with_suffix(given: list[str]) -> list[str]:
 def _add_compress(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "compress",
-        help="write pictures in K colours as PNGs",
+        help="write pictures in K colours",
         description=compressing.run.__doc__,
         epilog=EXIT_STATUS,
     )
-    parser.set_defaults(run=compressing.run, parser=parser, sort="luma", output=..., folder=None)
+    parser.set_defaults(run=compressing.run, parser=parser, output=..., folder=None)
     add = parser.add_argument
     add(
         "sources",
         type=values.picture_or_stream,
         nargs="+",
         metavar="PICTURE",
-        help="any format that Pillow reads, of several pictures in a file the first; wildcards such as '*.jpg' are "
+        help="any format that Pillow reads, wildcards such as '*.jpg' are "
         "expanded; - is standard input, which goes to standard output unless -o says otherwise; after --, names may "
         "begin with a dash",
     )
@@ -72,9 +72,9 @@ def _add_compress(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--output",
         type=values.picture_or_stream,
         default=...,
-        metavar="FILE.png",
+        metavar="FILE",
         help="where to write one picture; an existing file is replaced; - is standard output, and the report then goes "
-        "to stderr (default: photo.jpg gives photo-8-colors.png beside it)",
+        "to stderr (default: photo.jpg gives photo-8-colors.png beside it, and a GIF a GIF)",
     )
     where.add_argument(
         "-O",
@@ -83,6 +83,7 @@ def _add_compress(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar="FOLDER",
         help="where to write any number of pictures: photo.jpg gives FOLDER/photo.png; made if it isn't there",
     )
+    add("--format", choices=tuple(FORMATS), help="of the output (default: what its name ends in)")
     add("--ext", dest="suffix", type=values.suffix, metavar="SUFFIX", help="what names end in instead: -small.png")
     add("-r", "--recursive", action="store_true", help="take the pictures in folders, and in folders in them")
     add(
@@ -98,6 +99,17 @@ def _add_compress(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="write only what is smaller than its source; the status says that something was not",
     )
     clustering.add_options(parser)
+    add(
+        "--palette",
+        type=values.palette,
+        metavar="P",
+        help="the colours, instead of finding some: a file (.hex, .gpl, .act, .ase, .pal, .json or a picture), or "
+        "several such as '#ff8000,white'",
+    )
+    add("--frame", type=values.natural, metavar="N", help="one picture of several, counted from 0 (default: all)")
+    metadata = parser.add_mutually_exclusive_group()
+    metadata.add_argument("--strip", action="store_true", help="drop colour profile, gamma and dots per inch too")
+    metadata.add_argument("--keep-metadata", action="store_true", help="keep EXIF, XMP and texts too")
     add("--dither", choices=METHODS, default="none", help="spread the error (default: %(default)s)")
     add("--strength", type=values.amount, default=1.0, metavar="X", help="of dithering, 0 to 1 (default: 1)")
     add(
@@ -110,11 +122,12 @@ def _add_compress(commands: argparse._SubParsersAction[_Parser]) -> None:
     add(
         "--compress-level",
         type=int,
-        choices=range(10),
+        choices=range(13),
         default=COMPRESS_LEVEL,
         metavar="N",
-        help="of zlib, 0 to 9 (default: %(default)s)",
+        help="0 to 9, of libdeflate to 12 (default: %(default)s)",
     )
+    add("--encoder", choices=ENCODERS, default="zlib", help="what deflates a PNG (default: zlib)")
     add("--metrics", action="store_true", help="measure CIEDE2000 and, with scikit-image, SSIM, which takes a while")
     told = parser.add_mutually_exclusive_group()
     told.add_argument("--quiet", action="store_true", help="print nothing but errors")

@@ -110,6 +110,17 @@ def check(options: argparse.Namespace) -> None:
         options.parser.error("argument --max-error: not allowed with argument -k/--colors")
 
 
+def given_options(options: argparse.Namespace, of_run: dict[str, Any]) -> dict[str, Any]:
+    """Return what was asked for beside a palette that is given: then no more than that, or it would be refused."""
+    everything = asked(options) | of_run
+    if options.palette is None:
+        return everything
+    kept = ("space", "lightness", "engine", "n_threads")
+    defaults = {"callback": of_run["callback"]} | {name: options.parser.get_default(name) for name in _SAME_NAMES}
+    given = {name: value for name, value in everything.items() if name in kept or value != defaults[name]}
+    return given | {"palette": options.palette}
+
+
 def asked(options: argparse.Namespace) -> dict[str, Any]:
     """Return what was asked for, as the library's functions take it, but for threads and a callback."""
     return {name: getattr(options, name) for name in _SAME_NAMES}

@@ -20,7 +20,7 @@ from kmeans_fast.imaging.dithering import checked_dithering
 
 
 def run(options: argparse.Namespace, warned: Warned) -> int:
-    """Reduce pictures to K colours, write them as indexed PNGs, and print what that did to size and error."""
+    """Reduce pictures to K colours, write them, and print what that did to size and error."""
     jobs = planned(options, warned)
     _check(options, jobs)
     status = _run_one(jobs[0], options, warned) if len(jobs) == 1 else _run_many(jobs, options, warned)
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace, warned: Warned) -> int:
 
 def _check(options: argparse.Namespace, jobs: Sequence[Job]) -> None:
     """Look for wrong usage that no single picture is to blame for."""
-    from kmeans_fast.imaging import files
+    from kmeans_fast.imaging import encoding, files
 
     if not jobs:
         raise ValueError(f"there are no pictures in {', '.join(map(str, options.sources))}")
@@ -41,10 +41,12 @@ def _check(options: argparse.Namespace, jobs: Sequence[Job]) -> None:
     if first.source is None and (sys.stdin is None or sys.stdin.isatty()):
         options.parser.error("- takes a picture from standard input, but nothing is piped into it")
     if first.destination is None and sys.stdout.isatty():
-        options.parser.error("a PNG is not written to a terminal; -o names a file")
+        options.parser.error("a picture is not written to a terminal; -o names a file")
     try:
         if options.output is not ... and options.output is not None:
-            files.check_destination(options.output, first.source)
+            files.check_destination(options.output, first.source, options.format)
+        if options.suffix is not None:
+            encoding.checked_format(options.format, f"x{options.suffix}")
         checked_dithering(options.dither, options.strength)
     except ValueError as error:
         options.parser.error(str(error))

@@ -6,15 +6,23 @@ import argparse
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kmeans_fast.cli.clustering import asked
+from kmeans_fast.cli.clustering import given_options
 from kmeans_fast.cli.jobs import Job
 from kmeans_fast.cli.messages import DONE, FAILED, LARGER, QUALITY_MISSED
 from kmeans_fast.cli.reports import NOT_WRITTEN, Outcome
+from kmeans_fast.cli.values import STREAM
 
 if TYPE_CHECKING:
     from kmeans_fast.imaging.compression import CompressionReport
+
+# An option of `compress` that isn't one of clustering is one more name here.
+_OF_FILES = (
+    "format", "strip", "keep_metadata", "frame", "compress_level", "encoder", "max_pixels", "dither", "strength",
+    "min_region", "metrics",
+)  # fmt: skip
 
 
 def done(
@@ -47,15 +55,17 @@ def _written(
     sources.check_source(source)
     if options.folder is not None and job.destination is not None:
         job.destination.parent.mkdir(parents=True, exist_ok=True)
+    of_files = _of_files(options)
     if job.destination is not None:
-        files.check_destination(job.destination, job.source)
+        written = files.check_destination(job.destination, job.source, options.format)
+        of_files["format"] = written.name.lower()
     buffer = io.BytesIO()
     is_direct = job.destination is not None and not options.skip_if_larger
     place: Any = job.destination if is_direct else buffer
-    report = compress(source, place, options.colors, **_of_files(options), **of_run, **asked(options))
+    report = compress(source, place, options.colors, **of_files, **given_options(options, of_run))
     if is_direct:
         return report, b""
-    report = replace(report, source=job.source, destination=job.destination)
+    report = replace(report, source=Path(job.name), destination=job.destination or Path(STREAM))
     if options.skip_if_larger and report.bytes_after >= report.bytes_before:
         note = f"{NOT_WRITTEN}: it would have {report.bytes_after:,} bytes, and has {report.bytes_before:,} as it is"
         return replace(report, notes=(note,)), None
@@ -66,6 +76,5 @@ def _written(
 
 
 def _of_files(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what `compress` takes beside the options of clustering; an option of files is one more name here."""
-    names = ("compress_level", "max_pixels", "dither", "strength", "min_region", "metrics")
-    return {name: getattr(options, name) for name in names}
+    """Return what `compress` takes beside the options of clustering."""
+    return {name: getattr(options, name) for name in _OF_FILES}

@@ -83,21 +83,28 @@ def _pictures_in(top: Path, left_out: Path | None) -> Iterator[Path]:
 
 def _destination(options: argparse.Namespace, source: Path, place: Path) -> Path:
     if options.folder is not None:
-        return Path(options.folder, place.parent, place.stem + _suffix(options))
-    return source.parent / (source.stem + _suffix(options))
+        return Path(options.folder, place.parent, place.stem + _suffix(options, source))
+    return source.parent / (source.stem + _suffix(options, source))
 
 
-def _suffix(options: argparse.Namespace) -> str:
-    """Return what the output's name has instead of the source's suffix."""
+def _suffix(options: argparse.Namespace, source: Path) -> str:
+    """Return what the output's name has instead of the source's suffix; what was a GIF stays one."""
     if options.suffix is not None:
         return str(options.suffix)
+    stays = ".gif" if source.suffix.lower() == ".gif" else ".png"
+    return _mark(options) + (stays if options.format is None else f".{options.format}")
+
+
+def _mark(options: argparse.Namespace) -> str:
+    """Return what tells an output's name from its source's, beside it."""
     if options.folder is not None:
-        return ".png"
-    if options.quality is not None:
-        return f"-{options.quality:g}-db.png"
-    if options.max_error is not None:
-        return f"-error-{options.max_error:g}.png"
-    return f"-{options.colors or DEFAULT_COLORS}-colors.png"
+        return ""
+    if options.palette is not None:
+        return "-palette"
+    aims = {"db": options.quality, "error": options.max_error}
+    if any(aim is not None for aim in aims.values()):
+        return "".join(f"-{aim:g}-{unit}" for unit, aim in aims.items() if aim is not None)
+    return f"-{options.colors or DEFAULT_COLORS}-colors"
 
 
 def _apart(pairs: list[tuple[Path, Path]], options: argparse.Namespace, warned: list[str]) -> Iterator[Job]:
@@ -106,7 +113,7 @@ def _apart(pairs: list[tuple[Path, Path]], options: argparse.Namespace, warned: 
     Left out is what another picture's output would be by a name that marks outputs, so that a command for *.png can be
     given twice.
     """
-    is_marked = Path(f"x{_suffix(options)}").stem != "x"
+    is_marked = bool(_mark(options)) if options.suffix is None else Path(f"x{options.suffix}").stem != "x"
     sources = {_same(source): source for source, _ in pairs}
     writers = {_same(destination): source for source, destination in reversed(pairs)}
     for source, destination in pairs:

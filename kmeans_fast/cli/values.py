@@ -6,6 +6,8 @@ import argparse
 import math
 from pathlib import Path
 
+from kmeans_fast.imaging.encoding import SUFFIXES
+
 STREAM = "-"
 
 
@@ -23,10 +25,18 @@ def picture_or_stream(text: str) -> Path | None:
     return None if text == STREAM else picture(text)
 
 
+def palette(text: str) -> str | list[str]:
+    """Return the name of a palette's file, or colours."""
+    colors = text.split(",")
+    return text if Path(text).exists() or len(colors) == 1 else colors
+
+
 def suffix(text: str) -> str:
     """Return what names of outputs end in."""
-    if not text.lower().endswith(".png") or Path(text).name != text:
-        raise argparse.ArgumentTypeError(f"must be the end of a PNG's name, such as -small.png or .png, got {text!r}")
+    if not text.lower().endswith(SUFFIXES) or Path(text).name != text:
+        raise argparse.ArgumentTypeError(
+            f"must be the end of a picture's name, such as -small.png or .gif, got {text!r}"
+        )
     return text
 
 

@@ -175,7 +175,8 @@ def _ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float | None:
         return None
     frames = [pixels.reshape(-1, *pixels.shape[-3:]) for pixels in (first, second)]
     backgrounds = range(1 if first.shape[-1] < 4 else 2)
-    of_each = [min(_ssim_on(*pair, background) for background in backgrounds) for pair in zip(*frames, strict=True)]
+    pairs = zip(*frames, strict=True)
+    of_each = [min(_ssim_on(frame, other, background) for background in backgrounds) for frame, other in pairs]
     return float(np.mean(of_each))
 
 

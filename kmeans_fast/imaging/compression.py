@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,11 +129,13 @@ def compress(
     frame: int | None = None,
     quality: float | None = None,
     max_error: float | None = None,
-    sort: str = "luma",
+    sort: str | None = None,
     space: str = "srgb",
     lightness: float = 1.0,
     dither: str = "none",
     strength: float = 1.0,
+    palette: Any = None,
+    fixed: Any = None,
     min_region: int = 1,
     compress_level: int = encoding.COMPRESS_LEVEL,
     encoder: str = "zlib",
@@ -164,12 +166,13 @@ def compress(
         Which of several pictures, counted from 0, to write by itself. By default an animation (GIF, PNG, WebP) makes an
         animation, as GIF, PNG or WebP, with its frames, durations and repetitions, and the pages of a TIFF, if they are
         of one size, a TIFF of as many; all share one palette. Otherwise the first is taken, and a note says so.
-    sort : {"luma", "count", "hue", "none"}
-        As for `quantize`. With up to 16 colours, dark to light makes files smaller than any other order.
+    sort : {"luma", "count", "hue", "none"}, optional
+        As for `quantize`; ``"luma"`` by default, unless a palette is given, which keeps its order. With up to 16
+        colours, dark to light makes files smaller than any other order.
     dither, strength
         As for `quantize`. Dithered files are larger; with ``"bayer"`` the least so.
-    quality, max_error, space, lightness, min_region, init, n_init, max_iter, tol, relaxation, momentum, effort, seed,
-    engine, n_threads, callback
+    quality, max_error, space, lightness, palette, fixed, min_region, init, n_init, max_iter, tol, relaxation, momentum,
+    effort, seed, engine, n_threads, callback
         As for `quantize`.
     compress_level, encoder
         As for `QuantizedImage.save`.
@@ -207,8 +210,20 @@ def compress(
     >>> report.width, report.height, report.colors_before, report.colors_after
     (451, 300, 32584, 8)
     """
+    order = sort or ("luma" if palette is None else "none")
     request = checked_request(
-        n_colors, quality, sort, space, lightness, options, dither, strength, min_region=min_region, max_error=max_error
+        n_colors,
+        quality,
+        order,
+        space,
+        lightness,
+        options,
+        dither,
+        strength,
+        palette,
+        fixed,
+        min_region=min_region,
+        max_error=max_error,
     )
     sources.check_source(source)
     written = files.check_destination(destination, source, format)
