@@ -219,6 +219,13 @@ def imagemagick(image, n_colors):
     return subprocess.run(command, input=saved(image), capture_output=True, check=True).stdout
 
 
+def is_imagemagick(program):
+    """Tell it from others of its name, such as Windows' own."""
+    if shutil.which(program) is None:
+        return False
+    return b"ImageMagick" in subprocess.run([program, "-version"], capture_output=True, check=False).stdout
+
+
 def sheet_tools(program):
     tools = {
         "kmeans_fast": partial(ours, "none"), "kmeans_fast, dithered": partial(ours, "floyd-steinberg"),
@@ -227,7 +234,7 @@ def sheet_tools(program):
     }  # fmt: skip
     if program:
         tools["pngquant"] = partial(pngquant, program)
-    if shutil.which("convert"):
+    if is_imagemagick("convert"):
         tools["ImageMagick"] = imagemagick
     return tools
 
