@@ -686,7 +686,7 @@ def test_colours_of_frames_keep_the_places_of_init():
 )
 @pytest.mark.parametrize("function", [kf.quantize, kf.palette])
 def test_options_are_checked_before_any_work(cat, monkeypatch, function, options):
-    monkeypatch.setattr("kmeans_fast.imaging.picture_colors.count", None)
+    monkeypatch.setattr("kmeans_fast.imaging.picture_colors.count_and_place", None)
     with pytest.raises((ValueError, TypeError)):
         function(cat, **options)
 

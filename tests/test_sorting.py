@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kmeans_fast import engines
-from kmeans_fast.colors import counting, sorting
+from kmeans_fast.colors import counting, histogram, sorting
 from kmeans_fast.lending import Machine
 from kmeans_fast.machine.threads import workers
 from kmeans_fast.points.access import Points
@@ -36,10 +36,29 @@ def test_sorting_counts_what_hashing_does(engine, monkeypatch, dtype, n_channels
     pixels[5000:] = pixels[:2000]
     with workers(2) as lent:
         machine = Machine(engines.load(engine), lent)
-        by_sorting = counting._count_by_sorting(Points(pixels), machine)
+        by_sorting, _ = counting._count_by_sorting(Points(pixels), machine)
         by_hashing = counting._count_by_hashing(Points(pixels), machine.engine.hashing, lent)
     for ours, theirs in zip(by_sorting, by_hashing, strict=True):
         assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("n_opaque", [0, 5, 3000])
+def test_labels_of_pixels_that_were_sorted(engine, monkeypatch, n_opaque):
+    """Some colours occur twice; opaque pixels were sorted, too, or counted apart."""
+    monkeypatch.setattr(counting, "PIXELS_PER_TASK", 1000)
+    monkeypatch.setattr(counting, "LEAST_SAMPLE", 0)
+    pixels = np.random.default_rng(8).integers(255, size=(7000, 4)).astype(np.uint8)
+    pixels[6900:] = pixels[:100]
+    pixels[:n_opaque, 3] = 255
+    with workers(2) as lent:
+        machine = Machine(engines.load(engine), lent)
+        counted = histogram.count_and_place(Points(pixels), machine)
+        assert counted.placed is not None
+        assert counted == histogram.count(Points(pixels), machine)
+        numbers = histogram.number_pixels(counted, Points(pixels), machine)
+        assert np.array_equal(counted.colors[numbers], pixels)
+        others = pixels[::-1]
+        assert np.array_equal(counted.colors[histogram.number_pixels(counted, Points(others), machine)], others)
 
 
 def test_noise_is_mostly_distinct_and_few_colours_are_not():

@@ -43,24 +43,34 @@ LEAST_OPAQUE = 1 / 16
 
 def count_colors(pixels: Points, machine: Machine) -> Counts:
     """Count the colours of pixels of 1 to 4 channels of 8 or 16 bits."""
+    return count_in_order(pixels, machine, is_kept=False)[0]
+
+
+def count_in_order(pixels: Points, machine: Machine, *, is_kept: bool = True) -> tuple[Counts, NDArray[np.uint32]]:
+    """Count colours; return also the pixels' numbers in the order of their codes where these were sorted, or (0,).
+
+    That is not so of more than `PIXELS_AT_ONCE`, and is without opaque pixels where these were counted apart.
+    """
+    is_kept = is_kept and pixels.size <= PIXELS_AT_ONCE
     lent = machine.workers.at_most(min(MAX_TABLES, max(1, pixels.size // PIXELS_PER_TABLE)))
     if pixels.size > PIXELS_PER_TASK:
         if pixels.dtype == np.uint8 and pixels.n_features <= TABLE_CHANNELS:
-            return _count_in_tables(pixels, machine.engine.histogram, lent)
+            return _count_in_tables(pixels, machine.engine.histogram, lent), NOTHING
         sample = _sample(pixels)
         if pixels.dtype == np.uint16 and not (sample % FACTOR).any():
             try:
-                return doubled(count_colors(Bytes(pixels, machine.engine.histogram), machine), pixels.n_features)
+                counts = count_colors(Bytes(pixels, machine.engine.histogram), machine)
+                return doubled(counts, pixels.n_features), NOTHING
             except NotDoubledError:  # few aren't
                 pass
         if pixels.dtype == np.uint8 and pixels.n_features == MAX_CHANNELS:
             others = sample[sample[:, 3] != OPAQUE]
             if len(others) < (1 - LEAST_OPAQUE) * len(sample):
                 is_sorted = len(others) >= LEAST_SAMPLE and _mostly_distinct(others)
-                return _count_opaque_apart(pixels, machine, lent, is_sorted=is_sorted)
+                return _count_opaque_apart(pixels, machine, lent, is_sorted=is_sorted, is_kept=is_kept)
         if _mostly_distinct(sample):
-            return _count_by_sorting(pixels, machine)
-    return _count_by_hashing(pixels, machine.engine.hashing, lent)
+            return _count_by_sorting(pixels, machine, is_kept=is_kept)
+    return _count_by_hashing(pixels, machine.engine.hashing, lent), NOTHING
 
 
 def are_mostly_distinct(pixels: Points) -> bool:
@@ -86,8 +96,8 @@ def _stretches(n: int, most: int) -> list[tuple[int, int]]:
     return [(start, min(start + stretch, n)) for start in range(0, n, stretch)]
 
 
-def _count_by_sorting(pixels: Points, machine: Machine) -> Counts:
-    total = Total()
+def _count_by_sorting(pixels: Points, machine: Machine, *, is_kept: bool = False) -> tuple[Counts, NDArray[np.uint32]]:
+    total, order = Total(), NOTHING
     for start in range(0, pixels.size, PIXELS_AT_ONCE):
         n = min(PIXELS_AT_ONCE, pixels.size - start)
         codes = encoded(
@@ -96,24 +106,28 @@ def _count_by_sorting(pixels: Points, machine: Machine) -> Counts:
             f"u{4 * pixels.dtype.itemsize}",
             machine,
         )
-        total.add(_counted(codes, 8 * pixels.dtype.itemsize * pixels.n_features, machine))
-    return total.result()
+        numbers = np.arange(n, dtype=np.uint32) if is_kept else NOTHING
+        part, order = _counted(codes, numbers, 8 * pixels.dtype.itemsize * pixels.n_features, machine)
+        total.add(part)
+    return total.result(), order
 
 
-def _counted(codes: NDArray[Any], n_bits: int, machine: Machine) -> Counts:
-    """Count codes below 2**n_bits, which are work space thereafter."""
-    codes, _ = sort(codes, NOTHING, n_bits, machine)
+def _counted(
+    codes: NDArray[Any], numbers: NDArray[np.uint32], n_bits: int, machine: Machine
+) -> tuple[Counts, NDArray[np.uint32]]:
+    """Count codes of so many bits, which are work space thereafter, and sort numbers with them."""
+    codes, order = sort(codes, numbers, n_bits, machine)
     starts = run_starts(codes)
-    return Counts(codes[starts[:-1]], np.diff(starts))
+    return Counts(codes[starts[:-1]], np.diff(starts)), order
 
 
 def _count_by_hashing(pixels: Points, kernels: SimpleNamespace, lent: Workers) -> Counts:
     hashed = _Hashed(pixels, kernels, lent)
     lent.for_each(
-        lambda first: hashed.add(pixels.chunk(first, min(first + PIXELS_PER_TASK, pixels.size))),
+        lambda first: hashed.add(pixels.chunk(first, min(first + PIXELS_PER_TASK, pixels.size)), NOTHING),
         range(0, pixels.size, PIXELS_PER_TASK),
     )
-    return hashed.result()
+    return hashed.result()[0]
 
 
 class _Hashed:
@@ -126,15 +140,15 @@ class _Hashed:
         self._total = Total()
         self._lent = lent
 
-    def add(self, some: NDArray[Any]) -> None:
+    def add(self, some: NDArray[Any], numbers: NDArray[np.uint32]) -> None:  # noqa: ARG002 - as `_Sorted`
         table = self._free.pop()
         for part in table.count(some):
             self._total.add(part)
         self._free.append(table)
 
-    def result(self) -> Counts:
+    def result(self) -> tuple[Counts, NDArray[np.uint32]]:
         self._lent.for_each(lambda table: self._total.add(table.empty()), self._tables)
-        return self._total.result()
+        return self._total.result(), NOTHING
 
 
 class _Sorted:
@@ -142,17 +156,18 @@ class _Sorted:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._parts: list[NDArray[np.uint32]] = []
+        self._parts: list[tuple[NDArray[np.uint32], NDArray[np.uint32]]] = []
 
-    def add(self, some: NDArray[np.uint8]) -> None:
+    def add(self, some: NDArray[np.uint8], numbers: NDArray[np.uint32]) -> None:
         codes = np.empty(len(some), np.uint32)
         self._machine.engine.sorting.encode(some, codes)
-        self._parts.append(codes)
+        self._parts.append((codes, numbers))
 
-    def result(self) -> Counts:
+    def result(self) -> tuple[Counts, NDArray[np.uint32]]:
         if not self._parts:
-            return Counts(np.empty(0, np.uint32), np.empty(0, np.int64))
-        return _counted(np.concatenate(self._parts), 32, self._machine)
+            return Counts(np.empty(0, np.uint32), np.empty(0, np.int64)), NOTHING
+        codes, numbers = map(np.concatenate, zip(*self._parts, strict=True))
+        return _counted(codes, numbers, 32, self._machine)
 
 
 def _count_in_tables(pixels: Points, kernels: SimpleNamespace, lent: Workers) -> Counts:
@@ -169,23 +184,29 @@ def _count_in_tables(pixels: Points, kernels: SimpleNamespace, lent: Workers) ->
     return merge(parts)
 
 
-def _count_opaque_apart(pixels: Points, machine: Machine, lent: Workers, *, is_sorted: bool) -> Counts:
+def _count_opaque_apart(
+    pixels: Points, machine: Machine, lent: Workers, *, is_sorted: bool, is_kept: bool
+) -> tuple[Counts, NDArray[np.uint32]]:
     """Count opaque pixels of RGBA in tables for RGB, and the others by sorting or hashing."""
     kernels, hashing = machine.engine.histogram, machine.engine.hashing
     parts = []
     for start, stop in _stretches(pixels.size, PIXELS_AT_ONCE if is_sorted else MAX_TABLE_PIXELS):
         tables = ColorTables(3, kernels, lent)
-        others = _Sorted(machine) if is_sorted else _Hashed(pixels, hashing, lent)
+        others: _Sorted | _Hashed = _Sorted(machine) if is_sorted else _Hashed(pixels, hashing, lent)
 
-        def count(first: int, stop: int = stop, tables: ColorTables = tables, others: Any = others) -> None:
+        def count(
+            first: int, stop: int = stop, tables: ColorTables = tables, others: _Sorted | _Hashed = others
+        ) -> None:
             chunk = pixels.chunk(first, min(first + PIXELS_PER_TASK, stop))
             rest = np.empty_like(chunk)
             with tables.one() as table:
                 n_rest = kernels.count_opaque(chunk, *table, rest)
             if n_rest:
-                others.add(rest[:n_rest])
+                numbers = np.flatnonzero(chunk[:, 3] != OPAQUE).astype(np.uint32) + np.uint32(first)
+                others.add(rest[:n_rest], numbers if is_kept else NOTHING)
 
         lent.for_each(count, range(start, stop, PIXELS_PER_TASK))
         opaque = tables.collect()
-        parts += [Counts(with_alpha(opaque.codes), opaque.counts), others.result()]
-    return merge(parts)
+        counts, order = others.result()
+        parts += [Counts(with_alpha(opaque.codes), opaque.counts), counts]
+    return merge(parts), order

@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast.arrays import Selection, select
 from kmeans_fast.colors.cells import build, run_starts
-from kmeans_fast.colors.counting import count_colors
+from kmeans_fast.colors.counting import count_colors, count_in_order
 from kmeans_fast.colors.counts import Counts, merge
 from kmeans_fast.colors.lookup import Lookup
+from kmeans_fast.colors.placing import Placed
 from kmeans_fast.colors.sorting import decoded, encoded, sort
 from kmeans_fast.engines.codes import MAX_CHANNELS, decode
 from kmeans_fast.engines.layout import Cells
@@ -82,6 +83,7 @@ class ColorHistogram:
         for array in (self.codes, self.counts, self.colors):
             array.setflags(write=False)
         self._cells: Cells | None = None
+        self.placed: Placed | None = None
 
     @property
     def cells(self) -> Cells:
@@ -321,6 +323,18 @@ def count(pixels: Points, machine: Machine) -> ColorHistogram:
     return ColorHistogram(pixels.n_features, codes, counts, decoded(codes, pixels.n_features, machine))
 
 
+def count_and_place(pixels: Points, machine: Machine) -> ColorHistogram:
+    """Do as `count`, and keep the pixels' order where they were sorted: 4 bytes each, 64 MB at most.
+
+    Labels of the same pixels then take a tenth of the time.
+    """
+    counts, order = count_in_order(pixels, machine)
+    histogram = ColorHistogram(pixels.n_features, *counts, decoded(counts.codes, pixels.n_features, machine))
+    if order.size:
+        histogram.placed = Placed.of(pixels, order)
+    return histogram
+
+
 def sort_points(
     n: int,
     chunk: Callable[[int, int], NDArray[Any]],
@@ -354,7 +368,10 @@ def label_pixels(
     histogram: ColorHistogram, pixels: Points, color_labels: NDArray[Any], machine: Machine
 ) -> NDArray[Any]:
     """Return the label of each pixel's colour, flat."""
-    return Lookup(histogram.colors, histogram.codes, color_labels, machine.engine).labels_of(pixels, machine)
+    colors, codes, placed = histogram.colors, histogram.codes, histogram.placed
+    if placed is not None and placed.knows(pixels):
+        return placed.labels_of(pixels, colors, Counts(codes, histogram.counts), color_labels, machine)
+    return Lookup(colors, codes, color_labels, machine.engine).labels_of(pixels, machine)
 
 
 def number_pixels(histogram: ColorHistogram, pixels: Points, machine: Machine) -> NDArray[Any]:

@@ -177,3 +177,19 @@ def sort_part(
 def _copy(source, target):
     for i in range(source.shape[0]):
         target[i] = source[i]
+
+
+@kernel()
+def put(
+    places,  # in
+    counts,  # in
+    values,  # in
+    target,  # out
+):
+    """Write the first value to as many of the first places in `target` as its count says, and so on."""
+    first = 0
+    for i in range(counts.shape[0]):
+        value, last = values[i], first + counts[i]
+        for j in range(first, last):
+            target[np.uint64(places[j])] = value
+        first = last

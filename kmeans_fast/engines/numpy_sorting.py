@@ -74,3 +74,13 @@ def sort_part(
     for values, target in zip((codes, carried), targets, strict=True):
         if values.size:
             target[:] = values[order]
+
+
+def put(
+    places: NDArray[np.uint32],  # in
+    counts: NDArray[np.int64],  # in
+    values: NDArray[Any],  # in
+    target: NDArray[Any],  # out
+) -> None:
+    """Write the first value to as many of the first places in `target` as its count says, and so on."""
+    target[places] = np.repeat(values, counts)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.colors.histogram import ColorHistogram, count, sort_points
+from kmeans_fast.colors.histogram import ColorHistogram, count_and_place, sort_points
 from kmeans_fast.engines.codes import encode
 from kmeans_fast.fixing import FixedData
 from kmeans_fast.imaging.ignoring import Ignored
@@ -31,7 +31,7 @@ def count_colors(pixels: Pixels, machine: Machine, ignored: Ignored | None = Non
     """Count the colours of a picture, without those that are to be ignored."""
     channels, space = pixels.channels, pixels.space
     if pixels.counts is None:
-        histogram = count(Points(channels), machine)
+        histogram = count_and_place(Points(channels), machine)
     else:
         histogram = ColorHistogram(channels.shape[-1], encode(channels[0]), pixels.counts)
     if ignored is not None:

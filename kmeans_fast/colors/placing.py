@@ -1,0 +1,71 @@
+"""Labels of pixels that were sorted by colour when they were counted, without looking each of them up."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast.colors.counts import Counts
+from kmeans_fast.colors.lookup import Lookup
+from kmeans_fast.engines.codes import OPAQUE
+from kmeans_fast.lending import Machine
+from kmeans_fast.machine.chunks import chunk_bounds
+from kmeans_fast.points.access import Points
+
+
+class Placed(NamedTuple):
+    """Where pixels that were counted are.
+
+    Attributes
+    ----------
+    memory : tuple
+        What tells the pixels' array from others while it is there.
+    order : ndarray of uint32, shape (N,)
+        The pixels' numbers in the order of their colours; without those that are opaque where these were counted apart.
+    """
+
+    memory: tuple[Any, ...]
+    order: NDArray[np.uint32]
+
+    @classmethod
+    def of(cls, pixels: Points, order: NDArray[np.uint32]) -> Placed:
+        """Remember pixels, in this order."""
+        return cls(_memory_of(pixels), order)
+
+    def knows(self, pixels: Points) -> bool:
+        """Say whether these are the pixels."""
+        return self.memory == _memory_of(pixels)
+
+    def labels_of(
+        self, pixels: Points, colors: NDArray[Any], counts: Counts, color_labels: NDArray[Any], machine: Machine
+    ) -> NDArray[Any]:
+        """Return the label of each pixel's colour, flat; `colors` (N, C) are those of the counts."""
+        if self.order.size == pixels.size:
+            labels = np.empty(pixels.size, color_labels.dtype)
+            self._put(counts.counts, color_labels, labels, machine)
+            return labels
+        is_opaque = colors[:, 3] == OPAQUE
+        opaque = colors[is_opaque], counts.codes[is_opaque], color_labels[is_opaque]
+        labels = Lookup(*opaque, machine.engine).labels_of(pixels, machine)
+        self._put(counts.counts[~is_opaque], color_labels[~is_opaque], labels, machine)
+        return labels
+
+    def _put(
+        self, counts: NDArray[np.int64], color_labels: NDArray[Any], labels: NDArray[Any], machine: Machine
+    ) -> None:
+        """Write the labels of pixels in their order."""
+        places = [slice(*bounds) for bounds in chunk_bounds(len(counts))]
+        ends = np.cumsum([0, *(counts[place].sum() for place in places)])
+
+        def put(i: int) -> None:
+            place, order = places[i], self.order[ends[i] : ends[i + 1]]
+            machine.engine.sorting.put(order, counts[place], color_labels[place], labels)
+
+        machine.workers.for_each(put, range(len(places)))
+
+
+def _memory_of(pixels: Points) -> tuple[Any, ...]:
+    array = pixels.array
+    return array.ctypes.data, array.shape, array.strides, array.dtype
