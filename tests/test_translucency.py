@@ -163,9 +163,9 @@ def test_empty_entries_take_colours_of_their_kind(machine):
 def test_hidden_colours_are_one_and_the_first(soft_cat, machine):
     mixture = mixture_of(soft_cat, machine)
     assert mixture.has_hidden
-    assert mixture.translucent.colors[0].tolist() == [0, 0, 0, 0]
-    assert mixture.translucent.counts[0] == (soft_cat[..., 3] == 0).sum()
-    assert len(mixture.visible) == len(mixture.translucent) - 1
-    assert mixture.translucent.n_pixels + mixture.opaque.n_pixels == soft_cat[..., 0].size
+    assert mixture.hidden.colors.tolist() == [[0, 0, 0, 0]]
+    assert mixture.hidden.n_pixels == (soft_cat[..., 3] == 0).sum()
+    assert mixture.hidden.n_pixels + mixture.visible.n_pixels + mixture.opaque.n_pixels == soft_cat[..., 0].size
+    assert mixture.n_distinct == 1 + len(mixture.visible) + len(mixture.opaque)
     assert (np.diff(mixture.opaque.codes.astype(np.int64)) > 0).all()
-    assert seeding.cubes(mixture.translucent, 100)[0].dtype == np.uint8
+    assert seeding.cubes(mixture.visible, 100)[0].dtype == np.uint8

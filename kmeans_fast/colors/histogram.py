@@ -21,6 +21,7 @@ from kmeans_fast.colors.sorting import decoded, encoded, sort
 from kmeans_fast.engines.codes import MAX_CHANNELS, decode
 from kmeans_fast.engines.layout import Cells
 from kmeans_fast.lending import Machine, machine_for
+from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.machine.files import replace_file
 from kmeans_fast.points.access import Points
 from kmeans_fast.validation import thread_count
@@ -354,8 +355,15 @@ def sort_points(
     starts = run_starts(codes)
     places, n_distinct = np.empty_like(order), len(starts) - 1
     if n_distinct == n:
-        places[order] = np.arange(n, dtype=order.dtype)
-        totals = np.ones(n, np.int64) if counts is None else counts[order]
+        totals = np.ones(n, np.int64)
+
+        def place(bounds: tuple[int, int]) -> None:
+            part = order[slice(*bounds)]
+            places[part] = np.arange(*bounds, dtype=order.dtype)
+            if counts is not None:
+                totals[slice(*bounds)] = counts[part]
+
+        machine.workers.for_each(place, chunk_bounds(n))
     else:
         sizes = np.diff(starts)
         places[order] = np.repeat(np.arange(n_distinct, dtype=order.dtype), sizes)

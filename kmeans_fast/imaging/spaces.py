@@ -44,7 +44,8 @@ UNIT = 255
 def premultiplied(colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
     """Turn straight colours (..., 4) into premultiplied ones times 255."""
     points = colors.astype(np.uint16)
-    points[..., :3] *= points[..., 3:]
+    for channel in range(3):  # several times as fast as rows of three
+        points[..., channel] *= points[..., 3]
     points[..., 3] *= UNIT
     return points
 

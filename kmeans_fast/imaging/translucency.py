@@ -66,37 +66,48 @@ class Mixture:
         return ColorHistogram(3, codes, self.colors.counts[self.is_opaque], decoded(codes, 3, self.machine))
 
     @cached_property
-    def _sorted(self) -> tuple[ColorHistogram, NDArray[Any]]:
-        rest = np.flatnonzero(~self.is_opaque)
-        colors, counts = self.colors.colors, self.colors.counts[rest]
+    def is_hidden(self) -> NDArray[np.bool_]:
+        """Which of them are fully transparent."""
+        is_hidden: NDArray[np.bool_] = self.colors.colors[:, 3] == 0
+        return is_hidden
+
+    @cached_property
+    def hidden(self) -> ColorHistogram | None:
+        """What is fully transparent, premultiplied: one colour, all zeros."""
+        counts = self.colors.counts[self.is_hidden]
+        return ColorHistogram(4, np.zeros(1, np.uint64), counts.sum(keepdims=True)) if counts.size else None
+
+    @cached_property
+    def _sorted(self) -> tuple[ColorHistogram | None, NDArray[Any]]:
+        chosen = np.flatnonzero(self.is_visible)
+        if not chosen.size:
+            return None, chosen
+        colors, counts = self.colors.colors, self.colors.counts[chosen]
 
         def chunk(start: int, stop: int) -> NDArray[np.uint16]:
-            return premultiplied(colors[rest[start:stop]])
+            return premultiplied(colors[chosen[start:stop]])
 
-        return sort_points(len(rest), chunk, (4, np.dtype(np.uint16)), self.machine, counts)
+        return sort_points(len(chosen), chunk, (4, np.dtype(np.uint16)), self.machine, counts)
+
+    @cached_property
+    def is_visible(self) -> NDArray[np.bool_]:
+        """Which are translucent."""
+        return ~(self.is_opaque | self.is_hidden)
 
     @property
-    def translucent(self) -> ColorHistogram:
-        """All other colours, premultiplied; those that are fully transparent are one, the first."""
+    def visible(self) -> ColorHistogram | None:
+        """Colours that are neither opaque nor fully transparent, premultiplied: all of them different."""
         return self._sorted[0]
+
+    @property
+    def places(self) -> NDArray[Any]:
+        """Where in `visible` each of those colours is."""
+        return self._sorted[1]
 
     @property
     def has_hidden(self) -> bool:
         """Whether something is fully transparent."""
-        return int(self.translucent.codes[0]) == 0
-
-    @cached_property
-    def visible(self) -> ColorHistogram | None:
-        """Translucent colours that are not fully transparent."""
-        if not self.has_hidden:
-            return self.translucent
-        codes, counts = self.translucent.codes[1:], self.translucent.counts[1:]
-        return ColorHistogram(4, codes, counts) if len(codes) else None
-
-    @property
-    def places(self) -> NDArray[Any]:
-        """Where in `translucent` each of the other colours is."""
-        return self._sorted[1]
+        return self.hidden is not None
 
     @property
     def has_visible(self) -> bool:
@@ -106,7 +117,7 @@ class Mixture:
     @property
     def n_distinct(self) -> int:
         """Distinct colours; all that are fully transparent count as one."""
-        return int(self.is_opaque.sum()) + len(self.translucent)
+        return int((~self.is_hidden).sum()) + int(self.has_hidden)
 
 
 @dataclass(frozen=True)
@@ -136,9 +147,10 @@ class MixedData:
         return self.mixture.opaque
 
     @property
-    def translucent(self) -> ColorHistogram | None:
-        """Other colours that take part."""
-        return self.mixture.visible if self.only_visible else self.mixture.translucent
+    def others(self) -> list[ColorHistogram]:
+        """Other colours that take part: what is fully transparent, and what is translucent."""
+        hidden = None if self.only_visible else self.mixture.hidden
+        return [part for part in (hidden, self.mixture.visible) if part is not None]
 
     @property
     def with_hidden(self) -> MixedData:
@@ -147,17 +159,21 @@ class MixedData:
 
     def distinct(self, limit: int) -> NDArray[np.float64] | None:
         """Return all colours, translucent ones first, or None if there are more than `limit`."""
-        if sum(len(part) for part in (self.opaque, self.translucent) if part is not None) > limit:
+        opaque = [] if self.opaque is None else [self.opaque]
+        if sum(len(part) for part in (*self.others, *opaque)) > limit:
             return None
-        return self._stacked(
-            *(None if part is None else np.unique(part.colors, axis=0) for part in (self.translucent, self.opaque))
+        others, opaque_colors = (
+            np.unique(np.concatenate([part.colors for part in parts]), axis=0) if parts else None
+            for parts in (self.others, opaque)
         )
+        return self._stacked(others, opaque_colors)
 
     def start(self, name: str, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
         """Find K first centroids, for each kind among its own colours."""
         n_translucent = n_clusters - self.n_opaque
         return self._stacked(
-            self._start_of(self.translucent, name, n_translucent, draws),
+            # what is fully transparent takes part only where nothing else does, or when all has started
+            self._start_of(self.others[-1] if self.others else None, name, n_translucent, draws),
             self._start_of(self.opaque, name, self.n_opaque, draws),
         )
 
@@ -181,8 +197,8 @@ class MixedData:
         """Return the algorithm for K clusters."""
         parts = []
         n_translucent = n_clusters - self.n_opaque
-        if self.translucent is not None:
-            algorithm = HistogramAlgorithm(self.translucent, n_clusters, *self.machine)
+        for colors in self.others:
+            algorithm = HistogramAlgorithm(colors, n_clusters, *self.machine)
             parts.append(_Part(algorithm, slice(0, n_clusters), slice(0, n_translucent), 4, 1))
         if self.opaque is not None:
             algorithm = HistogramAlgorithm(self.opaque, self.n_opaque, *self.machine)
@@ -192,11 +208,13 @@ class MixedData:
 
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
         """Return labels of the picture's colours, of all of them."""
-        n_opaque = 0 if self.opaque is None else len(self.opaque)
-        n_translucent = algorithm.labels.size - n_opaque
-        labels = np.empty(len(self.mixture.colors), algorithm.labels.dtype)
-        labels[self.mixture.is_opaque] = algorithm.labels[n_translucent:]
-        labels[~self.mixture.is_opaque] = algorithm.labels[:n_translucent][self.mixture.places]
+        mixture, of_parts = self.mixture, algorithm.labels
+        n_hidden = 0 if self.only_visible or mixture.hidden is None else 1
+        n_others = n_hidden + len(mixture.places)
+        labels = np.empty(len(mixture.colors), of_parts.dtype)
+        labels[mixture.is_hidden] = of_parts[:n_hidden]
+        labels[mixture.is_visible] = of_parts[n_hidden:n_others][mixture.places]
+        labels[mixture.is_opaque] = of_parts[n_others:]
         return labels
 
 
@@ -223,7 +241,7 @@ class MixedAlgorithm:
     Parameters
     ----------
     parts : list
-        One or two, of translucent colours and of opaque ones.
+        Of what is fully transparent, of translucent colours, and of opaque ones, where there are any.
     n_translucent : int
         How many entries, the first ones, are for translucent colours only.
     n_clusters : int
