@@ -13,7 +13,7 @@ from kmeans_fast.colors import cells
 from kmeans_fast.colors import shared_passes as sharing
 from kmeans_fast.colors.cell_passes import HistogramAlgorithm
 from kmeans_fast.colors.histogram import count
-from kmeans_fast.lending import machine_for
+from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.machine.threads import workers
 from kmeans_fast.points.access import Points
 
@@ -21,6 +21,11 @@ from kmeans_fast.points.access import Points
 def colors_of(image):
     with machine_for("auto", 1, 1, 1) as machine:
         return count(Points(image), machine)
+
+
+def built_of(histogram, engine="auto", n_threads=1):
+    with workers(n_threads) as lent:
+        return histogram.built(Machine(engines.load(engine), lent))
 
 
 def widened(image):
@@ -75,7 +80,7 @@ def test_16_bits_of_which_some_are_used(engine, n_channels, bits):
     image = np.random.default_rng(bits).integers(0, 2**bits, (2000, n_channels), np.uint16)
     image[:1000] = image[:1000] // 5
     histogram = colors_of(locked(image))
-    assert histogram.cells.scale == 2.0 ** -max(0, bits - 8)
+    assert built_of(histogram).cells.scale == 2.0 ** -max(0, bits - 8)
     init = histogram.colors[:: max(1, len(histogram) // 20)]
     assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, 12), engine)
 
@@ -115,7 +120,7 @@ def test_passes_shared_by_threads(small_cat, engine, part_colors, monkeypatch):
 @pytest.mark.parametrize("part_colors", [300, 10**9])
 def test_a_shared_pass_visits_each_region_once(small_cat, n_threads, part_colors, monkeypatch):
     monkeypatch.setattr(sharing, "PART_COLORS", part_colors)
-    structure = colors_of(small_cat).cells
+    structure = built_of(colors_of(small_cat)).cells
     parts = []
     with workers(n_threads) as lent:
         passes = sharing.SharedPasses(structure, lent, 0)
@@ -203,10 +208,12 @@ def test_drawn_walks(data, seed, spread):
     assert_each_step_is_plain(colors_of(image), steps, "auto")
 
 
+@pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("is_wide", [False, True])
-def test_boxes_hold_their_colours(small_cat, is_wide):
+def test_boxes_hold_their_colours(small_cat, engine, is_wide, n_threads, monkeypatch):
+    monkeypatch.setattr(cells, "COLORS_AT_ONCE", 100)
     histogram = colors_of(widened(small_cat) if is_wide else small_cat)
-    built = cells.build(histogram.colors, histogram.codes, histogram.counts)
+    built, moments = built_of(histogram, engine, n_threads)
     starts, centers, halves = built.cells
     excess = 8 * is_wide
     assert starts[0] == 0
@@ -216,6 +223,10 @@ def test_boxes_hold_their_colours(small_cat, is_wide):
         assert len(np.unique(members >> cells.CELL_BITS + excess, axis=0)) == 1
         assert np.array_equal(members.min(axis=0), (centers - halves)[i, :3] * 2**excess)
         assert np.array_equal(members.max(axis=0), (centers + halves)[i, :3] * 2**excess)
+        counts = histogram.counts[starts[i] : starts[i + 1]]
+        assert moments[i].tolist() == [counts.sum(), *(counts @ members.astype(np.int64)), 0]
+    assert np.array_equal(built.channels[:3].T, histogram.colors)
+    assert np.array_equal(built.colors[:, :3], histogram.colors)
     region_starts = built.regions.starts
     first_colors = histogram.colors[starts[:-1]][region_starts[:-1]]
     assert len(np.unique(first_colors >> cells.REGION_BITS + excess, axis=0)) == len(region_starts) - 1

@@ -168,4 +168,4 @@ def test_hidden_colours_are_one_and_the_first(soft_cat, machine):
     assert mixture.hidden.n_pixels + mixture.visible.n_pixels + mixture.opaque.n_pixels == soft_cat[..., 0].size
     assert mixture.n_distinct == 1 + len(mixture.visible) + len(mixture.opaque)
     assert (np.diff(mixture.opaque.codes.astype(np.int64)) > 0).all()
-    assert seeding.cubes(mixture.visible, 100)[0].dtype == np.uint8
+    assert seeding.cubes(mixture.visible, 100, machine)[0].dtype == np.uint8

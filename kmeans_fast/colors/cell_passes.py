@@ -7,6 +7,7 @@ from kmeans_fast.colors import cells
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.shared_passes import SharedPasses
 from kmeans_fast.engines import Engine
+from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Givers, Measure
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
@@ -52,7 +53,8 @@ class HistogramAlgorithm:
             Points(histogram.colors), histogram.counts.astype(np.float64), n_clusters, engine, workers
         )
         self.labels = self._dense.labels
-        self._cells = histogram.cells
+        self._cells, moments = histogram.built(Machine(engine, workers))
+        self._totals = moments.sum(axis=0)
         self._n_channels = histogram.n_channels
         # the columns of the sums that there are channels for, and that of counts
         self._summed = [*range(self._n_channels), 4]
@@ -60,12 +62,10 @@ class HistogramAlgorithm:
 
     def _forget(self, n_clusters: int) -> None:
         """Begin without knowledge: all colours are in cluster 0."""
-        colors, counts = self._cells.colors, self._cells.counts
         self._bounds = cells.no_bounds(self._cells, n_clusters)
         self._centroids = np.zeros((n_clusters, 4))
         self._sums = np.zeros((n_clusters, 5), np.int64)
-        self._sums[0, :4] = [np.dot(counts, colors[:, f].astype(np.int64)) for f in range(4)]
-        self._sums[0, 4] = counts.sum()
+        self._sums[0, :4], self._sums[0, 4] = self._totals[1:], self._totals[0]
         self.labels[:] = 0
         self._passes = SharedPasses(self._cells, self._workers, SHARED_COLORS)
 

@@ -14,12 +14,14 @@ clustering
    algorithm: analysis and implementation", IEEE Transactions on Pattern Analysis and Machine Intelligence 24(7), 2002.
 """
 
-from typing import Any
+import itertools
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.engines.layout import Bounds, Cells, Closest, Level, Lists
+from kmeans_fast.lending import Machine
 
 # Logarithm of the side of the cubes, in scaled steps. A photo of 362,063 colours has 7,649 cells and 1,282 regions of
 # these sizes.
@@ -28,30 +30,62 @@ REGION_BITS = 4
 # The most candidates that are kept for a cell or region; one with more is compared with all centroids each time.
 CELL_CANDIDATES = 24
 REGION_CANDIDATES = 160
+# Colours of which a thread builds the cells at a time.
+COLORS_AT_ONCE = 2**17
 
 
-def build(colors: NDArray[Any], codes: NDArray[Any], counts: NDArray[np.int64]) -> Cells:
+class Built(NamedTuple):
+    """Cells, and the sums over the colours of each, each as often as it counts.
+
+    Attributes
+    ----------
+    cells : Cells
+        What the passes take.
+    moments : ndarray of int64, shape (M, 5)
+        The sum of the counts, and those of the four channels.
+    """
+
+    cells: Cells
+    moments: NDArray[np.int64]
+
+
+def build(colors: NDArray[Any], codes: NDArray[Any], counts: NDArray[np.int64], machine: Machine) -> Built:
     """Sort colours (N, C), given in the order of their codes, into cells and regions."""
     n_channels = colors.shape[1]
     excess = excess_bits(codes, n_channels)
     scale = 2.0**-excess
-    padded = np.zeros((len(colors), 4), colors.dtype)
-    for channel in range(n_channels):  # seven times as fast as a copy of short rows
-        padded[:, channel] = colors[:, channel]
     cell_starts = run_starts(codes >> codes.dtype.type(n_channels * (CELL_BITS + excess)))
-    low = np.minimum.reduceat(padded, cell_starts[:-1], axis=0)
-    high = np.maximum.reduceat(padded, cell_starts[:-1], axis=0)
+    n_cells = len(cell_starts) - 1
+    padded = colors if n_channels == 4 else np.zeros((len(colors), 4), colors.dtype)
+    channels = np.zeros((4, len(colors)), colors.dtype)
+    low, high = np.zeros((n_cells, 4), colors.dtype), np.zeros((n_cells, 4), colors.dtype)
+    moments = np.zeros((n_cells, 5), np.int64)
+
+    def enclose(part: tuple[int, int]) -> None:
+        cells, members = slice(*part), slice(cell_starts[part[0]], cell_starts[part[1]])
+        machine.engine.cells.enclose(
+            colors[members], counts[members], cell_starts[part[0] : part[1] + 1], channels, low[cells], high[cells],
+            moments[cells],
+        )  # fmt: skip
+        if n_channels < 4:
+            for channel in range(n_channels):  # seven times as fast as a copy of short rows
+                padded[members, channel] = colors[members, channel]
+
+    edges = np.searchsorted(cell_starts, np.arange(0, len(colors), COLORS_AT_ONCE), side="right") - 1
+    cuts = [*dict.fromkeys(edges.tolist()), n_cells]
+    machine.workers.for_each(enclose, list(itertools.pairwise(cuts)))
     region_starts = run_starts(codes[cell_starts[:-1]] >> codes.dtype.type(n_channels * (REGION_BITS + excess)))
     region_low = np.minimum.reduceat(low, region_starts[:-1], axis=0)
     region_high = np.maximum.reduceat(high, region_starts[:-1], axis=0)
-    return Cells(
+    cells = Cells(
         padded,
-        np.ascontiguousarray(padded.T),
+        channels,
         counts,
         _level(cell_starts, low, high, scale),
         _level(region_starts, region_low, region_high, scale),
         scale,
     )
+    return Built(cells, moments)
 
 
 def excess_bits(codes: NDArray[Any], n_channels: int) -> int:
@@ -62,8 +96,11 @@ def excess_bits(codes: NDArray[Any], n_channels: int) -> int:
 
 def run_starts(keys: NDArray[Any]) -> NDArray[np.int64]:
     """Return where each run of equal keys begins, and where the last one ends."""
-    changes = np.flatnonzero(keys[1:] != keys[:-1]) + 1
-    return np.concatenate([[0], changes, [len(keys)]]).astype(np.int64)
+    changes = np.flatnonzero(keys[1:] != keys[:-1])
+    starts = np.zeros(len(changes) + 2, np.int64)
+    np.add(changes, 1, out=starts[1:-1])
+    starts[-1] = len(keys)
+    return starts
 
 
 def _level(starts: NDArray[np.int64], low: NDArray[Any], high: NDArray[Any], scale: float) -> Level:

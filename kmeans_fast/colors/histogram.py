@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast.arrays import Selection, select
-from kmeans_fast.colors.cells import build, run_starts
+from kmeans_fast.colors.cells import Built, build, run_starts
 from kmeans_fast.colors.counting import count_colors, count_in_order
 from kmeans_fast.colors.counts import Counts, merge
 from kmeans_fast.colors.lookup import Lookup
 from kmeans_fast.colors.placing import Placed
 from kmeans_fast.colors.sorting import decoded, encoded, sort
 from kmeans_fast.engines.codes import MAX_CHANNELS, decode
-from kmeans_fast.engines.layout import Cells
 from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.machine.files import replace_file
@@ -83,15 +82,14 @@ class ColorHistogram:
         self.colors = decode(codes, n_channels) if colors is None else colors
         for array in (self.codes, self.counts, self.colors):
             array.setflags(write=False)
-        self._cells: Cells | None = None
+        self._built: Built | None = None
         self.placed: Placed | None = None
 
-    @property
-    def cells(self) -> Cells:
-        """The colours sorted into cells, for the package's own use; sorted once, when first asked for."""
-        if self._cells is None:
-            self._cells = build(self.colors, self.codes, self.counts)
-        return self._cells
+    def built(self, machine: Machine) -> Built:
+        """Return the colours sorted into cells, for the package's own use; sorted once, when first asked for."""
+        if self._built is None:
+            self._built = build(self.colors, self.codes, self.counts, machine)
+        return self._built
 
     @classmethod
     def from_image(
@@ -352,9 +350,8 @@ def sort_points(
     numbers = np.arange(n, dtype=np.uint32 if n <= 2**32 else np.int64)
     codes = encoded(n, chunk, f"u{4 * dtype.itemsize}", machine)
     codes, order = sort(codes, numbers, 8 * dtype.itemsize * n_channels, machine)
-    starts = run_starts(codes)
-    places, n_distinct = np.empty_like(order), len(starts) - 1
-    if n_distinct == n:
+    places = np.empty_like(order)
+    if (codes[1:] != codes[:-1]).all():
         totals = np.ones(n, np.int64)
 
         def place(bounds: tuple[int, int]) -> None:
@@ -365,8 +362,9 @@ def sort_points(
 
         machine.workers.for_each(place, chunk_bounds(n))
     else:
+        starts = run_starts(codes)
         sizes = np.diff(starts)
-        places[order] = np.repeat(np.arange(n_distinct, dtype=order.dtype), sizes)
+        places[order] = np.repeat(np.arange(len(sizes), dtype=order.dtype), sizes)
         totals = sizes if counts is None else np.add.reduceat(counts[order], starts[:-1])
         codes = codes[starts[:-1]]
     return ColorHistogram(n_channels, codes, totals, decoded(codes, n_channels, machine)), places

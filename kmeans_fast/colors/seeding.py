@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import lloyd
-from kmeans_fast.colors.cells import excess_bits, nothing_closest, run_starts
+from kmeans_fast.colors.cells import CELL_BITS, excess_bits, nothing_closest, run_starts
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.shared_passes import SharedPasses
 from kmeans_fast.draws import Draws
@@ -59,7 +59,7 @@ def k_means_plus_plus(
         counts = histogram.counts.astype(np.float64)
         return seeding.k_means_plus_plus(Points(histogram.colors), counts, n_clusters, draws, machine)
     kernels = machine.engine.color_seeding
-    cells = histogram.cells
+    cells, _ = histogram.built(machine)
     state = nothing_closest(cells)
     passes = SharedPasses(cells, machine.workers, SHARED_COLORS)
     n_candidates = seeding.candidate_count(n_clusters)
@@ -93,7 +93,7 @@ def split_by_variance(
     Boxes are made of cubes of colours, as large as leaves enough of them. 16-bit colours so close together that they
     lie in fewer cubes of scaled steps are chosen by k-means++.
     """
-    coordinates, moments = cubes(histogram, ITEMS_PER_SPLIT * n_clusters)
+    coordinates, moments = cubes(histogram, ITEMS_PER_SPLIT * n_clusters, machine)
     if len(moments) < n_clusters:
         return k_means_plus_plus(histogram, n_clusters, draws, machine)
     return _means(_split(coordinates, moments, n_clusters, machine))
@@ -101,14 +101,14 @@ def split_by_variance(
 
 def best_on_cubes(histogram: ColorHistogram, n_clusters: int, draws: Draws, machine: Machine) -> NDArray[np.float64]:
     """Return the best centroids that a split and some runs of k-means++ lead to on the mean colours of cubes."""
-    coordinates, moments = cubes(histogram, ITEMS_PER_CLUSTER * n_clusters)
+    coordinates, moments = cubes(histogram, ITEMS_PER_CLUSTER * n_clusters, machine)
     if len(moments) <= n_clusters:
         return k_means_plus_plus(histogram, n_clusters, draws, machine)
     colors, counts = np.rint(_means(moments)).astype(histogram.colors.dtype), moments[:, 0]
     algorithm = DenseAlgorithm(Points(colors), counts.astype(np.float64), n_clusters, *machine)
     starts = [_means(_split(coordinates, moments, n_clusters, machine))]
     starts += [k_means_plus_plus_of_few(colors, counts, n_clusters, draws) for _ in range(N_DRAWS)]
-    tol = TOL / histogram.cells.scale**2
+    tol = TOL / histogram.built(machine).cells.scale ** 2
     runs = [lloyd.lloyd(algorithm, start, MAX_ITER, tol, None, lloyd.LONG) for start in starts]
     return min(runs, key=lambda run: run.measure.inertia).centroids
 
@@ -162,19 +162,27 @@ def _means(moments: NDArray[np.int64]) -> NDArray[np.float64]:
     return moments[:, 1:] / moments[:, :1]
 
 
-def cubes(histogram: ColorHistogram, least: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def cubes(histogram: ColorHistogram, least: int, machine: Machine) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return where cubes of colours are, in units of their side, with their pixels and sums of channels.
 
     Their side is a scaled step at least, so that all of them are below 256.
     """
     colors, codes, counts = histogram.colors, histogram.codes, histogram.counts
-    excess = excess_bits(codes, histogram.n_channels)
+    n_channels, excess = histogram.n_channels, excess_bits(codes, histogram.n_channels)
+    cells, cell_moments = histogram.built(machine)
+    # Cells lie in one cube each while that isn't smaller.
+    firsts = cells.cells.starts[:-1]
     for bits in range(LARGEST_CUBE_BITS + excess, excess - 1, -1):
-        starts = run_starts(codes >> codes.dtype.type(histogram.n_channels * bits))[:-1]
+        of_cells = bits >= CELL_BITS + excess
+        starts = run_starts((codes[firsts] if of_cells else codes) >> codes.dtype.type(n_channels * bits))[:-1]
         if len(starts) >= least:
             break
-    moments = np.empty((len(starts), 1 + histogram.n_channels), np.int64)
-    moments[:, 0] = np.add.reduceat(counts, starts)
-    for f in range(histogram.n_channels):
-        moments[:, 1 + f] = np.add.reduceat(counts * colors[:, f], starts)
+    if of_cells:
+        moments = np.add.reduceat(cell_moments[:, : 1 + n_channels], starts, axis=0)
+        starts = firsts[starts]
+    else:
+        moments = np.empty((len(starts), 1 + n_channels), np.int64)
+        moments[:, 0] = np.add.reduceat(counts, starts)
+        for f in range(n_channels):
+            moments[:, 1 + f] = np.add.reduceat(counts * colors[:, f], starts)
     return (colors[starts] >> colors.dtype.type(bits)).astype(np.uint8), moments

@@ -102,3 +102,23 @@ def _sums(cells: Cells, part: slice, labels: NDArray[Any], n_clusters: int) -> N
                 total = np.bincount(labels[part], weights=half, minlength=n_clusters)
                 sums[:, f] += total.astype(np.int64) << bits
     return sums
+
+
+def enclose(
+    colors: NDArray[Any],  # in
+    counts: NDArray[np.int64],  # in
+    starts: NDArray[np.int64],  # in
+    channels: NDArray[Any],  # out
+    low: NDArray[Any],  # out
+    high: NDArray[Any],  # out
+    moments: NDArray[np.int64],  # out
+) -> None:
+    """Write of colours (n, C), those of some cells, the channels, each cell's box, and its sums."""
+    cells = starts[:-1] - starts[0]
+    moments[:, 0] = np.add.reduceat(counts, cells)
+    for f in range(colors.shape[1]):
+        values = channels[f, starts[0] : starts[-1]]
+        values[:] = colors[:, f]
+        low[:, f] = np.minimum.reduceat(values, cells)
+        high[:, f] = np.maximum.reduceat(values, cells)
+        moments[:, f + 1] = np.add.reduceat(counts * values, cells)

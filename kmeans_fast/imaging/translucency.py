@@ -316,8 +316,8 @@ def _share(mixture: Mixture, n_clusters: int, machine: Machine) -> int:
     if n_clusters >= len(opaque) + len(translucent):
         return n_clusters - len(translucent)
     least = seeding.ITEMS_PER_SPLIT * n_clusters
-    coordinates, moments = seeding.cubes(translucent, least)
-    opaque_coordinates, opaque_moments = seeding.cubes(opaque, least)
+    coordinates, moments = seeding.cubes(translucent, least, machine)
+    opaque_coordinates, opaque_moments = seeding.cubes(opaque, least, machine)
     opaque_moments[:, 1:] *= UNIT
     starts = np.array([0, len(moments), len(moments) + len(opaque_moments)])
     boxes = machine.engine.color_seeding.split(
