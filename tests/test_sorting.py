@@ -10,10 +10,12 @@ from kmeans_fast.machine.threads import workers
 from kmeans_fast.points.access import Points
 
 
+@pytest.mark.parametrize("n_in_cache", [50, 10**6])
 @pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize(("dtype", "n_bits"), [(np.uint32, 24), (np.uint32, 32), (np.uint64, 48), (np.uint64, 64)])
-def test_codes_are_sorted_and_equal_ones_stay_in_order(engine, monkeypatch, dtype, n_bits, n_threads):
+def test_codes_are_sorted_and_equal_ones_stay_in_order(engine, monkeypatch, dtype, n_bits, n_threads, n_in_cache):
     monkeypatch.setattr(sorting, "SHARED_CODES", 100)
+    monkeypatch.setattr(sorting, "MOST_IN_CACHE", n_in_cache)
     rng = np.random.default_rng(5)
     codes = (rng.integers(2**20, size=5000).astype(np.uint64) << np.uint64(n_bits - 20)).astype(dtype)
     codes[::3] = codes[0]

@@ -55,9 +55,13 @@ def sort(
     given, spare = (codes, carried), (np.empty_like(codes), np.empty_like(carried))
     shift = n_bits - DIGIT_BITS
     ends = _move_by_digit(given, spare, shift, machine)
-    bounds = [(int(start), int(stop)) for start, stop in itertools.pairwise([0, *ends]) if start < stop]
     kernels = machine.engine.sorting
-    machine.workers.for_each(lambda part: _sort_part(spare, given, *part, shift, kernels, is_moved=True), bounds)
+
+    def sort_some(bounds: tuple[int, int]) -> None:
+        start, stop = bounds
+        _sort_parts(spare, given, start, np.array([stop - start]), shift, kernels, is_moved=True)
+
+    machine.workers.for_each(sort_some, [(a, b) for a, b in itertools.pairwise([0, *ends.tolist()]) if a < b])
     return given
 
 
@@ -84,20 +88,37 @@ def _move_by_digit(source: Pair, target: Pair, shift: int, machine: Machine) -> 
     return last
 
 
-def _sort_part(
+def _sort_parts(
+    source: Pair,
+    other: Pair,
+    start: int,
+    ends: NDArray[np.int64],
+    n_bits: int,
+    kernels: SimpleNamespace,
+    *,
+    is_moved: bool,
+) -> None:
+    """Sort parts of `source`, the first from `start`, by their lowest bits; move them to `other` if that is wanted.
+
+    The other array is work space. `ends` are counted from the start.
+    """
+    place = slice(start, start + int(ends[-1]))
+    most = MOST_IN_CACHE if n_bits > DIGIT_BITS else int(ends[-1])
+    counts = np.empty((n_bits // DIGIT_BITS, 2**DIGIT_BITS), np.int64)
+    arrays = (array[place] for array in (*source, *other))
+    kernels.sort_parts(*arrays, ends, most, counts, int(is_moved))
+    firsts = np.concatenate([[0], ends[:-1]])
+    for i in np.flatnonzero(ends - firsts > most):
+        _split_part(source, other, start + int(firsts[i]), start + int(ends[i]), n_bits, kernels, is_moved=is_moved)
+
+
+def _split_part(
     source: Pair, other: Pair, start: int, stop: int, n_bits: int, kernels: SimpleNamespace, *, is_moved: bool
 ) -> None:
-    """Sort a part of `source` by its lowest bits, with `other` for work space; move it there if that is wanted."""
-    codes, carried = (array[start:stop] for array in source)
-    other_codes, other_carried = (array[start:stop] for array in other)
-    if stop - start <= MOST_IN_CACHE or n_bits <= DIGIT_BITS:
-        counts = np.empty((n_bits // DIGIT_BITS, 2**DIGIT_BITS), np.int64)
-        kernels.sort_part(codes, carried, other_codes, other_carried, counts, int(is_moved))
-        return
+    """Sort a part by its uppermost digit, and then what has that in common."""
     counts, shift = np.empty(2**DIGIT_BITS, np.int64), n_bits - DIGIT_BITS
+    codes, carried = (array[start:stop] for array in source)
     kernels.count_digits(codes, shift, counts)
     ends = np.cumsum(counts)
-    kernels.move_by_digit(codes, carried, shift, ends - counts, other_codes, other_carried)
-    for first, last in itertools.pairwise([0, *ends]):
-        if first < last:
-            _sort_part(other, source, start + int(first), start + int(last), shift, kernels, is_moved=not is_moved)
+    kernels.move_by_digit(codes, carried, shift, ends - counts, *(array[start:stop] for array in other))
+    _sort_parts(other, source, start, ends, shift, kernels, is_moved=not is_moved)

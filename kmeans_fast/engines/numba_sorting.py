@@ -16,6 +16,8 @@ from kmeans_fast.engines.numba_jit import kernel, part
 
 BYTE = np.uint64(255)
 ONE = np.uint64(1)
+# Codes that are sorted by insertion.
+FEW = 32
 
 
 def encode(
@@ -132,18 +134,67 @@ def _move(codes, carried, shift, places, sorted_codes, sorted_carried):
 
 
 @kernel()
-def sort_part(
+def sort_parts(
     codes,  # in/out
     carried,  # in/out
     other_codes,  # in/out
     other_carried,  # in/out
+    ends,  # in
+    most,
     counts,  # out
     is_moved,
 ):
-    """Sort codes by their lowest digits, of which `counts` (D, 256) int64 has a row each, from the lowest one up.
+    """Sort each part of codes, by their lowest digits, of which `counts` (D, 256) int64 has a row each.
 
-    They go to and fro between two arrays, and end in the other one if `is_moved` is 1, not 0.
+    Parts end at `ends` (P,); one with more than `most` codes is left alone. They go to and fro between two arrays, and
+    end in the other one if `is_moved` is 1, not 0.
     """
+    start = np.int64(0)
+    for i in range(ends.shape[0]):
+        stop = ends[i]
+        if 0 < stop - start <= most:
+            own = codes[start:stop], other_codes[start:stop]
+            first = min(start, np.int64(carried.shape[0]))  # nothing may be carried
+            last = min(stop, np.int64(carried.shape[0]))
+            _sort_part(own[0], carried[first:last], own[1], other_carried[first:last], counts, is_moved)
+        start = stop
+
+
+@part()
+def _sort_part(codes, carried, other_codes, other_carried, counts, is_moved):
+    is_there = 0
+    if codes.shape[0] <= FEW:
+        _sort_few(codes, carried)
+    else:
+        is_there = _sort_by_digits(codes, carried, other_codes, other_carried, counts)
+    if is_there != is_moved:
+        if is_moved:
+            _copy(codes, other_codes)
+            _copy(carried, other_carried)
+        else:
+            _copy(other_codes, codes)
+            _copy(other_carried, carried)
+
+
+@part()
+def _sort_few(codes, carried):
+    """Sort by insertion: counting digits would take longer."""
+    for i in range(1, codes.shape[0]):
+        code, j = codes[i], i
+        while j > 0 and codes[j - 1] > code:
+            codes[j] = codes[j - 1]
+            j -= 1
+        codes[j] = code
+        if carried.shape[0] > 0:
+            value = carried[i]
+            for m in range(i, j, -1):
+                carried[m] = carried[m - 1]
+            carried[j] = value
+
+
+@part()
+def _sort_by_digits(codes, carried, other_codes, other_carried, counts):
+    """Sort from the lowest digit up; return whether the result is in the other arrays, 1, or in the first, 0."""
     n = codes.shape[0]
     counts[:] = 0
     for i in range(np.uint64(n)):
@@ -164,13 +215,7 @@ def sort_part(
             else:
                 _move(codes, carried, shift, places, other_codes, other_carried)
             is_there = 1 - is_there
-    if is_there != is_moved:
-        if is_moved:
-            _copy(codes, other_codes)
-            _copy(carried, other_carried)
-        else:
-            _copy(other_codes, codes)
-            _copy(other_carried, carried)
+    return is_there
 
 
 @part()

@@ -3,6 +3,7 @@
 The same functions as in `numba_sorting`, and the same results; see there for the shapes.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -60,20 +61,23 @@ def _digits(codes: NDArray[Any], shift: int) -> NDArray[np.uint8]:
     return digits
 
 
-def sort_part(
+def sort_parts(
     codes: NDArray[Any],  # in/out
     carried: NDArray[Any],  # in/out
     other_codes: NDArray[Any],  # in/out
     other_carried: NDArray[Any],  # in/out
+    ends: NDArray[np.int64],  # in
+    most: int,
     counts: NDArray[np.int64],  # noqa: ARG001 - out, the compiled engine's
     is_moved: int,
 ) -> None:
-    """Sort codes, which have all but their lowest digits in common; move them to `other_codes` if `is_moved`."""
-    order = np.argsort(codes, kind="stable")
-    targets = (other_codes, other_carried) if is_moved else (codes, carried)
-    for values, target in zip((codes, carried), targets, strict=True):
-        if values.size:
-            target[:] = values[order]
+    """Sort each part of codes that has `most` of them or fewer; move them to `other_codes` if `is_moved`."""
+    for start, stop in itertools.pairwise([0, *ends.tolist()]):
+        if 0 < stop - start <= most:
+            order = np.argsort(codes[start:stop], kind="stable")
+            for values, others in ((codes, other_codes), (carried, other_carried)):
+                if values.size:
+                    (others if is_moved else values)[start:stop] = values[start:stop][order]
 
 
 def put(
