@@ -1,4 +1,4 @@
-"""The dense pass, which looks at every point: iterations from given centroids, and by number of features and K."""
+"""The dense pass, which looks at every point, and cells of points: from given centroids, by features and K."""
 
 import kmeans_fast as kf
 
@@ -62,3 +62,18 @@ class ManyFeatures(Timed):
 
     def time_kmeans(self, sizes):
         kf.kmeans(self.points, sizes[2], init=self.init, max_iter=5, **OURS)
+
+
+class FewFeatures(Timed):
+    """Iterations over points of 3 features in float32, which sorting them into cells makes quicker, and without."""
+
+    params = (["auto", "dense"], [16, 256])
+    param_names = ("algorithm", "n_clusters")
+
+    def setup(self, algorithm, n_clusters):
+        self.points = float_points(300_000)
+        self.init = spread(self.points, n_clusters)
+        warm_up(self.time_kmeans, algorithm, n_clusters)
+
+    def time_kmeans(self, algorithm, n_clusters):
+        kf.kmeans(self.points, n_clusters, init=self.init, max_iter=8, algorithm=algorithm, **OURS)

@@ -78,3 +78,31 @@ class Ways(Timed):
 
     def time_quantize(self, way):
         self.call(self.image, **self.options)
+
+
+class Inputs(Timed):
+    """Other pictures than opaque ones of 8 bits, beside the same one so, and other spaces."""
+
+    params = ["opaque", "stripe", "soft alpha", "16 bits", "fractions", "oklab"]
+    param_names = ("kind",)
+
+    def setup(self, kind):
+        image = picture(1)
+        height, width = image.shape[:2]
+        alpha = np.full((height, width), 255, np.uint8)
+        if kind == "stripe":
+            alpha[: height // 50] = 128
+        if kind == "soft alpha":  # nearly all pixels differ
+            alpha[:] = np.linspace(1, 254, width)
+        self.image = {
+            "stripe": np.dstack([image, alpha]),
+            "soft alpha": np.dstack([image, alpha]),
+            "16 bits": image * np.uint16(257),
+            "fractions": image / np.float32(255),
+        }.get(kind, image)
+        self.options = {"space": "oklab"} if kind == "oklab" else {}
+        require(lambda: quantize(self.image[:4, ::99], 2, **self.options))
+        warm_up(self.time_quantize, kind)
+
+    def time_quantize(self, kind):
+        quantize(self.image, 16, **self.options)
