@@ -1,6 +1,7 @@
 """The command line: what it prints where, and with which exit status."""
 
 import errno
+import json
 import os
 import re
 import signal
@@ -193,6 +194,39 @@ def test_colour_blocks_on_a_terminal_only(run, picture, monkeypatch, is_terminal
     assert any("\x1b" in line for line in lines) == in_color
 
 
+def test_palettes_in_other_formats(run, picture, tmp_path):
+    found = kf.palette(kf.read_image(picture), 3, sort="count")
+    assert run("palette", picture, "-k", 3, "--format", "hex") == (0, "".join(f"{color}\n" for color in found.hex), "")
+    assert run("palette", picture, "-k", 3, "--format", "css")[1] == f"{found.to_css()}\n"
+    assert run("palette", picture, "-k", 3, "--format", "json")[1] == f"{found.to_json()}\n"
+    (tmp_path / "a.gpl").write_text(run("palette", picture, "-k", 3, "--format", "gpl")[1])
+    assert kf.read_palette(tmp_path / "a.gpl").hex == found.hex
+
+
+def test_palettes_of_several_pictures(run, picture, tmp_path):
+    Image.new("RGB", (2, 2), "#ff8000").save(tmp_path / "my logo.png")
+    (tmp_path / "bad.png").write_text("no picture")
+    names = [tmp_path / "my logo.png", tmp_path / "bad.png", picture]
+    status, out, err = run("palette", *names, "-k", 1, "--format", "hex")
+    assert status == 1
+    assert out.splitlines()[:2] == [str(names[0]), "#ff8000"]
+    assert out.splitlines()[2] == str(picture)
+    assert err.count("kmeans-fast: error: ") == 1
+    assert "bad.png" in err
+    out = run("palette", names[0], picture, "-k", 1, "--format", "json")[1]
+    assert [json.loads(line)["source"] for line in out.splitlines()] == [str(names[0]), str(picture)]
+    assert "--my-logo-1: #ff8000;" in run("palette", names[0], picture, "-k", 1, "--format", "css")[1]
+    assert run("palette", picture, picture, "--format", "gpl")[0] == 2
+
+
+def test_palette_ignores_and_merges(run, tmp_path):
+    image = np.array([[[200, 0, 0]] * 3 + [[204, 0, 0]] + [[255, 255, 255]] * 5], np.uint8)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    ways = ["--ignore", "white", "--ignore", "#010203", "--merge", "0.05", "--format", "hex", "--space", "oklab"]
+    assert run("palette", tmp_path / "a.png", *ways) == (0, "#c90000\n", "")
+    assert run("palette", tmp_path / "a.png", "--ignore", "whit")[2].startswith("kmeans-fast: error: ignore must be of")
+
+
 def test_palette_of_a_picture_with_transparency(run, tmp_path, monkeypatch):
     Image.fromarray(np.array([[[1, 2, 3, 0], [255, 0, 0, 255], [255, 0, 0, 255]]], np.uint8)).save(tmp_path / "a.png")
     assert [line.split()[0] for line in run("palette", tmp_path / "a.png")[1].splitlines()] == [
@@ -253,8 +287,6 @@ def test_version_and_help(run):
         (["palette", "a.jpg", "--max-iter", "1.5"], "must be an integer of at least 1, got '1.5'"),
         (["palette", "a.jpg", "--engine", "gpu"], "argument --engine: invalid choice: 'gpu'"),
         (["palette", "a.jpg", "--init", "best"], "argument --init: invalid choice: 'best'"),
-        (["palette", "a.jpg", "b.jpg"], "one picture is taken at a time, got 2: a.jpg and b.jpg; run the command once"),
-        (["palette", "a.jpg", "-k", "2", "b.jpg", "c.jpg"], "at a time, got 3: a.jpg and b.jpg c.jpg; run the command"),
         (["compress", "a.jpg", "b.png", "--colour"], "unrecognized arguments: --colour"),
         (["compress", "a.jpg", "b.jpg", "-o", "c.png"], "-o names one output, got 2 pictures; -O names a folder for"),
         (

@@ -143,24 +143,32 @@ def _add_palette(commands: argparse._SubParsersAction[_Parser]) -> None:
         type=values.picture,
         nargs="+",
         metavar="PICTURE",
-        help="any format that Pillow reads; of several pictures the first",
+        help="any format that Pillow reads; of several pictures in a file the first; each has its own palette",
     )
     clustering.add_options(parser)
+    add = parser.add_argument
+    add("--format", choices=palette.FORMATS, default="text", help="what is printed (default: %(default)s)")
+    add(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="COLOR",
+        help="leave out exactly this colour, such as white or '#ff8000', or what is transparent; may be given again",
+    )
+    add(
+        "--merge",
+        type=values.amount,
+        default=0.0,
+        metavar="X",
+        help="make one of colours that are no farther apart in Oklab, where black and white are 1 apart: 0.05",
+    )
     parser.set_defaults(run=palette.run, parser=parser, sort="count")
 
 
 def _checked(options: argparse.Namespace) -> argparse.Namespace:
-    """Complain of options that don't go together, or if a command that takes one picture got several."""
+    """Complain of options that don't go together."""
     if "colors" in options:
         clustering.check(options)
-    if options.run is palette.run:
-        first, *others = options.sources
-        if others:
-            options.parser.error(
-                f"one picture is taken at a time, got {1 + len(others)}: {first} and {' '.join(map(str, others))}; "
-                "run the command once for each"
-            )
-        options.source = first
     return options
 
 
