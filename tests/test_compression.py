@@ -269,3 +269,18 @@ def test_dark_to_light_makes_small_files(cat, tmp_path):
     by_luma, as_it_comes = (compress(cat[0], tmp_path / "a.png", 16, sort=sort) for sort in ("luma", "none"))
     assert by_luma.bytes_after < as_it_comes.bytes_after
     assert by_luma.mse == as_it_comes.mse
+
+
+def test_fixed_colours_are_in_the_file(cat, tmp_path):
+    compress(cat[0], tmp_path / "a.png", 5, fixed=["#ff8000"])
+    found = kf.read_palette(tmp_path / "a.png").hex
+    assert len(found) == 5
+    assert "#ff8000" in found
+
+
+def test_alpha_of_a_given_palette_decides_what_holds_it(tmp_path):
+    faint = np.full((3, 3, 4), 90, np.uint8)
+    Image.fromarray(faint).save(tmp_path / "faint.png")
+    assert compress(tmp_path / "faint.png", tmp_path / "a.gif", palette=["#5a5a5a", "#ffffff"]).colors_after == 2
+    with pytest.raises(ValueError, match="opaque or fully transparent only"):
+        compress(tmp_path / "faint.png", tmp_path / "b.gif", palette=["#5a5a5a5a", "#ffffff"])

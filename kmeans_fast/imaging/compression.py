@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 
-import numpy as np
-from numpy.typing import NDArray
-
 from kmeans_fast.imaging import encoding, files, sources
 from kmeans_fast.imaging.encoding import Format, check_keeping, notes_of_loss
 from kmeans_fast.imaging.finding import find_palette
@@ -21,8 +18,8 @@ from kmeans_fast.imaging.metadata import Metadata
 from kmeans_fast.imaging.metrics import quality_missed
 from kmeans_fast.imaging.palettes import QuantizedImage
 from kmeans_fast.imaging.picture_colors import count_colors
-from kmeans_fast.imaging.pixels import checked_pixels
-from kmeans_fast.imaging.requests import checked_request
+from kmeans_fast.imaging.pixels import Pixels, checked_pixels
+from kmeans_fast.imaging.requests import Request, checked_request
 from kmeans_fast.imaging.sources import Readable
 from kmeans_fast.options import Asked
 
@@ -243,7 +240,7 @@ def compress(
         )
     files.check_memory(picture, source, max_pixels)
     pixels = checked_pixels(picture.pixels, request)
-    _check_held(written, pixels.channels)
+    _check_held(written, pixels, request)
     encoding.check_encoder(written, encoder, 1 if picture.timing is None else len(pixels.channels))
     height, width = pixels.channels.shape[-3:-1]
     played = picture.timing if written.sequence == "animation" else None
@@ -304,11 +301,12 @@ def _path_of(file: Readable) -> Path | None:
     return Path(file) if isinstance(file, (str, os.PathLike)) else None
 
 
-def _check_held(written: Format, pixels: NDArray[np.uint8]) -> None:
-    """Check that a format holds what the palette of these pixels (H, W, C) has, whatever it will be."""
-    encoding.check_size(written, 1, pixels.shape[:-1])
-    if pixels.shape[-1] == 4:
-        encoding.check_alpha(written, pixels[..., 3])
+def _check_held(written: Format, pixels: Pixels, request: Request) -> None:
+    """Check that a format holds what the palette of these pixels has, whatever it will be."""
+    encoding.check_size(written, 1, pixels.channels.shape[:-1])
+    colors = pixels.channels if request.palette is None else pixels.given
+    if colors.shape[-1] == 4:
+        encoding.check_alpha(written, colors[..., 3])
 
 
 def _printable(text: Path | str | None) -> str:
