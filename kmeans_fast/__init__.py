@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
     from kmeans_fast.imaging.quantization import apply_palette, palette, quantize
     from kmeans_fast.progress import print_progress
+    from kmeans_fast.reporting.making import report
     from kmeans_fast.results import KMeansResult
     from kmeans_fast.warming import warmup
 
@@ -42,6 +43,7 @@ __all__ = [
     "read_frames",
     "read_image",
     "read_palette",
+    "report",
     "sample_path",
     "warmup",
 ]
@@ -62,6 +64,7 @@ _HOMES = {
     "imaging.palettes": ("QuantizedImage", "QuantizedPalette"),
     "imaging.quantization": ("apply_palette", "palette", "quantize"),
     "progress": ("print_progress",),
+    "reporting.making": ("report",),
     "results": ("KMeansResult",),
     "warming": ("warmup",),
 }

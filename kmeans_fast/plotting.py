@@ -20,6 +20,7 @@ from kmeans_fast import arrays, validation
 from kmeans_fast.imaging.palette import Palette
 from kmeans_fast.imaging.palettes import Quantized, QuantizedImage
 from kmeans_fast.results import KMeansResult
+from kmeans_fast.sampling import spread_places
 
 try:
     from matplotlib import patheffects, ticker
@@ -36,7 +37,6 @@ __all__ = ["plot_clusters", "plot_comparison", "plot_convergence", "plot_palette
 
 _INK = "#222222"  # outlines and text: softer than black, as dark in print
 _HALO = [patheffects.withStroke(linewidth=3.5, foreground="white")]  # keeps a triangle visible on points of its colour
-_GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 class NotebookFigure(Figure):
@@ -398,12 +398,7 @@ def _figure_of(ax: Axes) -> Figure:
 
 
 def _spread_sample(points: NDArray[Any], n_points: int) -> NDArray[np.float64]:
-    """Take a point from each of `n_points` equal runs of points, at a place in the run that changes from run to run."""
-    total = points.size // 3
-    edges = np.arange(min(n_points, total) + 1) * total // min(n_points, total)
-    # Equal steps would walk down one column of an image; the golden ratio's multiples fall everywhere.
-    places = np.arange(len(edges) - 1) * _GOLDEN_RATIO % 1
-    chosen = edges[:-1] + (places * np.diff(edges)).astype(np.int64)
+    chosen = spread_places(points.size // 3, n_points)
     sample: NDArray[np.float64] = points[np.unravel_index(chosen, points.shape[:-1])].astype(np.float64)
     return sample
 

@@ -285,6 +285,12 @@ def check_destination(
         return encoding.format_of_file(format, getattr(destination, "name", None))
     path = Path(destination)
     found = encoding.checked_format(format, os.fspath(path))
+    check_replaceable(path, source)
+    return found
+
+
+def check_replaceable(path: Path, source: Readable | None = None) -> None:
+    """Check that a file of this name can be written, whatever it ends in; errors as of `check_destination`."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "this is a folder; name a file in it", str(path))
     folder = follow_link(path).parent
@@ -296,10 +302,9 @@ def check_destination(
         raise PermissionError(errno.EACCES, "the folder for the output may not be written", str(folder))
     if path.exists():
         if not path.is_file():
-            raise ValueError(f"{str(path)!r} is not a regular file, so a picture cannot replace it")
+            raise ValueError(f"{str(path)!r} is not a regular file, so it cannot be replaced")
         if isinstance(source, (str, os.PathLike)) and Path(source).exists() and path.samefile(source):
             raise ValueError(f"the output {str(path)!r} is the source itself, which is never overwritten")
-    return found
 
 
 def write_picture(
