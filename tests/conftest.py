@@ -1,5 +1,8 @@
 """Pictures and arrays that many tests share; all read-only, so that a test fails if an input is written to."""
 
+import sys
+
+import chromium
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
@@ -89,3 +92,15 @@ def cat():
 def small_cat(cat):
     """A part of it that is no multiple of any block: (61, 97, 3) uint8, about 3,700 colours."""
     return locked(cat[100:161, 120:217].copy())
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """Headless Chromium, in a profile of its own."""
+    if chromium.CHROMIUM is None:
+        pytest.skip("Chromium isn't installed")
+    if sys.platform == "win32":
+        pytest.skip("speaks to Chromium through inherited pipes")
+    opened = chromium.Browser(tmp_path / "profile")
+    yield opened
+    opened.close()

@@ -87,7 +87,7 @@ def report(
 
     It shows the picture before and after behind a slider, the palette with values to copy, the picture's colours as
     points in three dimensions, among which the centroids move iteration by iteration, the convergence, a map of the
-    errors, and figures. Pictures are scaled down to at most 1.4 megapixels; the figures are of the whole picture.
+    errors, and figures. Pictures are scaled down to at most 1.1 megapixels; the figures are of the whole picture.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def make_report(
     image: Any, n_colors: int | None, path: str | os.PathLike[str], source: Source, **options: Any
 ) -> Report:
     """Do what `report` does for a picture from somewhere, and say more of it."""
-    _check_path(path)
+    check_path(path)
     _check_size(n_colors, options.get("init"))
     validation.function("callback", options.get("callback"))
     asked = DEFAULTS | options
@@ -170,10 +170,11 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = time.perf_counter() - start
 
 
-def _check_path(path: str | os.PathLike[str]) -> None:
+def check_path(path: str | os.PathLike[str], source: Path | None = None) -> None:
+    """Check, before any work, that a page can be written, and not over the picture."""
     if Path(path).suffix.lower() not in SUFFIXES:
         raise ValueError(f"the report is a page, so its name must end in .html, got {Path(path).name!r}")
-    files.check_replaceable(Path(path))
+    files.check_replaceable(Path(path), source)
 
 
 def _check_size(n_colors: Any, init: Any) -> None:

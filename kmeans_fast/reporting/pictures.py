@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # What a page shows at most, so that it stays below 8 MB whatever the picture.
-MOST_PIXELS = 1_400_000
+MOST_PIXELS = 1_100_000
 MOST_TRANSLUCENT_PIXELS = 400_000  # these can't be written as JPEGs
+MOST_ACROSS = 16_000  # what browsers show, and JPEGs hold
 MOST_PNG_BYTES = 1_200_000
 # Of zlib: 6 took eight times as long for photos that then become JPEGs, and made others 10 % smaller.
 COMPRESS_LEVEL = 1
@@ -28,14 +29,17 @@ _N_HEATS = 64
 
 
 def small(pixels: NDArray[Any]) -> Image:
-    """Return an image (H, W, C) of 8 bits, and not larger than what is shown: means of squares of pixels."""
+    """Return an image (H, W, C) of 8 bits, and not larger than what is shown: means of the pixels under each."""
     from PIL import Image
 
     eight = _in_8_bits(pixels)
     image = Image.fromarray(eight[..., 0] if eight.shape[2] == 1 else eight)
     most = MOST_TRANSLUCENT_PIXELS if image.mode == "RGBA" else MOST_PIXELS
-    factor = math.ceil(math.sqrt(image.width * image.height / most))
-    return image if factor <= 1 else image.reduce(factor)
+    scale = min(math.sqrt(most / (image.width * image.height)), MOST_ACROSS / max(image.size))
+    if scale >= 1:
+        return image
+    size = max(1, int(image.width * scale)), max(1, int(image.height * scale))
+    return image.resize(size, Image.Resampling.BOX)
 
 
 def heat_map(levels: NDArray[np.uint8]) -> tuple[Image, int]:

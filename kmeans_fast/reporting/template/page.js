@@ -144,6 +144,7 @@ class Cloud {
     this.drawAxes();
     this.drawPoints();
     this.drawCentroids();
+    this.drawNames();
   }
 
   projection(width, height) {
@@ -153,7 +154,7 @@ class Cloud {
     return ([x, y, z]) => {
       const [across, away] = [ct * x - st * y, st * x + ct * y];
       const depth = cp * away - sp * z;
-      const size = scale / (depth + 5.5) / 0.75;
+      const size = (scale * 1.45) / (depth + 5.5);
       return [width / 2 + across * size, height / 2 - (sp * away + cp * z) * size, depth, size];
     };
   }
@@ -166,7 +167,7 @@ class Cloud {
 
   drawAxes() {
     const { context } = this;
-    context.strokeStyle = context.fillStyle = this.quiet;
+    context.strokeStyle = this.quiet;
     context.lineWidth = 1;
     context.beginPath();
     for (const a of [-1, 1])
@@ -176,14 +177,21 @@ class Cloud {
         this.line([a, b, -1], [a, b, 1]);
       }
     context.stroke();
+  }
+
+  // At the far end of each axis, and over the points.
+  drawNames() {
+    const { context } = this;
     context.font = "14px system-ui, sans-serif";
     context.textAlign = "center";
-    context.fillStyle = this.ink;
-    [[0, -1.15, -1.1], [-1.15, 0, -1.1], [-1.15, -1.15, 0]].forEach((place, axis) => {
-      const [x, y] = this.project(place);
+    [context.fillStyle, context.strokeStyle, context.lineWidth] = [this.ink, this.paper, 3];
+    for (const axis of [0, 1, 2]) {
+      const [x, y] = this.project([0, 1, 2].map((other) => (other === axis ? 1.12 : -1.06)));
       const from = N_DIMENSIONS === 1 ? 0 : axis;
-      context.fillText(`${cloud.axes[axis]} ${cloud.low[from]} to ${cloud.high[from]}`, x, y);
-    });
+      const name = `${cloud.axes[axis]} ${cloud.high[from]}`;
+      context.strokeText(name, x, y);
+      context.fillText(name, x, y);
+    }
   }
 
   drawPoints() {

@@ -1,0 +1,66 @@
+"""What ``kmeans-fast report`` does: a picture's file in, a page about it out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kmeans_fast.imaging import files, sources
+from kmeans_fast.imaging.metrics import quality_missed
+from kmeans_fast.options import DEFAULT_CLUSTERS
+from kmeans_fast.reporting.making import Report, Source, check_path, make_report, timed
+from kmeans_fast.reporting.page import printable
+
+
+class Written(NamedTuple):
+    """What was written, what is said of it, and what may surprise, each as a part of a sentence."""
+
+    report: Report
+    text: str
+    notes: tuple[str, ...]
+
+
+def write(
+    source: Path,
+    destination: Path | None,
+    n_colors: int | None,
+    *,
+    quality: float | None = None,
+    max_pixels: int | None = None,
+    **options: Any,
+) -> Written:
+    """Read a picture and write the page; without a destination beside it, as photo-8-colors.html."""
+    sources.check_source(source)
+    path = destination or default_destination(source, n_colors, quality)
+    check_path(path, source)
+    seconds: dict[str, float] = {}
+    with timed(seconds, "read"):
+        picture = files.read_picture(source, max_pixels=max_pixels, count_frames=True)
+    files.check_memory(picture, source, max_pixels)
+    origin = Source(source.name, picture.n_bytes, picture.icc_profile, seconds)
+    made = make_report(picture.pixels, n_colors, path, origin, quality=quality, **options)
+    notes = picture.notes
+    if quality is not None and not made.quantized.quality_met:
+        notes = (*notes, quality_missed(made.quantized.psnr, quality))
+    return Written(made, _described(made, source, path), notes)
+
+
+def default_destination(source: Path, n_colors: int | None, quality: float | None) -> Path:
+    """Return the name of a page about a picture."""
+    aim = f"{quality:g}-db" if quality is not None else f"{n_colors or DEFAULT_CLUSTERS}-colors"
+    return source.with_name(f"{source.stem}-{aim}.html")
+
+
+def _described(made: Report, source: Path, path: Path) -> str:
+    quantized = made.quantized
+    height, width = quantized.labels.shape
+    end = "converged" if quantized.converged else "stopped before it converged"
+    return "\n".join(
+        [
+            f"{printable(str(source))} -> {printable(str(path))} ({made.n_bytes:,} bytes)",
+            f"{width} x {height} pixels, {made.n_distinct:,} colours -> {quantized.n_colors:,}",
+            f"mse {quantized.mse:.2f}, psnr {quantized.psnr:.2f} dB",
+            f"{quantized.n_iter} iterations, {end}",
+            "seconds: " + ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in made.seconds.items()),
+        ]
+    )
