@@ -566,7 +566,7 @@ def test_destination_that_is_a_folder(tmp_path):
 @pytest.mark.skipif(not POSIX, reason="needs a device that is a file")
 def test_a_device_is_never_replaced(tmp_path):
     (tmp_path / "a.png").symlink_to(os.devnull)
-    with pytest.raises(ValueError, match="is not a regular file, so a picture cannot replace it"):
+    with pytest.raises(ValueError, match="is not a regular file, so it cannot be replaced"):
         write_picture(tmp_path / "a.png", TWO_COLORS, LABELS)
     assert Path(os.devnull).is_char_device()
 
