@@ -1,5 +1,6 @@
 """Pictures and arrays that many tests share; all read-only, so that a test fails if an input is written to."""
 
+import shutil
 import sys
 
 import chromium
@@ -92,6 +93,15 @@ def cat():
 def small_cat(cat):
     """A part of it that is no multiple of any block: (61, 97, 3) uint8, about 3,700 colours."""
     return locked(cat[100:161, 120:217].copy())
+
+
+@pytest.fixture(autouse=True)
+def _folder_of_a_page(request, monkeypatch):
+    """Let the examples of a page of the documentation run in a folder of their own, with the sample picture in it."""
+    if request.path.suffix == ".rst":
+        folder = request.getfixturevalue("tmp_path")
+        shutil.copy(kf.sample_path(), folder / "cat.png")
+        monkeypatch.chdir(folder)
 
 
 @pytest.fixture
