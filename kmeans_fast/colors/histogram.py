@@ -132,6 +132,12 @@ class ColorHistogram:
         Beyond the result of 12 + C bytes a colour, 16 + 2·C with 16 bits, it takes at most 64 MB for each thread used,
         192 MB in all, and a few megabytes of work space. With four channels, or 16 bits, it takes up to 60, or 80,
         bytes a colour besides; or, where nearly all pixels differ, up to 256 MB to sort their codes.
+
+        Examples
+        --------
+        >>> import kmeans_fast as kf
+        >>> kf.ColorHistogram.from_image(kf.read_image(kf.sample_path()))
+        <ColorHistogram: 32584 colours of 3 channels, 135300 pixels>
         """
         pixels = _checked_image(image, mask, channel_axis).points
         with machine_for(engine, thread_count(n_threads), pixels.size, pixels.size) as machine:
@@ -150,6 +156,15 @@ class ColorHistogram:
 
         Parameters and errors as for `from_image`; and a ValueError if the image has other channels than the histogram,
         or another depth, or if there were too many pixels in all.
+
+        Examples
+        --------
+        >>> import kmeans_fast as kf
+        >>> image = kf.read_image(kf.sample_path())
+        >>> histogram = kf.ColorHistogram.from_image(image[:100])
+        >>> histogram.update(image[100:])
+        >>> histogram == kf.ColorHistogram.from_image(image)
+        True
         """
         pixels = _checked_image(image, mask, channel_axis).points
         self._check_kind("image", pixels.n_features, pixels.dtype)
@@ -273,6 +288,15 @@ class ColorHistogram:
         ------
         OSError
             If the file can't be written. A file that was there before is then as it was.
+
+        Examples
+        --------
+        >>> import kmeans_fast as kf, pathlib, tempfile
+        >>> histogram = kf.ColorHistogram.from_image(kf.read_image(kf.sample_path()))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     histogram.save(pathlib.Path(folder) / "cat.npz")
+        ...     kf.ColorHistogram.load(pathlib.Path(folder) / "cat.npz") == histogram
+        True
         """
         buffer = io.BytesIO()
         np.savez_compressed(
