@@ -213,6 +213,24 @@ def test_every_kind_of_picture(cat, tmp_path, kind):
     assert bool(shown["shifts"]) == (expected.n_iter > 0)
 
 
+@pytest.mark.parametrize(
+    "palette", [["black", "white"], ["#ff000080", "orange", "white"], np.array([[0], [128]], np.uint8)]
+)
+def test_of_a_palette_that_is_given_no_iterations_are_shown(cat, tmp_path, palette):
+    text, shown = made(cat, tmp_path / "a.html", None, palette=palette)
+    expected = kf.quantize(cat, palette=palette)
+    assert shown["hex_colors"] == expected.hex_colors
+    assert shown["counts"] == expected.counts.tolist()
+    assert len(shown["centroids"]) == 1
+    assert "No iteration was needed." in text
+
+
+def test_fixed_entries_stay_where_they_are(small_cat, tmp_path):
+    _, shown = made(small_cat, tmp_path / "a.html", 5, fixed=["black"])
+    black = shown["hex_colors"].index("#000000")
+    assert {tuple(step[black]) for step in shown["centroids"]} == {(0, 0, 0)}
+
+
 @pytest.mark.parametrize("space", ["linear", "oklab", "lab"])
 def test_points_are_in_the_space_of_the_clusters(small_cat, tmp_path, space):
     _, shown = made(small_cat, tmp_path / "a.html", space=space)
@@ -311,13 +329,15 @@ def test_charts_stay_within_their_frame(shifts):
     ("arguments", "options", "error", "message"),
     [
         ((8, "a.png"), {}, ValueError, r"must end in \.html, got 'a\.png'"),
-        ((257, "a.html"), {}, ValueError, "n_colors must be at most 256 in a report, got 257"),
-        ((None, "a.html"), {"init": np.zeros((300, 3))}, ValueError, "at most 256 in a report, got 300"),
+        ((257, "a.html"), {}, ValueError, "at most 256 colours in a report, got 257"),
+        ((None, "a.html"), {"init": np.zeros((300, 3))}, ValueError, "at most 256 colours in a report, got 300"),
         ((0, "a.html"), {}, ValueError, "n_colors must be at least 1"),
         ((8, "a.html"), {"quality": 30}, ValueError, "n_colors and quality can't both"),
         ((8, "a.html"), {"title": 3}, TypeError, "title must be a string, got int"),
         ((8, "a.html"), {"callback": 3}, TypeError, "callback"),
         ((8, "a.html"), {"colour": 3}, TypeError, "unexpected keyword argument 'colour'"),
+        ((8, "a.html"), {"palette": ["black"]}, ValueError, "n_colors can't be given with palette"),
+        ((None, "a.html"), {"palette": ["black"], "sort": "hue"}, ValueError, "sort can't be given with palette"),
         ((8, "none/a.html"), {}, FileNotFoundError, "folder for the output does not exist"),
     ],
 )
@@ -344,7 +364,7 @@ def test_a_picture_of_a_file(tmp_path, cat):
     shown = numbers(page)
     assert shown["title"] == "cat<b>.png"
     assert shown["bytes_before"] == source.stat().st_size
-    assert list(shown["seconds"]) == ["read", "quantize", "measure", "draw"]
+    assert list(shown["seconds"]) == ["read", "count", "cluster", "measure", "draw"]
     assert shown["hex_colors"] == kf.quantize(cat, 8, sort="luma").hex_colors
     assert f"File before</dt><dd>{source.stat().st_size:,} bytes" in page
     assert "451 x 300 pixels, 32,584 colours -> 8" in written.text

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.colors.histogram import ColorHistogram
-from kmeans_fast.imaging.spaces import NAMED, OPAQUE, OPAQUE_16, TRANSLUCENT, Space
+from kmeans_fast.imaging.spaces import Space
 from kmeans_fast.sampling import spread_places
 
 MOST_COLORS = 4000
@@ -46,15 +46,6 @@ class Cloud:
     counts: NDArray[np.int64]
 
 
-def space_of(histogram: ColorHistogram, name: str, lightness: float) -> Space:
-    """Return the space that a picture is clustered in."""
-    if histogram.n_channels == 4:
-        return TRANSLUCENT
-    if name == "srgb":
-        return OPAQUE if histogram.colors.dtype == np.uint8 else OPAQUE_16
-    return NAMED[name](lightness)
-
-
 def is_visible(colors: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell which colours (n, C) are not fully transparent."""
     return colors[:, 3] > 0 if colors.shape[1] == 4 else np.ones(len(colors), bool)
@@ -73,7 +64,7 @@ def cloud_of(histogram: ColorHistogram, space: Space, name: str) -> Cloud:
     colors = histogram.colors[places]
     points = points_in(space, colors)
     low, high = np.zeros(points.shape[1]), np.full(points.shape[1], 255.0)
-    if space not in (OPAQUE, OPAQUE_16, TRANSLUCENT):
+    if not (space.is_plain or space.has_alpha):
         low, high = _around(points)
     axes = ("grey",) * 3 if points.shape[1] == 1 else AXES[name]
     return Cloud(axes, low, high, points, _displayed(colors), histogram.counts[places])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
 from kmeans_fast.imaging import files, sources
 from kmeans_fast.imaging.metrics import quality_missed
-from kmeans_fast.options import DEFAULT_CLUSTERS
-from kmeans_fast.reporting.making import Report, Source, check_path, make_report, timed
+from kmeans_fast.options import DEFAULT_CLUSTERS, Asked
+from kmeans_fast.reporting.making import Report, Source, check_path, checked_asking, make_report, timed
 from kmeans_fast.reporting.page import printable
 
 
@@ -26,10 +26,16 @@ def write(
     n_colors: int | None,
     *,
     quality: float | None = None,
+    sort: str | None = None,
+    space: str = "srgb",
+    lightness: float = 1.0,
+    dither: str = "none",
+    strength: float = 1.0,
     max_pixels: int | None = None,
-    **options: Any,
+    **options: Unpack[Asked],
 ) -> Written:
     """Read a picture and write the page; without a destination beside it, as photo-8-colors.html."""
+    asking = checked_asking(n_colors, quality, sort, space, lightness, options, dither, strength)
     sources.check_source(source)
     path = destination or default_destination(source, n_colors, quality)
     check_path(path, source)
@@ -37,8 +43,7 @@ def write(
     with timed(seconds, "read"):
         picture = files.read_picture(source, max_pixels=max_pixels, count_frames=True)
     files.check_memory(picture, source, max_pixels)
-    origin = Source(source.name, picture.n_bytes, picture.icc_profile, seconds)
-    made = make_report(picture.pixels, n_colors, path, origin, quality=quality, **options)
+    made = make_report(picture.pixels, path, Source(source.name, picture.n_bytes, picture.icc_profile, seconds), asking)
     notes = picture.notes
     if quality is not None and not made.quantized.quality_met:
         notes = (*notes, quality_missed(made.quantized.psnr, quality))

@@ -9,26 +9,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import validation
-from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.imaging import files
+from kmeans_fast.imaging.finding import find_palette
+from kmeans_fast.imaging.given import with_channels
+from kmeans_fast.imaging.mapping import picture_in
 from kmeans_fast.imaging.palettes import QuantizedImage
-from kmeans_fast.imaging.quantization import TOL, checked_image, quantize
+from kmeans_fast.imaging.picture_colors import Colors, count_colors
+from kmeans_fast.imaging.pixels import Pixels, checked_pixels
+from kmeans_fast.imaging.requests import MOST_COLORS, Request, checked_request
 from kmeans_fast.machine.files import replace_file
+from kmeans_fast.options import Asked
 from kmeans_fast.reporting import cloud, errors, page, pictures
 from kmeans_fast.reporting.contents import Contents
 from kmeans_fast.reporting.trace import Trace
 
 SUFFIXES = (".html", ".htm")
-#: As many as a page lists, and a PNG indexes.
-MOST_COLORS = 256
-# Of `quantize`, but for the order.
-DEFAULTS: dict[str, Any] = {"sort": "count", "space": "srgb", "lightness": 1.0, "dither": "none", "tol": TOL}
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,15 @@ def report(
     path: str | os.PathLike[str],
     *,
     title: str = "A picture",
-    **options: Any,
+    quality: float | None = None,
+    sort: str | None = None,
+    space: str = "srgb",
+    lightness: float = 1.0,
+    dither: str = "none",
+    strength: float = 1.0,
+    palette: Any = None,
+    fixed: Any = None,
+    **options: Unpack[Asked],
 ) -> QuantizedImage:
     """Quantize an image and write a page about it: one HTML file, which loads nothing from anywhere.
 
@@ -94,13 +103,15 @@ def report(
     image : array_like
         As for `quantize`.
     n_colors : int or None
-        The number of colours, at most 256; 8 if None.
+        The number of colours, at most 256; None for 8, or where something else says how many.
     path : str or path-like
         Where the page goes: a name that ends in ``.html``. An existing file is replaced once the new one is complete.
     title : str
         What the page calls the picture.
-    **options
-        All that `quantize` takes by name. The palette is sorted by ``"count"`` unless `sort` says otherwise.
+    sort : {None, "count", "luma", "hue", "none"}
+        As for `quantize`; None is ``"count"``, or ``"none"`` for a palette that is given.
+    quality, space, lightness, dither, strength, palette, fixed, **options
+        As for `quantize`.
 
     Returns
     -------
@@ -137,26 +148,62 @@ def report(
     """
     if not isinstance(title, str):
         raise TypeError(f"title must be a string, got {type(title).__name__}")
-    return make_report(image, n_colors, path, Source(title), **options).quantized
-
-
-def make_report(
-    image: Any, n_colors: int | None, path: str | os.PathLike[str], source: Source, **options: Any
-) -> Report:
-    """Do what `report` does for a picture from somewhere, and say more of it."""
+    asking = checked_asking(
+        n_colors, quality, sort, space, lightness, options, dither, strength, palette=palette, fixed=fixed
+    )
     check_path(path)
-    _check_size(n_colors, options.get("init"))
+    return make_report(image, path, Source(title), asking).quantized
+
+
+class Asking(NamedTuple):
+    """What a report was asked for, checked."""
+
+    request: Request
+    trace: Trace
+    """The callback of the request, if something is searched for."""
+    dither: str
+
+
+def checked_asking(
+    n_colors: int | None,
+    quality: float | None,
+    sort: str | None,
+    space: str,
+    lightness: float,
+    options: Asked,
+    dither: str,
+    strength: float,
+    **given: Any,
+) -> Asking:
+    """Check what a report was asked for, before any work."""
     validation.function("callback", options.get("callback"))
-    asked = DEFAULTS | options
-    trace = Trace(asked.pop("callback", None))
+    trace = Trace(options.get("callback"))
+    if given.get("palette") is None:
+        options = {**options, "callback": trace}
+        sort = "count" if sort is None else sort
+    request = checked_request(
+        n_colors, quality, "none" if sort is None else sort, space, lightness, options, dither, strength, **given
+    )
+    n_entries = request.options.n_clusters
+    if n_entries > MOST_COLORS:
+        raise ValueError(f"there must be at most {MOST_COLORS} colours in a report, got {n_entries}")
+    return Asking(request, trace, dither)
+
+
+def make_report(image: Any, path: str | os.PathLike[str], source: Source, asking: Asking) -> Report:
+    """Do what `report` does for a picture from somewhere, and say more of it."""
     seconds = dict(source.seconds)
-    with timed(seconds, "quantize"):
-        pixels = checked_image(image)
-        quantized = quantize(pixels, n_colors, callback=trace, **asked)
-    with timed(seconds, "measure"):
-        contents = _contents(pixels, quantized, trace, asked, source, seconds)
+    request = asking.request
+    pixels = checked_pixels(image, request)
+    with request.machine(pixels.size) as machine:
+        with timed(seconds, "count"):
+            colors = count_colors(pixels, machine)
+        with timed(seconds, "cluster"):
+            quantized = picture_in(pixels, colors, find_palette(colors, request), request.dithering)
+        with timed(seconds, "measure"):
+            contents = _contents(pixels, colors, quantized, asking, source, seconds)
     with timed(seconds, "draw"):
-        shown = _pictures(pixels, contents, source.icc_profile)
+        shown = _pictures(pixels.channels, contents, source.icc_profile)
     data = page.written(contents, shown).encode()
     replace_file(Path(path), data)
     return Report(quantized, contents.n_distinct, len(data), seconds)
@@ -177,57 +224,35 @@ def check_path(path: str | os.PathLike[str], source: Path | None = None) -> None
     files.check_replaceable(Path(path), source)
 
 
-def _check_size(n_colors: Any, init: Any) -> None:
-    """Refuse more colours than a page lists; what else may be wrong with these is for `quantize` to say."""
-    if n_colors is None and init is not None and not isinstance(init, str):
-        n_colors = len(init)
-    if isinstance(n_colors, (int, np.integer)) and n_colors > MOST_COLORS:
-        raise ValueError(f"n_colors must be at most {MOST_COLORS} in a report, got {n_colors}")
-
-
 def _contents(
-    pixels: NDArray[Any],
+    pixels: Pixels,
+    colors: Colors,
     quantized: QuantizedImage,
-    trace: Trace,
-    asked: dict[str, Any],
+    asking: Asking,
     source: Source,
     seconds: dict[str, float],
 ) -> Contents:
-    histogram = _counted(pixels)
-    is_visible = cloud.is_visible(histogram.colors)
-    space = cloud.space_of(histogram, asked["space"], asked["lightness"])
-    palette = _with_channels(quantized.palette, histogram.n_channels)
-    visible = np.flatnonzero(cloud.is_visible(palette))
-    entries = cloud.points_in(space, palette[visible])
+    is_visible = cloud.is_visible(colors.histogram.colors)
+    entries = with_channels(quantized.palette, colors.histogram.n_channels)
+    visible = np.flatnonzero(cloud.is_visible(entries))
+    points = cloud.points_in(colors.space, entries[visible])
+    request = asking.request
     return Contents(
         title=source.title,
         n_bytes=source.n_bytes,
         n_bytes_after=_png_size(quantized, source.icc_profile),
         n_distinct=int(is_visible.sum()) + (not is_visible.all()),
-        space=asked["space"],
-        dither=asked["dither"],
+        space=request.space,
+        dither=asking.dither,
         quantized=quantized,
-        cloud=cloud.cloud_of(histogram, space, asked["space"]),
-        entries=entries,
+        cloud=cloud.cloud_of(colors.histogram, colors.space, request.space),
+        entries=points,
         visible=visible,
-        run=trace.run_to(entries),
-        tol=float(asked["tol"]),
-        errors=errors.measured(pixels, quantized),
+        run=asking.trace.run_to(points),
+        tol=request.options.tol,
+        errors=errors.measured(pixels.channels, quantized),
         seconds=seconds,
     )
-
-
-def _counted(pixels: NDArray[Any]) -> ColorHistogram:
-    """Count the colours of an image, without an alpha channel that says nothing."""
-    is_opaque = pixels.shape[2] == 4 and (pixels[..., 3] == np.iinfo(pixels.dtype).max).all()
-    return ColorHistogram.from_image(pixels[..., :3] if is_opaque else pixels)
-
-
-def _with_channels(palette: NDArray[Any], n_channels: int) -> NDArray[Any]:
-    """Give the palette an alpha channel if it has lost one that said nothing."""
-    if palette.shape[1] == n_channels:
-        return palette
-    return np.insert(palette, 3, np.iinfo(palette.dtype).max, axis=1)
 
 
 def _png_size(quantized: QuantizedImage, icc_profile: bytes | None) -> int:
