@@ -24,6 +24,15 @@ class LazyKMeansResult(KMeansResult):
     labels : dask.array.Array or xarray.DataArray
         As in `KMeansResult`; in the chunks of the points. Those of xarray's arrays have their dimensions and
         coordinates but for the features', and are NaN where something is masked.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import kmeans_fast as kf
+    >>> import kmeans_fast.dask
+    >>> image = da.from_array(kf.read_image(kf.sample_path()), chunks=(100, 451, 3))
+    >>> kf.dask.kmeans(image, 4).labels.shape
+    (300, 451)
     """
 
     _source: Source = field(compare=False)
@@ -48,6 +57,15 @@ class LazyQuantizedImage(QuantizedPalette):
         As in `QuantizedPalette`.
     labels : dask.array.Array or xarray.DataArray, shape (H, W)
         As in `LazyKMeansResult`.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import kmeans_fast as kf
+    >>> import kmeans_fast.dask
+    >>> image = da.from_array(kf.read_image(kf.sample_path()), chunks=(100, 451, 3))
+    >>> kf.dask.quantize(image, 4).labels.shape
+    (300, 451)
     """
 
     labels: Any
