@@ -96,7 +96,8 @@ def _use(everything: bool) -> None:
                 _use_colors(dtype, channels, n_clusters)
         _quantize_translucent(n_clusters)
     for codes, channel in ((np.uint32, np.uint8), (np.uint64, np.uint16))[: 1 + everything]:
-        ColorHistogram.from_image(np.arange(PIXELS_PER_TASK + 1, dtype=codes).view(channel).reshape(-1, 4))
+        twice = np.tile(np.arange(2 * PIXELS_PER_TASK, dtype=codes), 2)  # more than a table has room for
+        ColorHistogram.from_image(twice.view(channel).reshape(-1, 4), n_threads=1)
 
 
 def _cluster_points(dtype: DTypeLike, n_clusters: int, n_features: int) -> None:
@@ -134,6 +135,10 @@ def _quantize_translucent(n_clusters: int) -> None:
     for dither in ("floyd-steinberg", "bayer"):
         quantize(image, n_clusters, init="k-means++", max_iter=2, dither=dither)
     quantize(image, n_clusters, init="k-means++", max_iter=2, min_region=2)
+    quantize(_noise(), max(n_clusters, 17), max_iter=2)
+    half_opaque = _noise()
+    half_opaque[:, ::2, 3] = 255
+    quantize(half_opaque, max(n_clusters, 17), max_iter=2)
     points = image[0, :9].astype(np.uint16)
     assign(points, points[np.arange(n_clusters) % 9])
     kmeans(points, 3, init=points[[0, 1, 0]], max_iter=2, algorithm="dense")
@@ -143,6 +148,12 @@ def _picture(height: int, channels: int, dtype: DTypeLike) -> NDArray[Any]:
     """Make a picture that uses all bits."""
     values = _ramp(height * WIDTH, channels) * (np.iinfo(dtype).max // 255)
     return values.astype(dtype).reshape(height, WIDTH, channels)
+
+
+def _noise() -> NDArray[np.uint8]:
+    """Make a picture with transparency of which all pixels differ, large enough to be sorted and to share work."""
+    codes = np.arange(2 * PIXELS_PER_TASK // WIDTH * WIDTH, dtype=np.uint32) * np.uint32(0x9E3779B1)
+    return codes.view(np.uint8).reshape(-1, WIDTH, 4)
 
 
 def _ramp(n_points: int, n_features: int) -> NDArray[np.int64]:

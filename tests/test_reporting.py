@@ -14,6 +14,7 @@ from chromium import COLOURED
 from PIL import Image, ImageCms
 
 import kmeans_fast as kf
+from kmeans_fast import cli
 from kmeans_fast.reporting import chart, command, errors, pictures
 from kmeans_fast.reporting.contents import MOST_STEPS, steps_of
 from kmeans_fast.reporting.trace import Run, Trace
@@ -360,7 +361,7 @@ def test_a_picture_of_a_file(tmp_path, cat):
     source = tmp_path / "cat<b>.png"
     Image.fromarray(cat).save(source)
     written = command.write(source, None, 8, sort="luma")
-    page = (tmp_path / "cat<b>-8-colors.html").read_text(encoding="utf-8")
+    page = (tmp_path / "cat<b>-report.html").read_text(encoding="utf-8")
     shown = numbers(page)
     assert shown["title"] == "cat<b>.png"
     assert shown["bytes_before"] == source.stat().st_size
@@ -536,3 +537,14 @@ def test_it_fits_on_a_telephone(opened):
     opened.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
     assert opened.wait_for("document.documentElement.clientWidth == 360")
     assert opened.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize(
+    ("options", "n_colors", "status"),
+    [(["-k", "5"], 5, 0), (["--palette", "#ff8000,white"], 2, 0), (["-q", "90"], 256, 99)],
+)
+def test_the_command_line(tmp_path, capsys, options, n_colors, status):
+    path = tmp_path / "a page.html"
+    assert cli.main(["report", str(kf.sample_path()), "-o", str(path), "--dither", "bayer", *options]) == status
+    assert f"-> {path}" in capsys.readouterr().out
+    assert len(numbers(path.read_text(encoding="utf-8"))["hex_colors"]) == n_colors

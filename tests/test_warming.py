@@ -60,6 +60,14 @@ def kept(folder):
     return sorted(folder.rglob("*.o"))
 
 
+def test_everything_is_every_kernel(tmp_path, monkeypatch):
+    """So that a platform's wheel brings the code of all."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    engines.load("auto")
+    missing = serving.missing_for(lambda: warming._use(everything=True))
+    assert {kernel.name for kernel in numba_jit.KERNELS} == {variant.job.kernel for variant in missing}
+
+
 @pytest.mark.stress
 def test_after_warmup_nothing_is_left_to_compile(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))

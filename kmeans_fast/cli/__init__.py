@@ -1,4 +1,4 @@
-"""The command line: ``kmeans-fast compress``, ``palette``, ``warmup`` and ``info``.
+"""The command line: ``kmeans-fast compress``, ``palette``, ``report``, ``warmup`` and ``info``.
 
 What is said goes to stderr, a line each: an error, or what may surprise; ``-v`` shows all of the latter. The statuses
 are in `messages`. What takes long to import is imported by the command that needs it, so that ``--help`` answers at

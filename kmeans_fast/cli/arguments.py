@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from kmeans_fast._version import __version__
-from kmeans_fast.cli import clustering, compressing, installation, palette, values
+from kmeans_fast.cli import clustering, compressing, installation, palette, report, values
 from kmeans_fast.cli.messages import EXIT_STATUS, WRONG_USAGE, complain
 from kmeans_fast.imaging.dithering import METHODS
 from kmeans_fast.imaging.encoding import COMPRESS_LEVEL, ENCODERS, FORMATS
@@ -33,7 +33,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"kmeans-fast {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_compress, _add_palette, _add_warmup, _add_info):
+    for add in (_add_compress, _add_palette, _add_report, _add_warmup, _add_info):
         add(commands)
     if given and given[0] in commands.choices:  # pictures may come before, between and after options
         return _checked(commands.choices[given[0]].parse_intermixed_args(_with_suffix(given[1:])))
@@ -99,19 +99,12 @@ def _add_compress(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="write only what is smaller than its source; the status says that something was not",
     )
     clustering.add_options(parser)
-    add(
-        "--palette",
-        type=values.palette,
-        metavar="P",
-        help="the colours, instead of finding some: a file (.hex, .gpl, .act, .ase, .pal, .json or a picture), or "
-        "several such as '#ff8000,white'",
-    )
+    _add_given_palette(parser)
     add("--frame", type=values.natural, metavar="N", help="one picture of several, counted from 0 (default: all)")
     metadata = parser.add_mutually_exclusive_group()
     metadata.add_argument("--strip", action="store_true", help="drop colour profile, gamma and dots per inch too")
     metadata.add_argument("--keep-metadata", action="store_true", help="keep EXIF, XMP and texts too")
-    add("--dither", choices=METHODS, default="none", help="spread the error (default: %(default)s)")
-    add("--strength", type=values.amount, default=1.0, metavar="X", help="of dithering, 0 to 1 (default: 1)")
+    _add_dithering(parser)
     add(
         "--min-region",
         type=values.positive,
@@ -132,6 +125,23 @@ def _add_compress(commands: argparse._SubParsersAction[_Parser]) -> None:
     told = parser.add_mutually_exclusive_group()
     told.add_argument("--quiet", action="store_true", help="print nothing but errors")
     told.add_argument("--json", action="store_true", help="print an object for each picture, a line each, as it ends")
+
+
+def _add_given_palette(parser: _Parser) -> None:
+    parser.add_argument(
+        "--palette",
+        type=values.palette,
+        metavar="P",
+        help="the colours, instead of finding some: a file (.hex, .gpl, .act, .ase, .pal, .json or a picture), or "
+        "several such as '#ff8000,white'",
+    )
+
+
+def _add_dithering(parser: _Parser) -> None:
+    parser.add_argument("--dither", choices=METHODS, default="none", help="spread the error (default: %(default)s)")
+    parser.add_argument(
+        "--strength", type=values.amount, default=1.0, metavar="X", help="of dithering, 0 to 1 (default: 1)"
+    )
 
 
 def _add_palette(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -163,6 +173,24 @@ def _add_palette(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="make one of colours that are no farther apart in Oklab, where black and white are 1 apart: 0.05",
     )
     parser.set_defaults(run=palette.run, parser=parser, sort="count")
+
+
+def _add_report(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser(
+        "report", help="write a page about a picture in K colours", description=report.run.__doc__, epilog=EXIT_STATUS
+    )
+    parser.set_defaults(run=report.run, parser=parser)
+    parser.add_argument("source", type=values.picture, metavar="PICTURE", help="any format that Pillow reads")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where to write the page, an .html file (default: photo.jpg gives photo-report.html beside it)",
+    )
+    clustering.add_options(parser)
+    _add_given_palette(parser)
+    _add_dithering(parser)
 
 
 def _checked(options: argparse.Namespace) -> argparse.Namespace:

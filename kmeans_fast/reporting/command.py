@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from kmeans_fast.imaging import files, sources
 from kmeans_fast.imaging.metrics import quality_missed
-from kmeans_fast.options import DEFAULT_CLUSTERS, Asked
+from kmeans_fast.options import Asked
 from kmeans_fast.reporting.making import Report, Source, check_path, checked_asking, make_report, timed
 from kmeans_fast.reporting.page import printable
 
@@ -26,6 +26,8 @@ def write(
     n_colors: int | None,
     *,
     quality: float | None = None,
+    max_error: float | None = None,
+    palette: Any = None,
     sort: str | None = None,
     space: str = "srgb",
     lightness: float = 1.0,
@@ -34,10 +36,12 @@ def write(
     max_pixels: int | None = None,
     **options: Unpack[Asked],
 ) -> Written:
-    """Read a picture and write the page; without a destination beside it, as photo-8-colors.html."""
-    asking = checked_asking(n_colors, quality, sort, space, lightness, options, dither, strength)
+    """Read a picture and write the page; without a destination beside it, as photo-report.html."""
+    asking = checked_asking(
+        n_colors, quality, sort, space, lightness, options, dither, strength, palette=palette, max_error=max_error
+    )
     sources.check_source(source)
-    path = destination or default_destination(source, n_colors, quality)
+    path = destination or source.with_name(f"{source.stem}-report.html")
     check_path(path, source)
     seconds: dict[str, float] = {}
     with timed(seconds, "read"):
@@ -45,15 +49,9 @@ def write(
     files.check_memory(picture, source, max_pixels)
     made = make_report(picture.pixels, path, Source(source.name, picture.n_bytes, picture.icc_profile, seconds), asking)
     notes = picture.notes
-    if quality is not None and not made.quantized.quality_met:
+    if not made.quantized.quality_met:
         notes = (*notes, quality_missed(made.quantized.psnr, quality))
     return Written(made, _described(made, source, path), notes)
-
-
-def default_destination(source: Path, n_colors: int | None, quality: float | None) -> Path:
-    """Return the name of a page about a picture."""
-    aim = f"{quality:g}-db" if quality is not None else f"{n_colors or DEFAULT_CLUSTERS}-colors"
-    return source.with_name(f"{source.stem}-{aim}.html")
 
 
 def _described(made: Report, source: Path, path: Path) -> str:

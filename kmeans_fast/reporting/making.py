@@ -199,7 +199,7 @@ def make_report(image: Any, path: str | os.PathLike[str], source: Source, asking
         with timed(seconds, "count"):
             colors = count_colors(pixels, machine)
         with timed(seconds, "cluster"):
-            quantized = picture_in(pixels, colors, find_palette(colors, request), request.dithering)
+            quantized = picture_in(pixels, colors, find_palette(colors, request), request)
         with timed(seconds, "measure"):
             contents = _contents(pixels, colors, quantized, asking, source, seconds)
     with timed(seconds, "draw"):
