@@ -10,6 +10,7 @@ from PIL import Image
 
 import kmeans_fast as kf
 from kmeans_fast import cli
+from kmeans_fast.cli import arguments
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,10 +55,18 @@ def test_the_picture_after_is_what_the_command_makes(made_by_the_command):
 def test_the_report_is_what_the_command_prints(made_by_the_command):
     """Except for the bytes, which depend on the zlib that Pillow has, and the seconds."""
     _, printed = made_by_the_command
-    (shown,) = blocks("console")
+    shown, _ = blocks("console")
     for line in printed.splitlines():
         if line.startswith(("451 x 300", "colours", "mse", "psnr")) or "iterations" in line:
             assert line in shown.splitlines()
+
+
+COMMANDS = re.findall(r"^\$ kmeans-fast (.*?)(?: <.*)?$", "".join(blocks("console")), re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_command_line_takes_the_commands(command):
+    assert callable(arguments.parse(shlex.split(command)).run)
 
 
 def test_the_sizes_over_the_pictures():
@@ -68,7 +77,7 @@ def test_the_sizes_over_the_pictures():
 
 def test_the_code_runs(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    (code,) = (block for block in blocks("python") if not block.startswith(">>>"))
+    code = "".join(block for block in blocks("python") if not block.startswith(">>>"))
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 -- our own text
     with Image.open("photo8.png") as picture:
         assert len(picture.convert("RGB").getcolors()) == 8
