@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -15,7 +16,8 @@ from conftest import needs_numba
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 5_000_000
 # What is about the repository, or about compiling.
-NOT_OF_THE_WHEEL = ("benchmarks", "compare", "gate", "readme", "warming", "wheel")
+NOT_OF_THE_WHEEL = ("benchmarks", "compare", "documentation", "gate", "readme", "site_files", "warming", "wheel")
+PARTS = ("py.typed", "data/cat.png", "data/README.md", "reporting/template/page.html", "cli/__init__.py")
 NOT_NEEDED = ("kmeans_fast", "numba", "tbb", "mypy", "ruff", "pre-commit")
 
 pytestmark = [pytest.mark.stress, needs_numba]
@@ -33,10 +35,16 @@ print(kf.kmeans(np.zeros((1000, 1000, 3), np.float32) + np.arange(3), 2).engine,
 """
 
 
-def run(command, **environment):
+def run(command, cwd=None, **environment):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")} | environment
     done = subprocess.run(
-        [str(part) for part in command], env=environment, capture_output=True, text=True, check=False, timeout=1800
+        [str(part) for part in command],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1800,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -73,6 +81,24 @@ def test_the_plain_wheel_is_for_any_platform(tmp_path):
     wheel, names = build(tmp_path)
     assert wheel.name.endswith("-py3-none-any.whl")
     assert [name for name in names if "shipped" in name or name.endswith(".o")] == []
+    assert {name.split("/")[0] for name in names} == {"kmeans_fast", "kmeans_fast-0.1.0.dist-info"}
+    assert {f"kmeans_fast/{name}" for name in PARTS} <= set(names)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_source_distribution_is_what_git_has(tmp_path):
+    """But for dotfiles that only matter to Git; a wheel can be built of it."""
+    run([sys.executable, "-m", "pip", "install", "--target", tmp_path / "hatch", "hatchling"])
+    paths = {"PYTHONPATH": str(tmp_path / "hatch")}
+    run([sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path], cwd=ROOT, **paths)
+    (made,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(made) as archive:
+        packed = {name.split("/", 1)[1] for name in archive.getnames()}
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    tracked = listed.stdout.splitlines()
+    left_out = {name for name in tracked if not name.startswith((".github/", ".pre-commit", ".git"))} - packed
+    assert left_out == set()
+    assert packed - set(tracked) == {"PKG-INFO"}
 
 
 def test_a_platforms_wheel_brings_objects_for_its_usual_processors(platform_wheel):
