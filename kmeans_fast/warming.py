@@ -118,8 +118,9 @@ def _use_colors(dtype: DTypeLike, channels: int, n_clusters: int) -> None:
     large = _picture(PIXELS_PER_TASK // WIDTH + 1, channels, dtype)
     for image in (large[:5], large, large[:5] ^ 1, large ^ 1):
         histogram = ColorHistogram.from_image(image)
-        for labels in (np.min_scalar_type(n_clusters - 1), np.uint32):
+        for labels in (np.min_scalar_type(n_clusters - 1), np.uint32, np.intp)[: 2 + (n_clusters > 256)]:
             histogram.labels_of(image, np.zeros(len(histogram), labels))
+        kmeans(image[:1], 2, sample_weight=np.arange(WIDTH).reshape(1, -1), max_iter=1)
     colors = ColorHistogram.from_image(large[:1])
     if n_clusters < len(colors):
         emptied = np.concatenate([colors.colors[: n_clusters - 1], colors.colors[:1]])
@@ -134,7 +135,7 @@ def _quantize_translucent(n_clusters: int) -> None:
         quantize(image, max(n_clusters, 17), init=init, max_iter=2)  # with few, nothing is left to draw
     for dither in ("floyd-steinberg", "bayer"):
         quantize(image, n_clusters, init="k-means++", max_iter=2, dither=dither)
-    quantize(image, n_clusters, init="k-means++", max_iter=2, min_region=2)
+    quantize(image, n_clusters, init="k-means++", max_iter=2, min_region=50)
     quantize(_noise(), max(n_clusters, 17), max_iter=2)
     half_opaque = _noise()
     half_opaque[:, ::2, 3] = 255
