@@ -43,7 +43,7 @@ class Comparison:
     delta_e_mean, delta_e_max : float
         Mean and largest colour difference of a pixel by CIEDE2000, where about 1 begins to be seen.
     ssim : float or None
-        Structural similarity (SSIM) of the luma, at most 1, of frames the mean; None where scikit-image isn't installed,
+        Structural similarity of the luma, at most 1, of frames the mean; None where scikit-image isn't installed,
         or the pictures are smaller than the window of 11 × 11 pixels.
 
     Examples
