@@ -29,7 +29,7 @@ def inertias(points, n_clusters, **options):
     return [kf.kmeans(points, n_clusters, effort=effort, **options).inertia for effort in EFFORTS]
 
 
-@pytest.mark.parametrize("n_clusters", [1, 2, 7, 40, 200])
+@pytest.mark.parametrize("n_clusters", [1, 2, 7, 40, pytest.param(200, marks=pytest.mark.stress)])
 def test_more_effort_is_never_worse(small_cat, n_clusters):
     found = inertias(small_cat, n_clusters)
     assert found == sorted(found, reverse=True)
