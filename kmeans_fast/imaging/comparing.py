@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from kmeans_fast import validation
 from kmeans_fast.colors.histogram import ColorHistogram
+from kmeans_fast.imaging.channels import with_channels, without_idle_alpha
 from kmeans_fast.imaging.delta_e import shown, visible_difference
-from kmeans_fast.imaging.frames import with_channels
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.palettes import QuantizedImage
 from kmeans_fast.imaging.pixels import checked_image
@@ -138,10 +138,7 @@ def _pixels(picture: Any, n_threads: int | None) -> NDArray[np.uint8]:
 
 def _alike(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Bring two pictures to the same channels: those of the one that has more; an alpha without effect is none."""
-    first, second = (
-        pixels if pixels.shape[-1] < 4 or (pixels[..., 3] < 255).any() else pixels[..., :3]
-        for pixels in (first, second)
-    )
+    first, second = without_idle_alpha(first), without_idle_alpha(second)
     n_channels = max(first.shape[-1], second.shape[-1])
     return with_channels(first, n_channels), with_channels(second, n_channels)
 

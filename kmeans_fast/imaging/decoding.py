@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.imaging import depths, tiff
+from kmeans_fast.imaging.channels import is_translucent
 from kmeans_fast.imaging.headers import sizes_to_allocate
 from kmeans_fast.imaging.metadata import MOST_PROFILE_BYTES, Metadata, metadata_of_tags, read_metadata, with_everything
 from kmeans_fast.imaging.sources import Source
@@ -440,7 +441,7 @@ def _why_not(mode: str, reader: _Reader) -> str:
 
 def _without_idle_alpha(pixels: NDArray[np.uint8], *, is_grey: bool) -> NDArray[np.uint8]:
     """Leave out an alpha channel in which all pixels are opaque."""
-    if pixels.ndim == 3 and pixels.shape[2] == 4 and (pixels[..., 3] == 255).all():
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and not is_translucent(pixels):
         return pixels[..., 0] if is_grey else pixels[..., :3]
     return pixels
 

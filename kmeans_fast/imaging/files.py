@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast import validation
 from kmeans_fast.imaging import encoding, writing
+from kmeans_fast.imaging.channels import with_channels
 from kmeans_fast.imaging.decoding import UnsupportedError, decode, how_to_allow_more
 from kmeans_fast.imaging.encoding import COMPRESS_LEVEL, Format
 from kmeans_fast.imaging.frames import Frames, decode_sequence
@@ -156,12 +157,9 @@ def read_frames(source: Readable, *, mode: str | None = None, max_pixels: int | 
                 "the pictures in the file are of several sizes, or no frames; read_image(frame=) reads one"
             )
         pixels, timing = pixels[np.newaxis], Timing((0.0,), 1)
-    if pixels.ndim == 3 or pixels.shape[3] == 1:
-        pixels = np.repeat(pixels.reshape(*pixels.shape[:3], 1), 3, axis=3)
-    if mode == "RGB":
-        pixels = pixels[..., :3]
-    elif mode == "RGBA" and pixels.shape[3] == 3:
-        pixels = np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], axis=3)
+    if pixels.ndim == 3:
+        pixels = pixels[..., np.newaxis]
+    pixels = with_channels(pixels, max(3, pixels.shape[3]) if mode is None else len(mode))
     return Frames(np.ascontiguousarray(pixels), timing.durations, timing.loop)
 
 

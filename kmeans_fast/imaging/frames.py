@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast import arrays
 from kmeans_fast.imaging import tiff
+from kmeans_fast.imaging.channels import with_channels, without_idle_alpha
 from kmeans_fast.imaging.decoding import (
     CONVERSIONS,
     Decoded,
@@ -167,7 +168,7 @@ def _decoded_frames(image: Image.Image, places: range) -> tuple[NDArray[np.uint8
             )
         pixels[number] = np.asarray(image.convert("RGBA"))
         durations.append(float(image.info.get("duration", 0)))
-    return (pixels[..., :3].copy() if (pixels[..., 3] == 255).all() else pixels), tuple(durations)
+    return np.ascontiguousarray(without_idle_alpha(pixels)), tuple(durations)
 
 
 def _orientation(image: Image.Image) -> object:
@@ -237,15 +238,6 @@ def stacked(pictures: list[NDArray[Any]], name: str = "image") -> NDArray[Any]:
             raise ValueError(f"{name} must be of one {what} as it is a list of frames, got {found[0]} and {other}")
     n_channels = max(picture.shape[2] for picture in pictures)
     return np.stack([with_channels(picture, n_channels) for picture in pictures])
-
-
-def with_channels(colors: NDArray[Any], n_channels: int) -> NDArray[Any]:
-    """Return colours (..., C) with so many channels: grey as RGB, opaque alpha added or left out."""
-    if colors.shape[-1] >= n_channels:
-        return colors[..., :n_channels]
-    result = np.full((*colors.shape[:-1], n_channels), np.iinfo(colors.dtype).max, colors.dtype)
-    result[..., :3] = colors[..., :3]
-    return result
 
 
 def read_all(frames: Any, read: Callable[[Any], NDArray[Any]]) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.imaging.channels import without_idle_alpha
 from kmeans_fast.imaging.files import read_image
 from kmeans_fast.imaging.notation import checked_colors
 from kmeans_fast.imaging.palette import Palette
@@ -98,7 +99,7 @@ def _entries_of_indexed(path: str | os.PathLike[str]) -> NDArray[np.uint8] | Non
         picture.load()
         picture.apply_transparency()
         entries = np.array(picture.getpalette("RGBA"), np.uint8).reshape(-1, 4)
-    return entries if (entries[:, 3] < 255).any() else entries[:, :3].copy()
+    return without_idle_alpha(entries).copy()
 
 
 def checked_palette(name: str, palette: Any) -> NDArray[Any]:
@@ -108,11 +109,6 @@ def checked_palette(name: str, palette: Any) -> NDArray[Any]:
     if isinstance(palette, str | os.PathLike):
         return read_palette(palette).palette
     return checked_colors(name, palette)
-
-
-def is_translucent(colors: NDArray[Any]) -> bool:
-    """Say whether one of the colours (..., C) isn't opaque."""
-    return colors.shape[-1] == 4 and bool((colors[..., 3] < np.iinfo(colors.dtype).max).any())
 
 
 def of_depth(name: str, entries: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

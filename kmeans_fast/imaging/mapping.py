@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.colors.histogram import label_pixels
+from kmeans_fast.imaging.channels import without_idle_alpha
 from kmeans_fast.imaging.dithering import dither
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
@@ -49,9 +50,7 @@ class Found(NamedTuple):
     @property
     def shown(self) -> QuantizedPalette:
         """The palette without an alpha channel in which all entries are opaque."""
-        entries = self.palette.palette
-        has_idle_alpha = entries.shape[1] == 4 and (entries[:, 3] == 255).all()
-        return replace(self.palette, palette=entries[:, :3]) if has_idle_alpha else self.palette
+        return replace(self.palette, palette=without_idle_alpha(self.palette.palette))
 
 
 def picture_in(pixels: Pixels, colors: Colors, found: Found, request: Request) -> QuantizedImage:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.imaging.channels import in_8_bits
 from kmeans_fast.imaging.mapping import Found
-from kmeans_fast.imaging.notation import in_8_bits
 from kmeans_fast.imaging.picture_colors import Colors
 from kmeans_fast.imaging.uniform import oklab
 

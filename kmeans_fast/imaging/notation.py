@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import arrays
+from kmeans_fast.imaging.channels import without_idle_alpha
 
 _HEX = re.compile(r"#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 
@@ -30,7 +31,7 @@ def color_of(name: str, text: Any) -> tuple[int, int, int, int]:
 def entries_of(name: str, colors: Iterable[Any]) -> NDArray[np.uint8]:
     """Return the entries (K, 3) of colours, or (K, 4) if one isn't opaque."""
     entries = np.array([color_of(name, color) for color in colors], np.uint8).reshape(-1, 4)
-    return entries if (entries[:, 3] < 255).any() else entries[:, :3].copy()
+    return without_idle_alpha(entries).copy()
 
 
 def checked_colors(name: str, colors: Any) -> NDArray[Any]:
@@ -49,12 +50,6 @@ def checked_colors(name: str, colors: Any) -> NDArray[Any]:
     if array.min() < 0 or array.max() > 255:
         raise ValueError(f"{name} must be from 0 to 255, got values from {array.min()} to {array.max()}")
     return np.array(array, np.uint8, order="C")
-
-
-def in_8_bits(entries: NDArray[Any]) -> NDArray[np.uint8]:
-    """Round entries of 16 bits to 8: 65535 is 255 steps of 257."""
-    rounded: NDArray[np.uint8] = entries if entries.dtype == np.uint8 else np.rint(entries / 257).astype(np.uint8)
-    return rounded
 
 
 def hex_of(entries: NDArray[np.uint8]) -> list[str]:

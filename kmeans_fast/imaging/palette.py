@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import validation
-from kmeans_fast.imaging.notation import checked_colors, hex_of, in_8_bits
+from kmeans_fast.imaging.channels import in_8_bits
+from kmeans_fast.imaging.notation import checked_colors, hex_of
 from kmeans_fast.imaging.palette_formats import BY_SUFFIX, FORMATS, checked_entries, json_of
 from kmeans_fast.machine.files import replace_file
 

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.imaging import encoding, writing
+from kmeans_fast.imaging.channels import in_8_bits
 from kmeans_fast.imaging.encoding import COMPRESS_LEVEL
 from kmeans_fast.imaging.files import check_destination, write_picture
 from kmeans_fast.imaging.metadata import Metadata
-from kmeans_fast.imaging.notation import hex_of, in_8_bits
+from kmeans_fast.imaging.notation import hex_of
 from kmeans_fast.imaging.palette import Palette, swatches
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from kmeans_fast import arrays
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.imaging import frames
+from kmeans_fast.imaging.channels import is_translucent, with_channels
 from kmeans_fast.imaging.dithering import check_depth
-from kmeans_fast.imaging.given import is_translucent, of_depth
+from kmeans_fast.imaging.given import of_depth
 from kmeans_fast.imaging.requests import Request
 from kmeans_fast.imaging.spaces import NAMED, OPAQUE, OPAQUE_16, TRANSLUCENT, Space
 from kmeans_fast.lending import lent_workers
@@ -86,7 +87,7 @@ def _alike(array: NDArray[Any], entries: NDArray[Any], request: Request) -> tupl
     n_channels = 4 if is_translucent(array) or is_translucent(entries) else 3
     if array.shape[-1] == entries.shape[1] == 1 and request.space == "srgb":
         n_channels = 1
-    return frames.with_channels(array, n_channels), frames.with_channels(entries, n_channels)
+    return with_channels(array, n_channels), with_channels(entries, n_channels)
 
 
 def _check_named_space(array: NDArray[Any], translucent: bool, request: Request) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import validation
+from kmeans_fast.imaging.channels import is_translucent
 from kmeans_fast.imaging.dithering import Dithering, check_size, checked_dithering
-from kmeans_fast.imaging.given import checked_palette, is_translucent
+from kmeans_fast.imaging.given import checked_palette
 from kmeans_fast.imaging.ignoring import Ignored, checked_ignore
 from kmeans_fast.imaging.sorting import ORDERS
 from kmeans_fast.imaging.spaces import NAMED, WITH_LIGHTNESS

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.colors.histogram import ColorHistogram
+from kmeans_fast.imaging.channels import in_8_bits
 from kmeans_fast.imaging.delta_e import visible_difference
-from kmeans_fast.imaging.notation import in_8_bits
 
 LOW_BITS = 3
 LEAST_SHARE = 1e-4

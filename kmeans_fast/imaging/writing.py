@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.imaging import libdeflate
+from kmeans_fast.imaging.channels import is_translucent, without_idle_alpha
 from kmeans_fast.imaging.encoding import COMPRESS_LEVEL, FORMATS, MOST_INDEXED, Format
 from kmeans_fast.imaging.metadata import Metadata, Timing
 
@@ -107,15 +108,13 @@ def indexed_image(
     from PIL import Image
 
     n_colors, n_channels = palette.shape
-    is_translucent = n_channels == 4 and bool((palette[:, 3] < 255).any())
-    if n_colors > MOST_INDEXED or (is_translucent and format_.name == "TIFF"):
-        if n_channels == 4 and not is_translucent:
-            palette = palette[:, :3]
-        colors = palette[:, 0] if n_channels == 1 else palette
+    has_alpha = is_translucent(palette)
+    if n_colors > MOST_INDEXED or (has_alpha and format_.name == "TIFF"):
+        colors = palette[:, 0] if n_channels == 1 else without_idle_alpha(palette)
         return Image.fromarray(colors[labels])
     image = Image.fromarray(labels.astype(np.uint8, copy=False))
     image.putpalette(np.broadcast_to(palette[:, :3], (n_colors, 3)).tobytes())
-    if is_translucent:
+    if has_alpha:
         alpha = palette[:, 3].tobytes().rstrip(b"\xff")  # entries left out are opaque
         hidden = len(alpha) - 1
         is_one = alpha[hidden] == 0 and not alpha[:hidden].rstrip(b"\xff")

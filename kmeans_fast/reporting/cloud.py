@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.colors.histogram import ColorHistogram
+from kmeans_fast.imaging.channels import in_8_bits
 from kmeans_fast.imaging.spaces import Space
 from kmeans_fast.sampling import spread_places
 
@@ -79,5 +80,5 @@ def _around(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _displayed(colors: NDArray[Any]) -> NDArray[np.uint8]:
-    eight = colors if colors.dtype == np.uint8 else np.rint(colors / 257).astype(np.uint8)
+    eight = in_8_bits(colors)
     return np.broadcast_to(eight, (len(eight), max(3, eight.shape[1])))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.imaging.channels import with_channels
 from kmeans_fast.imaging.palettes import QuantizedImage
 
 _PIXELS_AT_ONCE = 2**16  # in the cache
@@ -42,14 +43,9 @@ def measured(pixels: NDArray[Any], quantized: QuantizedImage) -> Errors:
 
 def _levels(colors: NDArray[Any], has_alpha: bool) -> NDArray[np.float32]:
     """Turn colours (..., C) into float32 8-bit steps (..., 1, 3 or 4), premultiplied; float32 holds them exactly."""
-    levels = colors.astype(np.float32)
+    levels = (with_channels(colors, 4) if has_alpha else colors).astype(np.float32)
     if colors.dtype != np.uint8:
         levels /= np.float32(257)
-    if not has_alpha:
-        return levels
-    if levels.shape[-1] < 4:
-        opaque = np.full((*levels.shape[:-1], 4), 255, np.float32)
-        opaque[..., :3] = levels
-        return opaque
-    levels[..., :3] *= levels[..., 3:] / 255
+    if has_alpha:
+        levels[..., :3] *= levels[..., 3:] / 255
     return levels

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from kmeans_fast import validation
 from kmeans_fast.imaging import files
+from kmeans_fast.imaging.channels import with_channels
 from kmeans_fast.imaging.finding import find_palette
-from kmeans_fast.imaging.frames import with_channels
 from kmeans_fast.imaging.mapping import picture_in
 from kmeans_fast.imaging.palettes import QuantizedImage
 from kmeans_fast.imaging.picture_colors import Colors, count_colors
