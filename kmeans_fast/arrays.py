@@ -240,3 +240,12 @@ def centroids(
     checked = Points(array, name)
     checked.check_values()
     return np.array(array, dtype=np.float64, order="C")
+
+
+def look_up(labels: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+    """Return the value (...) of each label, masked where the labels are; `values` has shape (K, ...)."""
+    found: NDArray[Any] = values[np.ma.getdata(labels)]
+    if not isinstance(labels, np.ma.MaskedArray):
+        return found
+    mask = np.ma.getmaskarray(labels).reshape(labels.shape + (1,) * (values.ndim - 1))
+    return np.ma.MaskedArray(found, np.broadcast_to(mask, found.shape))

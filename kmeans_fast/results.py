@@ -165,11 +165,7 @@ class KMeansResult:
         >>> kf.kmeans([[0], [1], [8], [9]], 2, init=[[0], [9]]).to_array().tolist()
         [[0.5], [0.5], [8.5], [8.5]]
         """
-        nearest: NDArray[np.float64] = self.centroids[np.ma.getdata(self.labels)]
-        if isinstance(self.labels, np.ma.MaskedArray):
-            mask = np.broadcast_to(np.ma.getmaskarray(self.labels)[..., np.newaxis], nearest.shape)
-            return np.ma.MaskedArray(nearest, mask)
-        return nearest
+        return arrays.look_up(self.labels, self.centroids)
 
 
 def _same(one: Any, two: Any) -> bool:

@@ -13,9 +13,9 @@ from kmeans_fast.cli.bar import Bar
 from kmeans_fast.cli.decoders import libtiff_heard, pixels_allowed
 from kmeans_fast.cli.doing import done
 from kmeans_fast.cli.jobs import Job, planned
-from kmeans_fast.cli.messages import Warned, complain, warn
+from kmeans_fast.cli.messages import Warned, complain, gravest, warn
 from kmeans_fast.cli.pool import Stop, for_each
-from kmeans_fast.cli.reports import IN_TABLE, Outcome, as_json, status_of, table
+from kmeans_fast.cli.reports import IN_TABLE, Outcome, as_json, table
 from kmeans_fast.imaging.dithering import checked_dithering
 
 
@@ -95,7 +95,7 @@ def _run_many(jobs: Sequence[Job], options: argparse.Namespace, warned: Warned) 
     outcomes = [teller.outcomes[job] for job in jobs]
     if not options.json and not options.quiet:
         print(table(outcomes, time.monotonic() - start))
-    return status_of(outcomes)
+    return gravest({outcome.status for outcome in outcomes})
 
 
 class _Teller:

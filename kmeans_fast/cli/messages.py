@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+
+from kmeans_fast.telling import printable
 
 DONE, FAILED, WRONG_USAGE, LARGER, QUALITY_MISSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 98, 99, 130, 141
 EXIT_STATUS = (
@@ -13,6 +15,8 @@ EXIT_STATUS = (
     "asked for was not reached, 130 interrupted, 141 nobody reads the output. Of several pictures 1 goes before 99, "
     "and 99 before 98."
 )
+# Of several the first that occurs is that of the command.
+_GRAVEST = (FAILED, QUALITY_MISSED, LARGER)
 _MOST_TOLD = 3  # of notes and warnings, in one line
 
 
@@ -40,7 +44,7 @@ class Warned(list[str]):
 
 def complain(message: str) -> None:
     """Print an error."""
-    print(f"kmeans-fast: error: {one_line(message)}", file=sys.stderr)
+    print(f"kmeans-fast: error: {printable(message)}", file=sys.stderr)
 
 
 def warn(messages: Sequence[str], *, all_of_them: bool, about: str = "") -> None:
@@ -51,7 +55,7 @@ def warn(messages: Sequence[str], *, all_of_them: bool, about: str = "") -> None
     elif not all_of_them and lines:
         lines = ["; ".join(lines)]
     for line in lines:
-        print(f"kmeans-fast: warning: {one_line(about + line)}", file=sys.stderr)
+        print(f"kmeans-fast: warning: {printable(about + line)}", file=sys.stderr)
 
 
 def in_words(error: BaseException) -> str:
@@ -63,6 +67,12 @@ def in_words(error: BaseException) -> str:
     return str(error)
 
 
-def one_line(message: str) -> str:
-    """Escape what could break the line or the terminal, as the name of a file can."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in message)
+def in_words_about(name: str, error: BaseException) -> str:
+    """Say what an error is and which picture it is about, if it doesn't say that itself."""
+    text = in_words(error)
+    return text if name in text else f"{name}: {text}"
+
+
+def gravest(statuses: Collection[int]) -> int:
+    """Return the status of a command that did several things, which ended with these."""
+    return next((status for status in _GRAVEST if status in statuses), DONE)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from kmeans_fast.cli.clustering import asked
 from kmeans_fast.cli.decoders import libtiff_heard, pixels_allowed
-from kmeans_fast.cli.messages import DONE, FAILED, QUALITY_MISSED, Warned, complain, in_words, one_line
+from kmeans_fast.cli.messages import DONE, FAILED, QUALITY_MISSED, Warned, complain, gravest, in_words_about
+from kmeans_fast.telling import printable
 
 if TYPE_CHECKING:
     from kmeans_fast.imaging.palettes import QuantizedPalette
@@ -30,8 +31,7 @@ def run(options: argparse.Namespace, warned: Warned) -> int:
         found = _found(options.sources[0], options, warned)
         _show(found, options, None)
         return DONE if found.quality_met else QUALITY_MISSED
-    statuses = [_run_one_of_many(source, options, warned) for source in options.sources]
-    return next((status for status in (FAILED, QUALITY_MISSED) if status in statuses), DONE)
+    return gravest([_run_one_of_many(source, options, warned) for source in options.sources])
 
 
 def _run_one_of_many(source: Path, options: argparse.Namespace, warned: Warned) -> int:
@@ -39,8 +39,7 @@ def _run_one_of_many(source: Path, options: argparse.Namespace, warned: Warned) 
     try:
         found = _found(source, options, heard)
     except (OSError, ValueError, MemoryError) as error:
-        message = in_words(error)
-        complain(message if str(source) in message else f"{source}: {message}")
+        complain(in_words_about(str(source), error))
         return FAILED
     _show(found, options, source)
     warned += [f"{source}: {message}" for message in heard]
@@ -78,7 +77,7 @@ def _show(found: QuantizedPalette, options: argparse.Namespace, source: Path | N
         print(buffer.getvalue().decode(), end="")
     else:
         if source is not None:
-            print(one_line(str(source)))
+            print(printable(str(source)))
         if options.format == "hex":
             print("\n".join(found.hex))
         else:

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from kmeans_fast.cli.jobs import Job
-from kmeans_fast.cli.messages import DONE, FAILED, LARGER, QUALITY_MISSED, in_words, one_line
+from kmeans_fast.cli.messages import DONE, FAILED, LARGER, QUALITY_MISSED, in_words_about
 from kmeans_fast.cli.values import STREAM
+from kmeans_fast.telling import printable
 
 if TYPE_CHECKING:
     from kmeans_fast.imaging.compression import CompressionReport
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 NOT_WRITTEN = "not written"
 # How notes begin of what the table shows.
 IN_TABLE = (NOT_WRITTEN, "the output is larger than the source")
-# Of several the first that occurs is that of the command.
-_GRAVEST = (FAILED, QUALITY_MISSED, LARGER)
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,7 @@ class Outcome:
     @property
     def complaint(self) -> str:
         """Say what is wrong with which picture; nothing if nothing is."""
-        if self.error is None:
-            return ""
-        text = in_words(self.error)
-        return text if self.job.name in text else f"{self.job.name}: {text}"
+        return "" if self.error is None else in_words_about(self.job.name, self.error)
 
     @property
     def is_written(self) -> bool:
@@ -52,12 +48,6 @@ class Outcome:
     def is_larger(self) -> bool:
         """Whether there is an output, larger than the source."""
         return self.is_written and self.report is not None and self.report.bytes_after > self.report.bytes_before
-
-
-def status_of(outcomes: Sequence[Outcome]) -> int:
-    """Return the gravest status."""
-    statuses = {outcome.status for outcome in outcomes}
-    return next((status for status in _GRAVEST if status in statuses), DONE)
 
 
 def as_json(outcome: Outcome) -> str:
@@ -111,7 +101,10 @@ def table(outcomes: Sequence[Outcome], seconds: float) -> str:
     totals = [f"{before:,}", f"{after:,}", _percent(after, before)]
     rows = [
         [head for head, _, _ in columns],
-        *([value(report) for _, _, value in columns] + [one_line(_what_was_done(outcome))] for outcome, report in read),
+        *(
+            [value(report) for _, _, value in columns] + [printable(_what_was_done(outcome))]
+            for outcome, report in read
+        ),
         totals + [""] * (len(columns) - len(totals)) + [counts],
     ]
     return "\n".join(_row(cells, [width for _, width, _ in columns]) for cells in rows)
@@ -128,8 +121,8 @@ def _percent(after: int, before: int) -> str:
 
 def _what_was_done(outcome: Outcome) -> str:
     if not outcome.is_written:
-        return f"{outcome.job.name} (not written)"
-    return f"{outcome.job.name} -> {outcome.job.destination}{' (larger)' if outcome.is_larger else ''}"
+        return printable(f"{outcome.job.name} (not written)")
+    return printable(f"{outcome.job.name} -> {outcome.job.destination}{' (larger)' if outcome.is_larger else ''}")
 
 
 def _counts(outcomes: Sequence[Outcome], seconds: float) -> list[str]:

@@ -26,10 +26,9 @@ def has_colors(source: Source) -> bool:
 
 def count(name: str, source: Source, engine: str = "auto") -> ColorHistogram:
     """Return the histogram of all chunks: one pass over the data, each chunk forgotten once it is counted."""
-    arrays = (source.array,) if source.mask is None else (source.array, source.mask[..., np.newaxis])
     # As blocks of an array, so that Dask makes one task of what makes a chunk and what counts it: no chunk waits.
     blocks = da.map_blocks(
-        _count, *arrays, engine=engine, drop_axis=source.array.ndim - 1, dtype=object, meta=np.empty(0, object)
+        _count, *source.arrays, engine=engine, drop_axis=source.array.ndim - 1, dtype=object, meta=np.empty(0, object)
     )
     counted: list[Delayed] = blocks.to_delayed().ravel().tolist()
     while len(counted) > 1:

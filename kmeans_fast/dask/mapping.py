@@ -10,6 +10,7 @@ import numpy as np
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
+from kmeans_fast.arrays import look_up
 from kmeans_fast.assigning import assign
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.lookup import Lookup
@@ -55,10 +56,9 @@ class ByDistance:
 
 def labels_of(source: Source, labeller: Labeller, dtype: np.dtype[Any]) -> da.Array:
     """Return labels of all points; those that the mask leaves out are masked."""
-    arrays = (source.array,) if source.mask is None else (source.array, source.mask[..., np.newaxis])
     return da.map_blocks(
         _label_block,
-        *arrays,
+        *source.arrays,
         # handed to the workers once, not with each task
         labeller=delayed(labeller, pure=True),
         label_dtype=dtype,
@@ -88,7 +88,7 @@ def values_of(labels: da.Array, values: NDArray[Any]) -> da.Array:
     meta = np.empty(0, values.dtype)
     deeper = values.ndim - 1
     return da.map_blocks(
-        _look_up,
+        look_up,
         labels,
         values=delayed(values, pure=True),
         dtype=values.dtype,
@@ -96,11 +96,3 @@ def values_of(labels: da.Array, values: NDArray[Any]) -> da.Array:
         chunks=labels.chunks + tuple((n,) for n in values.shape[1:]),
         meta=np.ma.MaskedArray(meta) if is_masked else meta,
     )
-
-
-def _look_up(labels: NDArray[Any], *, values: NDArray[Any]) -> NDArray[Any]:
-    found: NDArray[Any] = values[np.ma.getdata(labels)]
-    if not isinstance(labels, np.ma.MaskedArray):
-        return found
-    mask = np.ma.getmaskarray(labels).reshape(labels.shape + (1,) * (values.ndim - 1))
-    return np.ma.MaskedArray(found, np.broadcast_to(mask, found.shape))

@@ -35,6 +35,11 @@ class Source:
     channel_dim: Any = None
 
     @property
+    def arrays(self) -> tuple[da.Array, ...]:
+        """The points and, if there is one, their mask, with as many axes: for functions of blocks."""
+        return (self.array,) if self.mask is None else (self.array, self.mask[..., np.newaxis])
+
+    @property
     def blocks(self) -> list[tuple[Delayed, Delayed | None]]:
         """Each chunk with its mask, in order."""
         parts = self.array.to_delayed().ravel().tolist()

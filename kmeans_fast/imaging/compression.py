@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
@@ -22,6 +21,7 @@ from kmeans_fast.imaging.pixels import Pixels, checked_pixels
 from kmeans_fast.imaging.requests import Request, checked_request
 from kmeans_fast.imaging.sources import Readable
 from kmeans_fast.options import Asked
+from kmeans_fast.telling import timed, told_end, told_times
 
 if TYPE_CHECKING:
     from kmeans_fast.imaging.comparing import Comparison
@@ -97,7 +97,6 @@ class CompressionReport:
 
     def __str__(self) -> str:
         bits_before = self.bytes_before * 8 / (self.width * self.height * self.n_frames)
-        end = "converged" if self.converged else "stopped before it converged"
         rows = [
             f"{_printable(self.source)} -> {_printable(self.destination)}",
             f"{f'{self.width} x {self.height} pixels':<20}{'before':>12}   {'after':>12}",
@@ -107,10 +106,10 @@ class CompressionReport:
             f"{'mse':<20}{'':>12}   {self.mse:>12.2f}",
             f"{'psnr (dB)':<20}{'':>12}   {self.psnr:>12.2f}",
             *(f"{name:<20}{'':>12}   {value:>12.{digits}f}" for name, value, digits in self._measured()),
-            f"{self.n_iter} iterations, {end}",
+            f"{self.n_iter} iterations, {told_end(self.converged)}",
             *([f"{self.n_frames} frames"] if self.n_frames > 1 else []),
             *map(_printable, self.notes),
-            "seconds: " + ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in self.seconds.items()),
+            told_times(self.seconds),
         ]
         return "\n".join(rows)
 
@@ -237,7 +236,7 @@ def compress(
     encoding.check_size(written, request.options.n_clusters, (1, 1))
     check_keeping(written, strip=strip, keep_metadata=keep_metadata)
     seconds: dict[str, float] = {}
-    with _timed(seconds, "read"):
+    with timed(seconds, "read"):
         picture = files.read_picture(
             source,
             frame=frame,
@@ -253,19 +252,19 @@ def compress(
     height, width = pixels.channels.shape[-3:-1]
     played = picture.timing if written.sequence == "animation" else None
     with ExitStack() as stack:
-        with _timed(seconds, "start"):
+        with timed(seconds, "start"):
             machine = stack.enter_context(request.machine(pixels.size))
-        with _timed(seconds, "count"):
+        with timed(seconds, "count"):
             colors = count_colors(pixels, machine)
-        with _timed(seconds, "cluster"):
+        with timed(seconds, "cluster"):
             quantized = picture_in(pixels, colors, find_palette(colors, request), request)
     measured = None
     if metrics:
         from kmeans_fast.imaging.comparing import compare  # nobody else waits for it
 
-        with _timed(seconds, "compare"):
+        with timed(seconds, "compare"):
             measured = compare(picture.pixels, quantized, n_threads=request.options.n_threads)
-    with _timed(seconds, "write"):
+    with timed(seconds, "write"):
         bytes_after = files.write_picture(
             destination,
             quantized.palette,
@@ -296,13 +295,6 @@ def compress(
         n_frames=1 if picture.timing is None else len(quantized.labels),
         metrics=measured,
     )
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[stage] = time.perf_counter() - start
 
 
 def _path_of(file: Readable) -> Path | None:

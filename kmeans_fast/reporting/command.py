@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Unpack
 from kmeans_fast.imaging import files, sources
 from kmeans_fast.imaging.metrics import quality_missed
 from kmeans_fast.options import Asked
-from kmeans_fast.reporting.making import Report, Source, check_path, checked_asking, make_report, timed
-from kmeans_fast.reporting.page import printable
+from kmeans_fast.reporting.making import Report, Source, check_path, checked_asking, make_report
+from kmeans_fast.telling import printable, timed, told_end, told_times
 
 
 class Written(NamedTuple):
@@ -57,13 +57,12 @@ def write(
 def _described(made: Report, source: Path, path: Path) -> str:
     quantized = made.quantized
     height, width = quantized.labels.shape
-    end = "converged" if quantized.converged else "stopped before it converged"
     return "\n".join(
         [
             f"{printable(str(source))} -> {printable(str(path))} ({made.n_bytes:,} bytes)",
             f"{width} x {height} pixels, {made.n_distinct:,} colours -> {quantized.n_colors:,}",
             f"mse {quantized.mse:.2f}, psnr {quantized.psnr:.2f} dB",
-            f"{quantized.n_iter} iterations, {end}",
-            "seconds: " + ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in made.seconds.items()),
+            f"{quantized.n_iter} iterations, {told_end(quantized.converged)}",
+            told_times(made.seconds),
         ]
     )

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
@@ -28,6 +25,7 @@ from kmeans_fast.options import Asked
 from kmeans_fast.reporting import cloud, errors, page, pictures
 from kmeans_fast.reporting.contents import Contents
 from kmeans_fast.reporting.trace import Trace
+from kmeans_fast.telling import timed
 
 SUFFIXES = (".html", ".htm")
 
@@ -207,14 +205,6 @@ def make_report(image: Any, path: str | os.PathLike[str], source: Source, asking
     data = page.written(contents, shown).encode()
     replace_file(Path(path), data)
     return Report(quantized, contents.n_distinct, len(data), seconds)
-
-
-@contextmanager
-def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    """Note how long a stage takes."""
-    start = time.perf_counter()
-    yield
-    seconds[stage] = time.perf_counter() - start
 
 
 def check_path(path: str | os.PathLike[str], source: Path | None = None) -> None:

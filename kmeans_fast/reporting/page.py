@@ -15,6 +15,7 @@ from kmeans_fast._version import __version__
 from kmeans_fast.reporting.chart import convergence
 from kmeans_fast.reporting.contents import Contents, as_json
 from kmeans_fast.reporting.pictures import heat_gradient
+from kmeans_fast.telling import printable, told_end
 
 
 class Pictures(NamedTuple):
@@ -64,11 +65,6 @@ def heading(contents: Contents) -> str:
     return f"{printable(contents.title)} in {n_colors} colour{'s' if n_colors != 1 else ''}"
 
 
-def printable(text: str) -> str:
-    """Escape what isn't shown, as a file's name may hold."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
 def _file(name: str) -> str:
     return resources.files("kmeans_fast.reporting").joinpath("template", name).read_text(encoding="utf-8")
 
@@ -111,7 +107,7 @@ def _figures(contents: Contents) -> Iterator[tuple[str, str]]:
     yield "Pixels", f"{width:,} × {height:,}"
     yield "Colours before", f"{contents.n_distinct:,}"
     yield "Colours after (K)", f"{quantized.n_colors:,}"
-    yield "Iterations", f"{quantized.n_iter:,}, {'converged' if quantized.converged else 'stopped before it converged'}"
+    yield "Iterations", f"{quantized.n_iter:,}, {told_end(quantized.converged)}"
     yield "PSNR", f"{quantized.psnr:.2f} dB" if math.isfinite(quantized.psnr) else "infinite: no pixel changed"
     yield "Mean squared error of a pixel", f"{quantized.mse:.2f}"
     yield "Largest error", f"{contents.errors.largest:.1f} levels"
