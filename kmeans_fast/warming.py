@@ -120,9 +120,9 @@ def _use_colors(dtype: DTypeLike, channels: int, n_clusters: int) -> None:
         histogram = ColorHistogram.from_image(image)
         for labels in (np.min_scalar_type(n_clusters - 1), np.uint32, np.intp)[: 2 + (n_clusters > 256)]:
             histogram.labels_of(image, np.zeros(len(histogram), labels))
-        kmeans(image[:1], 2, sample_weight=np.arange(WIDTH).reshape(1, -1), max_iter=1)
-    points = np.arange(9 * channels, dtype=dtype).reshape(9, channels)
-    kmeans(points, 2, sample_weight=np.arange(9), max_iter=1)
+    few = np.arange(9 * channels, dtype=dtype).reshape(9, channels)
+    for points in (few, large[0]):
+        kmeans(points, 2, sample_weight=np.arange(len(points)), max_iter=1)
     colors = ColorHistogram.from_image(large[:1])
     if n_clusters < len(colors):
         emptied = np.concatenate([colors.colors[: n_clusters - 1], colors.colors[:1]])
