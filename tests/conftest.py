@@ -6,6 +6,7 @@ import sys
 import chromium
 import numpy as np
 import pytest
+import xdist
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
@@ -71,9 +72,20 @@ def pytest_collection_modifyitems(items):
             item.add_marker("short")
 
 
+def pytest_sessionstart(session):
+    """Compile before several processes start, which would all compile the same."""
+    if session.config.getoption("numprocesses", None):  # None in those processes
+        warm_up()
+
+
 def pytest_collection_finish(session):
-    """Compile what most tests need on all processors at once, where a run is long enough to need it."""
-    if len(session.items) > MANY_TESTS and not session.config.option.collectonly and obstacles.numba_is_installed():
+    if len(session.items) > MANY_TESTS and not session.config.option.collectonly and not xdist.is_xdist_worker(session):
+        warm_up()
+
+
+def warm_up():
+    """Compile what most tests need on all processors at once."""
+    if obstacles.numba_is_installed():
         kf.warmup()
 
 
