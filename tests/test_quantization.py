@@ -339,11 +339,6 @@ def test_bad_options(cat, options, error, message):
         (np.full((2, 2, 3), 255.0), ValueError, "image must be from 0 to 1 as it is of floats, got 255 to 255; if its"),
         (np.full((2, 2, 3), -1 / 255), ValueError, "image must be from 0 to 1 as it is of floats, got -0.00392157 to"),
         (np.full((2, 2, 3), np.nan), ValueError, "image must be finite, got NaN"),
-        (
-            np.full((2, 2, 3), 1 / 256),
-            ValueError,
-            "multiples of 1/255 or 1/65535 as it is of floats, got others; np.rint",
-        ),
         (np.zeros((2, 2, 3), np.float16), TypeError, "got float16; image.astype(np.float32) converts it"),
         (np.zeros((2, 2, 4), np.uint16), ValueError, "image must be opaque with 16 bits a channel, got a picture with"),
         (np.zeros((2, 2), np.int16), TypeError, "image must be uint8, uint16, or floats from 0 to 1, got int16"),
@@ -454,11 +449,17 @@ def test_floats_that_were_integers(cat, dtype, make, kind):
     assert np.array_equal(result.labels, expected.labels)
 
 
-def test_one_float_that_was_no_integer(cat):
-    image = cat / 255
-    image[-1, -1, -1] += 1e-9
-    with pytest.raises(ValueError, match="multiples of 1/255 or 1/65535 as it is of floats, got others"):
-        quantize(image)
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_floats_that_were_no_integers_are_those_next_to_them(kind, cat):
+    floats = (cat / 255).astype(kind)
+    floats[-1, -1, -1] += 1e-5  # one is enough, the last one too
+    assert quantize(floats, 9, max_iter=3).palette.dtype == np.uint16
+    floats = ((cat / 255) ** 0.7).astype(kind)
+    result = quantize(floats, 9, max_iter=3)
+    expected = quantize(np.rint(floats * kind(65535)).astype(np.uint16), 9, max_iter=3)
+    assert np.array_equal(result.palette, expected.palette)
+    assert np.array_equal(result.labels, expected.labels)
+    assert np.abs(expected.to_array()[::50] / 65535 - floats[::50]).mean() < 0.05
 
 
 def test_16_bits_to_8(cat, tmp_path):

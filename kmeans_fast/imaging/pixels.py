@@ -19,7 +19,7 @@ from kmeans_fast.imaging.requests import Request
 from kmeans_fast.imaging.spaces import NAMED, OPAQUE, OPAQUE_16, TRANSLUCENT, Space
 from kmeans_fast.lending import lent_workers
 from kmeans_fast.points.access import Points
-from kmeans_fast.points.fractions import integers_of
+from kmeans_fast.points.fractions import in_16_bits, integers_of
 
 
 class Pixels(NamedTuple):
@@ -150,23 +150,20 @@ def _checked_picture(image: Any, n_threads: int | None) -> NDArray[Any]:
 
 
 def _integers_of(pixels: NDArray[Any], n_threads: int | None) -> NDArray[Any]:
-    """Return the integers that a picture's floats are fractions of."""
+    """Return the integers that a picture's floats are fractions of, or else the nearest of 16 bits."""
     points = Points(pixels, "image")
     points.check_values()
-    with lent_workers(n_threads, points.size) as lent:
-        integers = integers_of(points, lent)
-    if integers is not None:
-        return integers.reshape(pixels.shape)
     low, high = pixels.min(), pixels.max()
     if low < 0 or high > 1:
         raise ValueError(
             f"image must be from 0 to 1 as it is of floats, got {low:g} to {high:g}; if its values reach up to 255, "
             "np.rint(image).astype(np.uint8) converts it"
         )
-    raise ValueError(
-        "image must be of multiples of 1/255 or 1/65535 as it is of floats, got others; "
-        "np.rint(image * 65535).astype(np.uint16) rounds it, and kmeans takes it as it is"
-    )
+    with lent_workers(n_threads, points.size) as lent:
+        integers = integers_of(points, lent)
+        if integers is None:
+            integers = in_16_bits(points, lent)
+    return integers.reshape(pixels.shape)
 
 
 def _how_to_convert(dtype: np.dtype[Any]) -> str:

@@ -44,9 +44,9 @@ def quantize(
     image : array_like of uint8 or uint16, or of floats from 0 to 1
         Of shape (H, W) or (H, W, 1) grey, (H, W, 3) RGB, or (H, W, 4) RGBA with straight alpha: an array, or what
         ``np.asarray`` makes one of, such as Pillow's images of modes L, RGB, RGBA and I;16. Floats are taken for
-        the 8-bit or 16-bit integers that, divided by 255 or 65535, they are. With 16 bits a picture must be opaque. Not
-        changed. Or frames of one size, which share the palette: a list of such pictures, an array (F, H, W, C), or what
-        `read_frames` gives.
+        the 8-bit or 16-bit integers that, divided by 255 or 65535, they are; if not all are such, each for the nearest
+        of 16 bits. With 16 bits a picture must be opaque. Not changed. Or frames of one size, which share the palette:
+        a list of such pictures, an array (F, H, W, C), or what `read_frames` gives.
     n_colors : int, optional
         The number of colours, at least 1; 8 by default. A picture that has no more than these keeps them exactly.
     quality : float, optional

@@ -43,6 +43,18 @@ def integers_of(points: Points, workers: Workers) -> NDArray[np.unsignedinteger[
     return None
 
 
+def in_16_bits(points: Points, workers: Workers) -> NDArray[np.uint16]:
+    """Return points in floats from 0 to 1 as integers (N, D) from 0 to 65535, each the nearest."""
+    integers = np.empty((points.size, points.n_features), np.uint16)
+
+    def convert(bounds: tuple[int, int]) -> None:
+        values = points.chunk(*bounds)
+        np.copyto(integers[slice(*bounds)], np.rint(values * values.dtype.type(65535)), casting="unsafe")
+
+    workers.for_each(convert, chunk_bounds(points.size))
+    return integers
+
+
 def _fractions(dtype: type[np.unsignedinteger[Any]], kind: np.dtype[Any]) -> list[NDArray[Any]]:
     """Return what each integer may have become, most likely first; all that is finer is as good as absent."""
     most = np.iinfo(dtype).max
