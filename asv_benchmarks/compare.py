@@ -13,7 +13,7 @@ needs beyond the input, the result included; Linux only. The error is the mean o
 distance: in `iterations` to the nearest of the centroids that come back, in `palettes` to the colour that the tool gave
 the pixel.
 
-``--record`` writes compare.json, compare.md and compare.png to the folder ``recorded``, which the README shows, and
+``--record`` writes compare.json, compare.md and compare.png to the folder ``recorded``, which README.md here shows, and
 ``--from-record`` writes the latter two again without measuring. A rival that cannot be imported is left out and named.
 """
 
@@ -235,7 +235,7 @@ def wrapped(text, indent=""):
 
 
 def markdown(record):
-    """Return the tables as the README shows them."""
+    """Return the tables as README.md here shows them."""
     picture = record["picture"]
     packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     iterations, palettes = ([row for row in record["rows"] if row["task"] == task] for task in TASKS)

@@ -1,4 +1,4 @@
-"""The table of rivals: the README shows what is recorded, losses are marked and counted, and measuring works."""
+"""The table of rivals: their page shows what is recorded, losses are marked and counted, and measuring works."""
 
 import importlib.util
 import json
@@ -32,10 +32,10 @@ def recorded():
     return json.loads((ROOT / "asv_benchmarks" / "recorded" / "compare.json").read_text(encoding="utf-8"))
 
 
-def test_the_readme_shows_what_is_recorded():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert (readme.count(BEGIN), readme.count(END)) == (1, 1), f"README.md needs {BEGIN} and {END} once each"
-    assert readme.split(BEGIN)[1].split(END)[0].strip() == compare.markdown(recorded()).strip()
+def test_the_page_shows_what_is_recorded():
+    page = (ROOT / "asv_benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert (page.count(BEGIN), page.count(END)) == (1, 1), f"the page needs {BEGIN} and {END} once each"
+    assert page.split(BEGIN)[1].split(END)[0].strip() == compare.markdown(recorded()).strip()
 
 
 def test_the_recorded_tables_are_those_of_the_record():

@@ -55,3 +55,10 @@ def test_every_page_has_examples_and_is_reached(page):
 def test_every_file_of_tests_that_is_named_is_there():
     for name in re.findall(r"``(test_\w+\.py)``", PAGES["promises"]):
         assert (DOCS.parent / name).is_file()
+
+
+def test_the_files_to_change_exist():
+    package = Path(kf.__file__).parent
+    named = re.findall(r"``([\w/*]+\.py)``", PAGES["contributing"].split("Where to change what")[1])
+    assert len(named) > 30
+    assert [name for name in named if not any(package.rglob(name))] == []

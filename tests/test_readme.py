@@ -99,7 +99,9 @@ def test_the_named_attributes_exist(small_cat):
             assert hasattr(result, attribute)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "kmeans_fast/data/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CHANGELOG.md", "asv_benchmarks/README.md", "kmeans_fast/data/README.md"]
+)
 def test_links_lead_somewhere(page):
     path = ROOT / page
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
