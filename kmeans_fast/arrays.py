@@ -244,8 +244,8 @@ def centroids(
 
 def look_up(labels: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
     """Return the value (...) of each label, masked where the labels are; `values` has shape (K, ...)."""
-    found: NDArray[Any] = values[np.ma.getdata(labels)]
-    if not isinstance(labels, np.ma.MaskedArray):
+    found: NDArray[Any] = values[np.asarray(labels)]
+    if not is_masked_array(labels):
         return found
     mask = np.ma.getmaskarray(labels).reshape(labels.shape + (1,) * (values.ndim - 1))
     return np.ma.MaskedArray(found, np.broadcast_to(mask, found.shape))

@@ -92,7 +92,11 @@ def test_weights_beside_a_mask(small_cat, holes):
         (lambda masked: kf.kmeans([[1], [2]], 1, sample_weight=masked[:, 0]), "sample_weight must not have a mask"),
         (lambda masked: kf.assign([[1], [2]], masked), "centroids must not have a mask"),
         (lambda masked: kf.kmeans([[1], [2]], 1, mask=masked[:, 0] > 1), "mask must not have a mask"),
-        (lambda masked: kf.quantize(masked.astype(np.uint8), 1), "image must not have a mask"),
+        (
+            lambda masked: kf.quantize([masked.astype(np.uint8)], 1),
+            "image must not have a mask, got a masked array; fill",
+        ),
+        (lambda masked: kf.compare(masked.astype(np.uint8), masked), "image must not have a mask"),
     ],
 )
 def test_masks_that_are_refused(call, message):
@@ -130,7 +134,128 @@ def test_histograms_leave_masked_pixels_out(small_cat, holes):
         kf.kmeans(expected, 2, mask=[True])
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_colors": 5},
+        {"n_colors": 5, "space": "oklab"},
+        {"max_error": 20},
+        {"palette": ["black", "brown", "white"]},
+        {"n_colors": 5, "fixed": ["red"]},
+    ],
+    ids=str,
+)
+def test_pictures_with_a_mask_are_those_without_what_it_leaves_out(small_cat, holes, options):
+    hidden = np.where(holes[..., np.newaxis], small_cat, 77)
+    expected = kf.quantize(small_cat[holes][np.newaxis], **options)
+    masked = np.ma.MaskedArray(hidden, np.repeat(~holes[..., np.newaxis], 3, axis=2))
+    for result in (kf.quantize(hidden, mask=holes, **options), kf.quantize(masked, **options)):
+        for name in ("palette", "counts", "mse", "psnr", "n_iter", "converged", "quality_met"):
+            assert np.array_equal(getattr(result, name), getattr(expected, name)), name
+        assert np.array_equal(result.labels.mask, ~holes)
+        assert np.array_equal(result.labels.compressed(), expected.labels[0])
+        assert not result.labels.data[~holes].any()
+        assert np.array_equal(result.to_array().mask[..., 0], ~holes)
+    if "palette" not in options:
+        assert np.array_equal(kf.palette(hidden, mask=holes, **options), expected.palette)
+
+
+@pytest.mark.parametrize("kind", ["grey", "frames", "transparent", "16 bits", "floats"])
+def test_masks_of_pictures_of_every_kind(small_cat, holes, kind):
+    """What is left out may be anything: NaN, and transparent where nothing else may be."""
+    image = {
+        "grey": small_cat[..., 1],
+        "frames": np.stack([small_cat, small_cat[::-1]]),
+        "transparent": np.dstack([small_cat, np.where(holes, 255, 9).astype(np.uint8)]),
+        "16 bits": small_cat * np.uint16(257),
+        "floats": np.where(holes[..., np.newaxis], small_cat / np.float32(255), np.nan),
+    }[kind]
+    mask = np.stack([holes, ~holes]) if kind == "frames" else holes
+    alone = image[mask][np.newaxis]
+    expected = kf.quantize(alone[..., :3] if kind == "transparent" else alone, 4)
+    for flat_or_not in (mask, mask.reshape(-1)):
+        result = kf.quantize(image, 4, mask=flat_or_not)
+        assert np.array_equal(result.palette, expected.palette)
+        assert np.array_equal(result.labels.compressed(), expected.labels[0])
+    applied = kf.apply_palette(image, expected, mask=mask)
+    assert np.array_equal(applied.labels.compressed(), expected.labels[0])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 3)])
+@pytest.mark.parametrize(
+    ("color", "values"),
+    [("#00000000", [0] * 4), ("white", [255] * 4), ("red", [255, 0, 0, 255]), ("#050505", [5, 5, 5, 255])],
+)
+def test_what_is_masked_is_filled(dtype, shape, color, values):
+    top = np.iinfo(dtype).max // 255
+    image = np.full(shape, 5 * top, dtype)
+    image[0, 0] = 9 * top
+    masked = kf.quantize(image, 2, mask=np.array([[True, True, False], [False, True, True]]))
+    filled = masked.filled(color)
+    expected = np.full((2, 3, 4), 255)
+    expected[..., :3] = image.reshape(2, 3, -1) // top
+    expected[0, 2] = expected[1, 0] = values
+    got = np.array(Image.fromarray(filled.to_8_bit().to_array()).convert("RGBA"))
+    assert np.array_equal(got, expected)
+    assert not isinstance(filled.labels, np.ma.MaskedArray)
+    assert filled.counts.tolist() == np.bincount(filled.labels.ravel()).tolist()
+    assert len(np.unique(filled.palette, axis=0)) == filled.n_colors == (2 if color == "#050505" else 3)
+    assert filled.filled("blue").hex_colors == filled.hex_colors
+    assert masked._repr_png_() == masked.filled().to_8_bit()._repr_png_()
+
+
+def test_pictures_with_a_mask_go_into_no_file(small_cat, holes, tmp_path):
+    masked = kf.quantize(small_cat, 5, mask=holes)
+    for call in (lambda: masked.save(tmp_path / "masked.png"), masked.to_pil, lambda: np.asarray(masked)):
+        with pytest.raises(ValueError, match=r"a picture with a mask .* filled\(\) .* to_array\(\)"):
+            call()
+    assert not list(tmp_path.iterdir())
+    assert masked.filled("#123456").save(tmp_path / "filled.png") > 0
+    every = kf.quantize(small_cat, 5, mask=np.ones_like(holes)).filled()
+    assert np.array_equal(every, kf.quantize(small_cat, 5))
+    assert every.n_colors == 5
+
+
+@pytest.mark.parametrize("options", [{"dither": "bayer"}, {"min_region": 3}])
+def test_masks_that_pictures_refuse(small_cat, holes, options):
+    with pytest.raises(ValueError, match="dither and min_region can't be given for a picture with a mask"):
+        kf.quantize(small_cat, 5, mask=holes, **options)
+    with pytest.raises(ValueError, match="image must not be empty, but the mask leaves out all of them"):
+        kf.palette(small_cat, 5, mask=np.zeros_like(holes))
+    with pytest.raises(ValueError, match=r"mask must have one value a point, shape \(61, 97\), got \(2, 2\)"):
+        kf.quantize(small_cat, 5, mask=np.ones((2, 2), bool))
+    with pytest.raises(ValueError, match=r"ColorHistogram\.from_image takes them too"):
+        kf.palette(kf.ColorHistogram.from_image(small_cat), 5, mask=holes)
+
+
 # ---------------------------------------------------------------------------------------------------- channel_axis
+
+
+@pytest.mark.parametrize("axis", [0, 1, -2])
+def test_pictures_with_channels_on_any_axis(small_cat, axis):
+    bands = np.moveaxis(small_cat, -1, axis)
+    expected = kf.quantize(small_cat, 4, dither="bayer")
+    result = kf.quantize(bands, 4, dither="bayer", channel_axis=axis)
+    assert np.array_equal(result, expected)
+    assert result.labels.flags.c_contiguous
+    assert np.array_equal(
+        kf.apply_palette([bands, bands], expected, channel_axis=axis).labels[1],
+        kf.apply_palette(small_cat, expected).labels,
+    )
+    assert np.array_equal(kf.palette(bands, 4, channel_axis=axis), expected.palette)
+
+
+def test_grey_pictures_have_no_axis_of_channels(small_cat):
+    grey = small_cat[..., 1]
+    expected = kf.quantize(grey, 4)
+    for image, axis in ((grey, None), (grey[np.newaxis], 0), (grey[..., np.newaxis], -1), (grey[:, np.newaxis], 1)):
+        assert np.array_equal(kf.quantize(image, 4, channel_axis=axis), expected)
+    frames = np.stack([grey, grey])
+    assert np.array_equal(kf.quantize(frames, 4, channel_axis=None), kf.quantize(frames[..., np.newaxis], 4))
+    for axis in (0, 1):
+        with pytest.raises(ValueError, match=rf"image must have shape .*, got \(61, 97\), with channel_axis={axis}"):
+            kf.quantize(grey, 4, channel_axis=axis)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])

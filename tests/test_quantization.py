@@ -700,11 +700,6 @@ def test_pictures_of_pillow(cat):
             quantize(picture.convert(mode if mode != "I" else "L").convert(mode), 5)
 
 
-def test_a_masked_picture_is_refused(cat):
-    with pytest.raises(TypeError, match="image must not have a mask, got a masked array; fill it"):
-        quantize(np.ma.masked_equal(cat, 0), 5)
-
-
 @pytest.mark.parametrize("n_colors", [2, 8, 16, 64, 256])
 def test_defaults_end_near_the_fixed_point(cat, n_colors):
     """Within 0.5 % of the error of the fixed point that the same start leads to."""

@@ -70,7 +70,7 @@ def picture_in(pixels: Pixels, colors: Colors, found: Found, request: Request) -
     if request.min_region > 1:
         labels = without_specks(labels, found.palette.n_colors, request.min_region, colors.machine.engine)
         found, labels = _measured(pixels, found, labels, may_drop=request.entries is None)
-    return QuantizedImage(**vars(found.shown), labels=labels)
+    return QuantizedImage(**vars(found.shown), labels=pixels.selection.labels(labels))
 
 
 def _measured(pixels: Pixels, found: Found, labels: NDArray[Any], *, may_drop: bool) -> tuple[Found, NDArray[Any]]:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.arrays import is_masked_array, look_up
 from kmeans_fast.imaging import encoding, writing
-from kmeans_fast.imaging.channels import in_8_bits
+from kmeans_fast.imaging.channels import in_8_bits, is_translucent, with_channels
 from kmeans_fast.imaging.encoding import COMPRESS_LEVEL
 from kmeans_fast.imaging.files import check_destination, write_picture
 from kmeans_fast.imaging.metadata import Metadata
-from kmeans_fast.imaging.notation import hex_of
+from kmeans_fast.imaging.notation import color_of, hex_of
 from kmeans_fast.imaging.palette import Palette, swatches
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class QuantizedImage(Quantized):
         As in `Quantized`.
     labels : numpy.ndarray
         Smallest unsigned integers that hold K−1, of shape (H, W), or (F, H, W) of frames: ``palette[labels]`` is the
-        image.
+        image. A masked array if the image had a mask, 0 where that leaves pixels out, which count for nothing.
 
     Examples
     --------
@@ -132,22 +133,57 @@ class QuantizedImage(Quantized):
             self,
             palette=in_8_bits(self.palette)[order],
             counts=np.bincount(entry, self.counts, len(order)).astype(np.int64),
-            labels=entry.astype(np.min_scalar_type(len(order) - 1))[self.labels],
+            labels=look_up(self.labels, entry.astype(np.min_scalar_type(len(order) - 1))),
         )
+
+    def filled(self, color: str = "#00000000") -> QuantizedImage:
+        """Give what is masked a colour, by default none, so that there is no mask; files and Pillow have none.
+
+        The entry is the last, unless the colour is in the palette already. `mse` and `psnr` stay those of the others.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kmeans_fast as kf
+        >>> kf.quantize(np.ma.masked_equal(np.eye(2, dtype=np.uint8), 0), 1).filled("white").to_array().tolist()
+        [[1, 255], [255, 1]]
+        """
+        top = np.iinfo(self.palette.dtype).max
+        entry = np.array([color_of("color", color)], self.palette.dtype) * (top // 255)
+        if not is_masked_array(self.labels):
+            return self
+        masked = np.ma.getmaskarray(self.labels)
+        if not masked.any():
+            return replace(self, labels=np.ma.getdata(self.labels))
+        is_grey = self.palette.shape[1] == 1 and len(set(entry[0, :3])) == 1 and entry[0, 3] == top
+        n_channels = 1 if is_grey else max(self.palette.shape[1], 4 if is_translucent(entry) else 3)
+        entries = np.vstack([with_channels(self.palette, n_channels), with_channels(entry, n_channels)])
+        place = int((entries == entries[-1]).all(axis=1).argmax())
+        counts = np.append(self.counts, 0)[: max(place + 1, self.n_colors)]
+        counts[place] += np.count_nonzero(masked)
+        labels = np.where(masked, place, self.labels).astype(np.min_scalar_type(len(counts) - 1))
+        return replace(self, palette=entries[: len(counts)], counts=counts, labels=labels)
+
+    def _unmasked_labels(self) -> NDArray[np.unsignedinteger[Any]]:
+        if is_masked_array(self.labels):
+            raise ValueError(
+                "a picture with a mask has pixels without a colour; filled() gives them one, or makes "
+                "them transparent, and to_array() returns a masked array"
+            )
+        return self.labels
 
     def to_array(self) -> NDArray[Any]:
         """Make the image, of the palette's dtype: (H, W) if grey, else (H, W, 3) or, with alpha, (H, W, 4).
 
-        Of frames there is an axis before these.
+        Of frames there is an axis before these. Of an image with a mask it is a masked array.
         """
-        palette = self.palette[:, 0] if self.palette.shape[1] == 1 else self.palette
-        image: NDArray[Any] = palette[self.labels]
-        return image
+        return look_up(self.labels, self.palette[:, 0] if self.palette.shape[1] == 1 else self.palette)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return `to_array`, so that what takes arrays takes this too."""
         if copy is False:
             raise ValueError("a QuantizedImage holds labels, so an array of it is always a copy; got copy=False")
+        self._unmasked_labels()
         return self.to_array().astype(dtype or self.palette.dtype, copy=False)
 
     def to_pil(self, frame: int | None = None) -> Image.Image:
@@ -161,8 +197,8 @@ class QuantizedImage(Quantized):
         Raises
         ------
         ValueError
-            If the palette has 16 bits a channel, which Pillow's palettes can't have: see `to_8_bit`. If there are
-            frames and `frame` doesn't say which, or there are none and it does.
+            If the palette has 16 bits a channel, which Pillow's palettes can't have: see `to_8_bit`; or there is a
+            mask: see `filled`. If there are frames and `frame` doesn't say which, or there are none and it does.
 
         Examples
         --------
@@ -173,19 +209,21 @@ class QuantizedImage(Quantized):
         """
         if self.palette.dtype != np.uint8:
             raise ValueError(f"Pillow's palettes have 8 bits a channel, got {self.palette.dtype}; to_8_bit() rounds")
-        if (self.labels.ndim == 3) != (frame is not None):
-            held = f"{len(self.labels)} frames" if self.labels.ndim == 3 else "no frames"
+        labels = self._unmasked_labels()
+        if (labels.ndim == 3) != (frame is not None):
+            held = f"{len(labels)} frames" if labels.ndim == 3 else "no frames"
             raise ValueError(f"frame must say which of several frames, and there are {held}, got {frame!r}")
-        return writing.indexed_image(self.palette, self.labels if frame is None else self.labels[frame])
+        return writing.indexed_image(self.palette, labels if frame is None else labels[frame])
 
     def _repr_png_(self) -> bytes:
         """Show a notebook the picture, or of frames the first.
 
-        Of one with more than a million pixels it is every n-th of each row and column.
+        Of one with more than a million pixels it is every n-th of each row and column; what is masked is transparent.
         """
-        first = self.labels[0] if self.labels.ndim == 3 else self.labels
+        whole = self.filled()
+        first = whole.labels[0] if whole.labels.ndim == 3 else whole.labels
         step = math.ceil(math.sqrt(first.size / _MOST_SHOWN))
-        shown = replace(self, labels=np.ascontiguousarray(first[::step, ::step])).to_8_bit()
+        shown = replace(whole, labels=np.ascontiguousarray(first[::step, ::step])).to_8_bit()
         return writing.encode(encoding.FORMATS["png"], shown.palette, shown.labels)
 
     def _repr_html_(self) -> str:
@@ -247,10 +285,11 @@ class QuantizedImage(Quantized):
         Raises
         ------
         ValueError
-            If the format can't hold this: 16 bits a channel, which no palette can have (see `to_8_bit`), entries that
-            aren't opaque, or so many of them. If the name ends in something else or belongs to something that is no
-            file, the level is out of range or the profile too large, or either is for other formats; if `duration` or
-            `loop` is given where nothing is played, or there are not as many durations as frames.
+            If there is a mask (see `filled`). If the format can't hold this: 16 bits a channel, which no palette can
+            have (see `to_8_bit`), entries that aren't opaque, or so many of them. If the name ends in something else or
+            belongs to something that is no file, the level is out of range or the profile too large, or either is for
+            other formats; if `duration` or `loop` is given where nothing is played, or there are not as many durations
+            as frames.
         TypeError
             If the file object was opened as text.
         OSError
@@ -272,7 +311,7 @@ class QuantizedImage(Quantized):
         return write_picture(
             path,
             self.palette,
-            self.labels,
+            self._unmasked_labels(),
             format=format,
             compress_level=compress_level,
             encoder=encoder,

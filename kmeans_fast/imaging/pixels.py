@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import arrays
+from kmeans_fast.arrays import Selection
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.imaging import frames
 from kmeans_fast.imaging.channels import is_translucent, with_channels
@@ -26,31 +27,38 @@ class Pixels(NamedTuple):
     """The pixels of a picture."""
 
     channels: NDArray[Any]
-    """(H, W, C), or (F, H, W, C) of frames, of uint8 or uint16, without an alpha channel that says nothing."""
+    """(H, W, C), (F, H, W, C) of frames, or (N, C) where some are left out, of uint8 or uint16.
+
+    There is no alpha channel that says nothing.
+    """
     space: Space
     """Where their colours are compared."""
     given: NDArray[Any]
     """Palette entries that are given, (0 or more, C), with the same channels and depth."""
+    selection: Selection
+    """Which ones of the picture they are."""
     counts: NDArray[np.int64] | None = None
     """How many pixels each stands for, if they are the colours of a histogram."""
 
     @property
     def size(self) -> int:
         """How many there are."""
-        n_pixels: int = math.prod(self.channels.shape[:-1])
-        return n_pixels
+        return self.selection.points.size
 
 
 def checked_pixels_or_colors(image: Any, request: Request) -> Pixels:
     """Return `checked_pixels`, and of a histogram its colours as the pixels of a picture."""
     if not isinstance(image, ColorHistogram):
         return checked_pixels(image, request)
+    if request.mask is not None or request.channel_axis != -1:
+        raise ValueError("mask and channel_axis are for arrays; ColorHistogram.from_image takes them too")
     return checked_pixels(image.colors[np.newaxis], request)._replace(counts=image.counts)
 
 
 def checked_pixels(image: Any, request: Request) -> Pixels:
     """Return a picture's pixels, if what was asked for can be asked of it."""
-    array = checked_image(image, request.options.n_threads)
+    selection = _selected(image, request)
+    array = selection.points.array
     check_depth(array, request.dithering)
     is_wide = array.dtype.itemsize == 2
     given = np.empty((0, array.shape[-1]), array.dtype)
@@ -79,7 +87,7 @@ def checked_pixels(image: Any, request: Request) -> Pixels:
         is_hidden = array[..., 3] == 0
         if is_hidden.any() and not is_hidden.all():
             raise ValueError("n_colors must be at least 2 for a picture that is transparent in one place only, got 1")
-    return Pixels(array, space, given)
+    return Pixels(array, space, given, selection)
 
 
 def _alike(array: NDArray[Any], entries: NDArray[Any], request: Request) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -112,17 +120,31 @@ def _check_named_space(array: NDArray[Any], translucent: bool, request: Request)
         raise ValueError(f"init must be whole numbers from 0 to 255 with space={name!r}; np.rint(init) rounds")
 
 
-def checked_image(image: Any, n_threads: int | None = None) -> NDArray[Any]:
-    """Return a picture as an array (H, W, C), or frames as one (F, H, W, C), uint8 or uint16.
+def _selected(image: Any, request: Request) -> Selection:
+    """Return the pixels that take part, of uint8 or uint16."""
+    n_threads, channel_axis = request.options.n_threads, request.channel_axis
+    if frames.are_frames(image):
+        array = frames.read_all(image, lambda frame: checked_image(frame, n_threads, channel_axis))
+    else:
+        array = _with_channels_last(_numbers_of(image), channel_axis)
+    selection = arrays.select("image", array, request.mask)
+    if selection.is_masked and (request.dithering.is_on or request.min_region > 1):
+        raise ValueError("dither and min_region can't be given for a picture with a mask, as they need neighbours")
+    return replace(selection, points=Points(_integers(selection.points.array, n_threads), "image"))
+
+
+def checked_image(image: Any, n_threads: int | None = None, channel_axis: int | None = -1) -> NDArray[Any]:
+    """Return a picture as an array (H, W, C), or frames as one (F, H, W, C), uint8 or uint16, without a mask.
 
     It is their own memory, if they are one array, or what their floats are fractions of.
     """
     if frames.are_frames(image):
-        return frames.read_all(image, lambda frame: _checked_picture(frame, n_threads))
-    return _checked_picture(image, n_threads)
+        return frames.read_all(image, lambda frame: checked_image(frame, n_threads, channel_axis))
+    array = arrays.unmasked_numbers("image", _numbers_of(image), "; fill it, or say mask= where that is taken")
+    return _integers(_with_channels_last(array, channel_axis), n_threads)
 
 
-def _checked_picture(image: Any, n_threads: int | None) -> NDArray[Any]:
+def _numbers_of(image: Any) -> NDArray[Any]:
     if isinstance(image, ColorHistogram):
         raise TypeError("image must have its pixels, got a ColorHistogram; palette takes that, and kmeans")
     if isinstance(image, str | bytes | os.PathLike):
@@ -134,23 +156,34 @@ def _checked_picture(image: Any, n_threads: int | None) -> NDArray[Any]:
         raise TypeError(
             f"image must be of Pillow's modes L, RGB, RGBA or I;16, got {image.mode}; .convert('RGB') makes it so"
         )
-    array = arrays.unmasked_numbers("image", image, "; fill it, or give it to kmeans, which leaves out what is masked")
+    array = arrays.numbers_of("image", image)
     if array.dtype.newbyteorder("=") not in (np.uint8, np.uint16, np.float32, np.float64):
         raise TypeError(
             f"image must be uint8, uint16, or floats from 0 to 1, got {array.dtype}; {_how_to_convert(array.dtype)}"
         )
-    if array.ndim not in (2, 3, 4) or (array.ndim > 2 and array.shape[-1] not in (1, 3, 4)):
+    return array
+
+
+def _with_channels_last(array: NDArray[Any], channel_axis: int | None) -> NDArray[Any]:
+    """Return a picture (H, W, C), or frames (F, H, W, C); a grey one (H, W) needs no axis for its channel."""
+    grey = array.ndim == 2 and channel_axis == -1
+    pixels = array
+    if array.ndim in (2, 3, 4):
+        pixels = arrays.with_channels_last("image", array, None if grey else channel_axis)
+    if pixels.ndim not in (3, 4) or pixels.shape[-1] not in (1, 3, 4):
+        axis = "" if channel_axis == -1 else f", with channel_axis={channel_axis}"
         raise ValueError(
-            f"image must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), or be frames, got {array.shape}"
+            f"image must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), or be frames, got {array.shape}{axis}"
         )
     if array.size == 0:
         raise ValueError(f"image must have pixels, got shape {array.shape}")
-    pixels = array[..., np.newaxis] if array.ndim == 2 else array
-    return pixels if pixels.dtype.kind == "u" else _integers_of(pixels, n_threads)
+    return pixels
 
 
-def _integers_of(pixels: NDArray[Any], n_threads: int | None) -> NDArray[Any]:
-    """Return the integers that a picture's floats are fractions of, or else the nearest of 16 bits."""
+def _integers(pixels: NDArray[Any], n_threads: int | None) -> NDArray[Any]:
+    """Return a picture's integers, those that its floats are fractions of, or else the nearest of 16 bits."""
+    if pixels.dtype.kind == "u":
+        return pixels
     points = Points(pixels, "image")
     points.check_values()
     low, high = pixels.min(), pixels.max()

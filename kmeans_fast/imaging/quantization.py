@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
+from numpy.typing import ArrayLike
+
 from kmeans_fast.imaging.finding import find_palette
 from kmeans_fast.imaging.mapping import picture_in
 from kmeans_fast.imaging.palettes import QuantizedImage, QuantizedPalette
@@ -32,6 +34,8 @@ def quantize(
     palette: Any = None,
     fixed: Any = None,
     min_region: int = 1,
+    mask: ArrayLike | None = None,
+    channel_axis: int | None = -1,
     **options: Unpack[Asked],
 ) -> QuantizedImage:
     """Reduce an image to `n_colors` colours by k-means on all its pixels.
@@ -46,7 +50,8 @@ def quantize(
         ``np.asarray`` makes one of, such as Pillow's images of modes L, RGB, RGBA and I;16. Floats are taken for
         the 8-bit or 16-bit integers that, divided by 255 or 65535, they are; if not all are such, each for the nearest
         of 16 bits. With 16 bits a picture must be opaque. Not changed. Or frames of one size, which share the palette:
-        a list of such pictures, an array (F, H, W, C), or what `read_frames` gives.
+        a list of such pictures, an array (F, H, W, C), or what `read_frames` gives. In a masked array,
+        pixels of which a channel is masked are left out.
     n_colors : int, optional
         The number of colours, at least 1; 8 by default. A picture that has no more than these keeps them exactly.
     quality : float, optional
@@ -101,6 +106,12 @@ def quantize(
         The least pixels of a region: of pixels of one entry each of which can be reached from each other by steps to
         one of four neighbours. Smaller ones are specks, which an embroiderer or a painter can't make: their pixels get
         the entry that they have the longest border with, the smallest first. 1 keeps all. Not with dithering.
+    mask : array_like of bool, shape (H, W), (F, H, W) of frames, or flat, optional
+        True for each pixel that takes part, as for `kmeans_fast.kmeans`: the others, which may be NaN, count for
+        nothing, and their labels are masked, 0 below the mask. Neither with dithering nor with `min_region`.
+    channel_axis : int or None
+        Where the channels are, of each picture if it is a list of frames: 0 for a raster of bands (C, H, W). A picture
+        (H, W) has none, nor have grey frames (F, H, W) with None.
     init : {"auto", "variance", "cubes", "k-means++", "random"} or array_like, shape (K, C)
         As for `kmeans_fast.kmeans`. ``"auto"`` is ``"cubes"`` for up to 16 colours and ``"variance"`` for more, or
         ``"k-means++"`` for several runs. An array has one row of values of the picture's depth for each colour, whose
@@ -124,15 +135,16 @@ def quantize(
     Raises
     ------
     TypeError
-        If `image` is no array or of another dtype, has a mask or is a picture in a mode of Pillow's that isn't L, RGB,
-        RGBA or I;16, or `n_colors` is no integer.
+        If `image` is no array or of another dtype, a list with masked arrays in it, or a picture in a mode of Pillow's
+        that isn't L, RGB, RGBA or I;16, or `n_colors` is no integer.
     ValueError
         If `image` has another shape or no pixels, floats that aren't such fractions or outside 0 to 1, or transparency
         with 16 bits; if `n_colors` is below 1, or 1 for a picture that is transparent in one place and visible in
         another, or given together with `quality` or `max_error`; if a palette is given together with what it would
         leave nothing to do for, or can't be read; if what is fixed isn't as said above; if a space other than sRGB is
         asked for and `image` is grey or has transparency or 16 bits; if `lightness` isn't 1 in a space without that
-        axis; if `min_region` isn't 1 with dithering; and whatever `kmeans_fast.kmeans` says of the other options.
+        axis; if `min_region` isn't 1 with dithering, or either is asked for with a mask; if the mask leaves out all
+        pixels or is of another shape; and whatever `kmeans_fast.kmeans` says of the other options.
 
     Notes
     -----
@@ -171,6 +183,14 @@ def quantize(
     <QuantizedImage: 451×300 pixels, 13 colors, mse 189.08, psnr 30.14 dB>
     >>> kf.quantize(image, 3, space="oklab", sort="count").hex_colors
     ['#8c6549', '#af8e79', '#583620']
+
+    A raster whose bands come first, in which 0 stands for no data:
+
+    >>> import numpy as np
+    >>> bands = np.array([[[0, 9, 11]], [[0, 80, 84]], [[0, 200, 200]]], np.uint8)
+    >>> masked = kf.quantize(bands, 1, channel_axis=0, mask=(bands > 0).all(axis=0))
+    >>> masked.hex_colors, masked.labels.tolist(), masked.filled("black").hex_colors
+    (['#0a52c8'], [[None, 0, 0]], ['#0a52c8', '#000000'])
     """
     request = checked_request(
         n_colors,
@@ -185,6 +205,8 @@ def quantize(
         fixed,
         min_region=min_region,
         max_error=max_error,
+        mask=mask,
+        channel_axis=channel_axis,
     )
     pixels = checked_pixels(image, request)
     with request.machine(pixels.size) as machine:
@@ -204,6 +226,8 @@ def palette(
     fixed: Any = None,
     ignore: str | Sequence[str] = (),
     merge: float = 0.0,
+    mask: ArrayLike | None = None,
+    channel_axis: int | None = -1,
     **options: Unpack[Asked],
 ) -> QuantizedPalette:
     """Return the palette that `quantize` finds, without labels.
@@ -213,7 +237,7 @@ def palette(
     image : array_like or ColorHistogram
         As for `quantize`, or the colours of pictures: ``sum(map(ColorHistogram.from_image, frames))`` are those of an
         animation.
-    n_colors, quality, max_error, sort, space, lightness, fixed, **options
+    n_colors, quality, max_error, sort, space, lightness, fixed, mask, channel_axis, **options
         As for `quantize`.
     ignore : str or sequence of str
         Colours whose pixels are left out: exactly these, such as ``"white"``, ``"#ff8000"`` or ``"#ff800080"``, and not
@@ -252,7 +276,18 @@ def palette(
     ['#fa8000']
     """
     request = checked_request(
-        n_colors, quality, sort, space, lightness, options, fixed=fixed, ignore=ignore, merge=merge, max_error=max_error
+        n_colors,
+        quality,
+        sort,
+        space,
+        lightness,
+        options,
+        fixed=fixed,
+        ignore=ignore,
+        merge=merge,
+        max_error=max_error,
+        mask=mask,
+        channel_axis=channel_axis,
     )
     pixels = checked_pixels_or_colors(image, request)
     with request.machine(pixels.size) as machine:
@@ -267,6 +302,8 @@ def apply_palette(
     lightness: float = 1.0,
     dither: str = "none",
     strength: float = 1.0,
+    mask: ArrayLike | None = None,
+    channel_axis: int | None = -1,
     engine: str = "auto",
     n_threads: int | None = None,
 ) -> QuantizedImage:
@@ -278,7 +315,7 @@ def apply_palette(
         As for `quantize`.
     palette
         As for `quantize`. A flat sequence of integers is grey.
-    space, lightness, dither, strength
+    space, lightness, dither, strength, mask, channel_axis
         As for `quantize`.
     engine, n_threads
         As for `kmeans_fast.kmeans`.
@@ -314,6 +351,8 @@ def apply_palette(
         lightness=lightness,
         dither=dither,
         strength=strength,
+        mask=mask,
+        channel_axis=channel_axis,
         engine=engine,
         n_threads=n_threads,
     )

@@ -67,6 +67,9 @@ class Request:
     """How many pixels a region of one entry has at least."""
     merge: float = 0.0
     """Up to which distance in Oklab entries are merged."""
+    mask: Any = None
+    """True for each pixel that takes part; checked with the picture, as the axis is."""
+    channel_axis: int | None = -1
 
     @property
     def is_search(self) -> bool:
@@ -104,6 +107,8 @@ def checked_request(
     merge: float = 0.0,
     min_region: int = 1,
     max_error: float | None = None,
+    mask: Any = None,
+    channel_axis: int | None = -1,
 ) -> Request:
     """Check what `quantize` was asked for, before any work."""
     unknown = asked.keys() - Asked.__annotations__.keys()
@@ -141,6 +146,8 @@ def checked_request(
         min_region=checked_region,
         ignored=checked_ignore(ignore),
         merge=_checked_merge(merge, options.n_clusters, **aims, fixed=fixed),
+        mask=mask,
+        channel_axis=channel_axis,
     )
 
 
