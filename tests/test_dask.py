@@ -227,6 +227,8 @@ def test_a_quantized_picture_has_the_bytes_of_the_call_on_one_machine(name):
         {"n_colors": 4, "effort": 2},
         {"n_colors": 5, "fixed": ["#ff0000", "#000000"]},
         {"palette": ["#000000", "#805030", "#c0a080", "#ffffff"]},
+        {"max_error": 20},
+        {"max_error": 20, "quality": 30, "fixed": ["#ff0000"]},
     ],
 )
 def test_every_option_of_quantize(options):
@@ -242,7 +244,9 @@ def test_a_mask_leaves_pixels_out():
     labels = lazy.labels.compute()
     np.testing.assert_array_equal(labels.mask, ~MASK)
     np.testing.assert_array_equal(labels.compressed(), alone.labels.ravel())
-    np.testing.assert_array_equal(lazy.to_array().compute().mask[..., 0], ~MASK)
+    for array in (lazy.to_array().compute(), lazy.compute().to_array()):
+        np.testing.assert_array_equal(array.mask[..., 0], ~MASK)
+    np.testing.assert_array_equal(lazy.compute().labels.data, kf.quantize(IMAGE, 6, mask=MASK).labels.data)
 
 
 def test_a_picture_whose_channels_come_first():

@@ -239,6 +239,7 @@ def quantize(
     n_colors: int | None = None,
     *,
     quality: float | None = None,
+    max_error: float | None = None,
     sort: str = "none",
     space: str = "srgb",
     lightness: float = 1.0,
@@ -255,7 +256,7 @@ def quantize(
     image : dask.array.Array of uint8 or uint16, or xarray.DataArray of one
         Of shape (H, W) or (H, W, 1) grey, (H, W, 3) RGB, or (H, W, 4) RGBA. All channels of a pixel should be in one
         chunk, or they are brought together.
-    n_colors, quality, sort, space, lightness, palette, fixed
+    n_colors, quality, max_error, sort, space, lightness, palette, fixed
         As for `kmeans_fast.quantize`. There is no dithering.
     mask : array of bool, shape (H, W), optional
         True for each pixel that takes part; Dask's, xarray's or NumPy's. The others' labels are masked.
@@ -288,7 +289,9 @@ def quantize(
     >>> bool((result.to_array() == kf.quantize(image, 8).to_array()).all())
     True
     """
-    request = checked_request(n_colors, quality, sort, space, lightness, options, palette=palette, fixed=fixed)
+    request = checked_request(
+        n_colors, quality, sort, space, lightness, options, palette=palette, fixed=fixed, max_error=max_error
+    )
     if np.ndim(image) == 2 and channel_axis in (-1, None):
         channel_axis = None
     source = source_of("image", image, mask, channel_axis)
