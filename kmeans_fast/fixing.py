@@ -1,4 +1,4 @@
-"""k-means with some centroids held: the first ones stay where they are, and the others are found as ever.
+"""k-means with some centroids held: they stay where they are, and the others are found as ever.
 
 Points choose among all centroids. Each of Lloyd's steps lowers the inertia under this condition as it does without: the
 assignment is the best for the centroids, and a mean the best place for one that may move. A centroid that is held is
@@ -38,21 +38,14 @@ class FixedData:
         points = self.data.distinct(limit)
         if points is None:
             return None
-        centroids = np.concatenate([self.fixed, self._others(points)])
+        centroids = np.concatenate([self.fixed, without(self.fixed, points)])
         return centroids if len(centroids) <= limit else None
-
-    def _others(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        others: NDArray[np.float64] = points[(points[:, np.newaxis] != self.fixed).any(axis=2).all(axis=1)]
-        return others
 
     def start(self, name: str, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
         """Find K first centroids, as if none were fixed; those nearest to what is fixed give way to it."""
         points = self.data.distinct(n_clusters)
-        found = self.data.start(name, n_clusters, draws) if points is None else self._others(points)
-        for place in self.fixed:
-            if len(found) > n_clusters - len(self.fixed):
-                found = np.delete(found, ((found - place) ** 2).sum(axis=1).argmin(), axis=0)
-        return np.concatenate([self.fixed, found])
+        found = self.data.start(name, n_clusters, draws) if points is None else without(self.fixed, points)
+        return np.concatenate([self.fixed, giving_way(self.fixed, found, n_clusters - len(self.fixed))])
 
     def algorithm(self, n_clusters: int) -> FixedAlgorithm:
         """Return the algorithm for K clusters."""
@@ -63,8 +56,22 @@ class FixedData:
         return self.data.labels(algorithm)
 
 
+def without(fixed: NDArray[np.float64], points: NDArray[Any]) -> NDArray[Any]:
+    """Return those of the points (N, D) that aren't among what is fixed (F, D)."""
+    others: NDArray[Any] = points[(points[:, np.newaxis] != fixed).any(axis=2).all(axis=1)]
+    return others
+
+
+def giving_way(fixed: NDArray[np.float64], found: NDArray[np.float64], n_left: int) -> NDArray[np.float64]:
+    """Return so many centroids as are to be left: for each that is fixed the nearest goes, until there are no more."""
+    for place in fixed:
+        if len(found) > n_left:
+            found = np.delete(found, ((found - place) ** 2).sum(axis=1).argmin(), axis=0)
+    return found
+
+
 class FixedAlgorithm:
-    """The passes of Lloyd's algorithm with the first centroids held; see `kmeans_fast.lloyd.Algorithm`.
+    """The passes of Lloyd's algorithm with some centroids held; see `kmeans_fast.lloyd.Algorithm`.
 
     Parameters
     ----------
@@ -72,11 +79,14 @@ class FixedAlgorithm:
         The passes.
     fixed : ndarray of float64, shape (F, D)
         Whole numbers, or other places that times a cluster's weight are exact.
+    first : int
+        The cluster of the first of them; the others follow.
     """
 
-    def __init__(self, algorithm: Algorithm, fixed: NDArray[np.float64]) -> None:
+    def __init__(self, algorithm: Algorithm, fixed: NDArray[np.float64], first: int = 0) -> None:
         self._algorithm = algorithm
         self._fixed = fixed
+        self._own = slice(first, first + len(fixed))
         self.name = algorithm.name
 
     @property
@@ -87,7 +97,7 @@ class FixedAlgorithm:
     def _held(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the centroids with what is fixed in its place, from where a search may have pushed it."""
         held = centroids.copy()
-        held[: len(self._fixed)] = self._fixed
+        held[self._own] = self._fixed
         return held
 
     def assign(self, centroids: NDArray[np.float64]) -> None:
@@ -97,7 +107,7 @@ class FixedAlgorithm:
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Label every point; return the sums of each cluster, and its weight. The mean of a fixed one is its place."""
         sums = self._algorithm.assign_and_sum(self._held(centroids))
-        held = sums[: len(self._fixed)]
+        held = sums[self._own]
         held[:, -1] = np.maximum(held[:, -1], 1)
         held[:, :-1] = self._fixed * held[:, -1:]
         return sums
@@ -106,7 +116,7 @@ class FixedAlgorithm:
         """Measure the clusters that the labels describe; a fixed one weighs at least 1, but its count may be 0."""
         measure = self._algorithm.measure(self._held(centroids))
         totals = measure.totals.copy()
-        totals[: len(self._fixed)] = np.maximum(totals[: len(self._fixed)], 1)
+        totals[self._own] = np.maximum(totals[self._own], 1)
         return replace(measure, totals=totals)
 
     def givers(self, centroids: NDArray[np.float64]) -> list[Givers]:

@@ -18,6 +18,7 @@ from kmeans_fast.lending import Machine
 from kmeans_fast.machine.threads import workers
 
 OPAQUE = 255 * 255
+NOTHING = np.empty((0, 4))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def error(colors, counts, centroids, labels):
 @pytest.mark.parametrize("n_clusters", [2, 9, 40])
 def test_each_step_is_the_textbooks(soft_cat, machine, n_clusters):
     mixture = mixture_of(np.maximum(soft_cat, 1), machine)
-    data = mixed_data(mixture, n_clusters, machine)
+    data = mixed_data(mixture, n_clusters, machine, NOTHING)
     colors, counts = mixture.colors.colors, mixture.colors.counts
     centroids = data.start("variance", n_clusters, Draws(0))
     algorithm = data.algorithm(n_clusters)
@@ -89,7 +90,7 @@ def test_each_step_is_the_textbooks(soft_cat, machine, n_clusters):
 @pytest.mark.parametrize("n_colors", [3, 16, 60])
 def test_the_palette_is_the_textbooks(soft_cat, machine, init, n_colors):
     mixture = mixture_of(soft_cat, machine)
-    data = mixed_data(mixture, n_colors - 1, machine)
+    data = mixed_data(mixture, n_colors - 1, machine, NOTHING)
     visible = mixture.colors.colors[:, 3] > 0
     colors, counts = mixture.colors.colors[visible], mixture.colors.counts[visible]
     centroids = data.start(init, n_colors - 1, Draws(0))
@@ -99,6 +100,24 @@ def test_the_palette_is_the_textbooks(soft_cat, machine, init, n_colors):
     options = {"init": init, "max_iter": 6, "tol": 0, "relaxation": 1, "momentum": 0, "engine": machine.engine.name}
     result = quantize(soft_cat, n_colors, **options)
     assert result.palette.tolist() == [[0, 0, 0, 0], *palette.tolist()]
+
+
+def test_each_step_beside_what_is_fixed_is_the_textbooks(soft_cat, machine):
+    fixed = np.array([[255, 0, 0, 255], [0, 0, 0, 0], [128, 96, 64, 192], [80, 64, 48, 255]], np.uint8)
+    mixture = mixture_of(soft_cat, machine)
+    data = mixed_data(mixture, 12, machine, premultiplied(fixed).astype(np.float64))
+    colors, counts = mixture.colors.colors, mixture.colors.counts
+    centroids = data.start("variance", 12, Draws(0))
+    held = slice(12 - data.n_opaque - 2, 12 - data.n_opaque + 2)
+    assert np.array_equal(centroids[held], premultiplied(fixed[[1, 2, 0, 3]]))
+    algorithm = data.algorithm(12)
+    for _ in range(8):
+        sums = algorithm.assign_and_sum(centroids)
+        assert np.array_equal(data.labels(algorithm), assign(colors, centroids, data.n_opaque))
+        expected = update(colors, counts, centroids, data.n_opaque)
+        expected[held] = centroids[held]
+        centroids = sums[:, :-1] / sums[:, -1:]
+        assert np.array_equal(centroids, expected)
 
 
 # ------------------------------------------------------------------------------------------------------------- promises
@@ -131,7 +150,7 @@ def test_a_picture_with_few_pixels_that_are_not_opaque(cat, alpha, n_colors):
 def test_no_share_found_by_trying_all_is_much_better(soft_cat, machine):
     """The best division of 11 entries between the two kinds, by Lloyd's algorithm for each."""
     mixture = mixture_of(soft_cat, machine)
-    chosen = mixed_data(mixture, 11, machine)
+    chosen = mixed_data(mixture, 11, machine, NOTHING)
     inertias = {}
     for n_opaque in range(1, 11):
         data = MixedData(mixture, True, n_opaque, machine)

@@ -304,9 +304,9 @@ def _path_of(file: Readable) -> Path | None:
 def _check_held(written: Format, pixels: Pixels, request: Request) -> None:
     """Check that a format holds what the palette of these pixels has, whatever it will be."""
     encoding.check_size(written, 1, pixels.channels.shape[:-1])
-    colors = pixels.channels if request.palette is None else pixels.given
-    if colors.shape[-1] == 4:
-        encoding.check_alpha(written, colors[..., 3])
+    for colors in (pixels.given,) if request.palette is not None else (pixels.channels, pixels.given):
+        if colors.shape[-1] == 4:
+            encoding.check_alpha(written, colors[..., 3])
 
 
 def _printable(text: Path | str | None) -> str:

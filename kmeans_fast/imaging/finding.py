@@ -41,9 +41,18 @@ def find_palette(colors: Colors, request: Request) -> Found:
     if request.merge:
         found = merged(colors, found, request.merge)
     palette, labels, error = found
-    order = order_of(palette.palette, palette.counts, request.sort)
+    by = request.sort
+    order = (
+        _given_first(palette.palette, colors.given) if by == "none" else order_of(palette.palette, palette.counts, by)
+    )
     sorted_ = replace(palette, palette=palette.palette[order], counts=palette.counts[order], quality_met=is_met)
     return Found(sorted_, np.argsort(order).astype(labels.dtype)[labels], error)
+
+
+def _given_first(entries: NDArray[Any], given: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the order of entries, all different, in which those that are given come first."""
+    is_given = (entries == given[:, np.newaxis]).all(axis=2)
+    return np.concatenate([is_given.argmax(axis=1), np.flatnonzero(~is_given.any(axis=0))])
 
 
 def _nearest(colors: Colors) -> Found:
@@ -94,7 +103,7 @@ def _with_n_colors(colors: Colors, options: Options) -> Found:
     """
     n_clusters = options.n_clusters
     if isinstance(options.init, str):  # more would only take memory
-        n_clusters = min(n_clusters, colors.n_distinct + len(colors.given)) - len(colors.reserved)
+        n_clusters = min(n_clusters, colors.most_entries) - len(colors.reserved)
     visible = colors.visible(n_clusters)
     in_space = _in_space(options, colors, n_clusters)
     algorithm, run = session.first_fit(visible, in_space)
@@ -107,24 +116,17 @@ def _with_n_colors(colors: Colors, options: Options) -> Found:
 
 def _rounded(colors: Colors, visible: Data, algorithm: Algorithm, run: Run, *, searched: bool) -> Found:
     """Make a palette of the centroids of a run; look for a better one near it if that is wanted."""
-    entries = np.vstack([colors.reserved, _entries(colors, run.centroids)])
+    entries = np.vstack([colors.reserved, colors.entries(run.centroids)])
     everything = colors.everything(visible)
     # An algorithm of its own where the run's centroids are still to be searched from.
     if everything is not visible or searched:
         algorithm = everything.algorithm(len(entries))
     final = session.settle(everything, algorithm, colors.space.embed(entries).astype(np.float64))
     if searched:
-        final = rounding.improved(everything, final, colors.rounded, len(colors.reserved) + len(colors.given))
-    entries = _entries(colors, final.centroids)  # exact: a centroid that had to be moved sits on a colour
+        final = rounding.improved(everything, final, colors.rounded, len(colors.reserved))
+    entries = colors.entries(final.centroids)  # exact: a centroid that had to be moved sits on a colour
     labels = everything.labels(final.algorithm).copy()
     return Found.of(colors, entries, labels, final.measure.counts, final.measure.inertia, (run.n_iter, run.converged))
-
-
-def _entries(colors: Colors, centroids: NDArray[np.float64]) -> NDArray[Any]:
-    """Return palette entries for centroids, of which the first are those that are given."""
-    entries = colors.entries(centroids)
-    entries[: len(colors.given)] = colors.given
-    return entries
 
 
 def _in_space(options: Options, colors: Colors, n_clusters: int) -> Options:

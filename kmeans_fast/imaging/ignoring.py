@@ -29,8 +29,8 @@ class Ignored:
     colors: tuple[tuple[int, int, int, int], ...]
     transparent: bool
 
-    def left_of(self, histogram: ColorHistogram) -> ColorHistogram:
-        """Return the colours that are left, as RGB if they all are opaque or alpha says nothing."""
+    def left_of(self, histogram: ColorHistogram, *, keeps_alpha: bool) -> ColorHistogram:
+        """Return the colours that are left, unless alpha is kept as RGB if they all are opaque or it says nothing."""
         colors = histogram.colors
         top = np.iinfo(colors.dtype).max
         n_channels = colors.shape[1]
@@ -43,7 +43,7 @@ class Ignored:
         if not kept.any():
             raise ValueError("ignore leaves nothing of the picture")
         colors, counts = colors[kept], histogram.counts[kept]
-        if n_channels == 4 and (self.transparent or (colors[:, 3] == top).all()):
+        if n_channels == 4 and not keeps_alpha and (self.transparent or (colors[:, 3] == top).all()):
             colors = colors[:, :3]
         codes, places = np.unique(encode(colors), return_inverse=True)
         summed: NDArray[np.int64] = np.zeros(len(codes), np.int64)

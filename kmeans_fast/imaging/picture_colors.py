@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kmeans_fast.colors.histogram import ColorHistogram, count_and_place, sort_points
 from kmeans_fast.engines.codes import encode
 from kmeans_fast.fixing import FixedData
+from kmeans_fast.imaging.channels import is_translucent
 from kmeans_fast.imaging.ignoring import Ignored
 from kmeans_fast.imaging.pixels import Pixels
 from kmeans_fast.imaging.spaces import OPAQUE, Space
@@ -35,7 +36,7 @@ def count_colors(pixels: Pixels, machine: Machine, ignored: Ignored | None = Non
     else:
         histogram = ColorHistogram(channels.shape[-1], encode(channels[0]), pixels.counts)
     if ignored is not None:
-        histogram = ignored.left_of(histogram)
+        histogram = ignored.left_of(histogram, keeps_alpha=is_translucent(pixels.given))
         space = OPAQUE if space.has_alpha and histogram.n_channels == 3 else space
     kind = Colors if space.is_plain else MixedColors if space.has_alpha else EmbeddedColors
     return kind(histogram, space, machine, pixels.given[:, : histogram.n_channels])
@@ -49,7 +50,7 @@ class Colors:
     space: Space
     machine: Machine
     given: NDArray[Any]
-    """Palette entries that are given, (0 or more, C)."""
+    """Palette entries that are given, (0 or more, C), all different unless they are the palette."""
 
     @cached_property
     def points(self) -> NDArray[Any]:
@@ -65,6 +66,11 @@ class Colors:
     def n_distinct(self) -> int:
         """Distinct colours; all that are fully transparent count as one."""
         return len(self.histogram)
+
+    @property
+    def most_entries(self) -> int:
+        """How many entries that are all needed there can be at most: what is given, and the colours."""
+        return self.n_distinct + len(self.given)
 
     @property
     def reserved(self) -> NDArray[Any]:
@@ -83,8 +89,13 @@ class Colors:
         return visible
 
     def entries(self, centroids: NDArray[np.float64]) -> NDArray[Any]:
-        """Return palette entries (K, C) for centroids (K, D); where one is the point of a colour, that colour."""
-        return self.space.restore(centroids)
+        """Return palette entries (K, C) for centroids (K, D); where one is the point of a colour, that colour.
+
+        The first are those that are given.
+        """
+        entries = self.space.restore(centroids)
+        entries[: len(self.given)] = self.given
+        return entries
 
     def rounded(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the points of the palette entries for centroids."""
@@ -116,11 +127,21 @@ class MixedColors(Colors):
         return self.mixture.n_distinct
 
     @property
+    def most_entries(self) -> int:  # noqa: D102
+        is_hidden = self.given[:, 3] == 0
+        is_there = np.where(is_hidden, self.mixture.has_hidden, np.isin(encode(self.given), self.histogram.codes))
+        return super().most_entries - int(is_there.sum())
+
+    @property
     def reserved(self) -> NDArray[Any]:  # noqa: D102
-        return np.zeros((int(self.mixture.has_hidden and self.mixture.has_visible), 4), np.uint8)
+        needs_entry = self.mixture.has_hidden and self.mixture.has_visible and bool((self.given[:, 3] > 0).all())
+        return np.zeros((int(needs_entry), 4), np.uint8)
+
+    def entries(self, centroids: NDArray[np.float64]) -> NDArray[Any]:  # noqa: D102
+        return self.space.restore(centroids)  # each kind has what is given in its midst, and the way back is exact
 
     def visible(self, n_clusters: int) -> MixedData:  # noqa: D102
-        return mixed_data(self.mixture, n_clusters, self.machine)
+        return mixed_data(self.mixture, n_clusters, self.machine, self.given_points)
 
     def everything(self, visible: Data) -> Data:  # noqa: D102
         return visible.with_hidden if isinstance(visible, MixedData) and len(self.reserved) else visible

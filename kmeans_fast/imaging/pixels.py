@@ -77,16 +77,12 @@ def checked_pixels(image: Any, request: Request) -> Pixels:
         space = NAMED[request.space](request.lightness)
     if not space.has_alpha:
         array, given = array[..., : 4 if request.drops_transparent else 3], given[..., :3]
-    elif request.fixed is not None:
-        raise ValueError("fixed needs a picture without transparency, got alpha below 255")
     if not isinstance(request.options.init, str):
         if space.has_alpha:
             raise ValueError("init must be the name of a method for a picture with transparency, got an array")
         request.options.check_features(given.shape[1])
-    if space.has_alpha and request.options.n_clusters == 1 and not request.is_search and request.palette is None:
-        is_hidden = array[..., 3] == 0
-        if is_hidden.any() and not is_hidden.all():
-            raise ValueError("n_colors must be at least 2 for a picture that is transparent in one place only, got 1")
+    if space.has_alpha and request.palette is None:
+        _check_kinds(array, given, request)
     return Pixels(array, space, given, selection)
 
 
@@ -96,6 +92,21 @@ def _alike(array: NDArray[Any], entries: NDArray[Any], request: Request) -> tupl
     if array.shape[-1] == entries.shape[1] == 1 and request.space == "srgb":
         n_channels = 1
     return with_channels(array, n_channels), with_channels(entries, n_channels)
+
+
+def _check_kinds(array: NDArray[Any], fixed: NDArray[Any], request: Request) -> None:
+    """Check that one entry more than is fixed is enough for a picture's kinds of pixels, if there is but one."""
+    n_colors = request.options.n_clusters
+    if n_colors - len(fixed) > 1:
+        return
+    is_hidden = array[..., 3] == 0
+    needs_hidden = is_hidden.any() and not (fixed[:, 3] == 0).any()
+    rest = array[..., 3] == 255 if len(fixed) else ~is_hidden
+    if needs_hidden and rest.any() and not (fixed[:, 3] == 255).any():
+        raise ValueError(
+            f"n_colors must be at least {len(fixed) + 2} for a picture that is transparent in one place only, "
+            f"got {n_colors}"
+        )
 
 
 def _check_named_space(array: NDArray[Any], translucent: bool, request: Request) -> None:

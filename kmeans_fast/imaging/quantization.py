@@ -100,7 +100,7 @@ def quantize(
     fixed : optional
         Colours, in any of these forms, that have to be in the palette, and are counted by `n_colors`: they stay as they
         are, first in the palette unless it is sorted, whether they are used or not, and k-means finds the others
-        beside them. Opaque, all different, fewer than `n_colors`, and for pictures without transparency. An array as
+        beside them. All different, and fewer than `n_colors`; one that is fully transparent has no colour. An array as
         `init` has a row for each of the others.
     min_region : int
         The least pixels of a region: of pixels of one entry each of which can be reached from each other by steps to
@@ -138,13 +138,13 @@ def quantize(
         If `image` is no array or of another dtype, a list with masked arrays in it, or a picture in a mode of Pillow's
         that isn't L, RGB, RGBA or I;16, or `n_colors` is no integer.
     ValueError
-        If `image` has another shape or no pixels, floats that aren't such fractions or outside 0 to 1, or transparency
-        with 16 bits; if `n_colors` is below 1, or 1 for a picture that is transparent in one place and visible in
-        another, or given together with `quality` or `max_error`; if a palette is given together with what it would
-        leave nothing to do for, or can't be read; if what is fixed isn't as said above; if a space other than sRGB is
-        asked for and `image` is grey or has transparency or 16 bits; if `lightness` isn't 1 in a space without that
-        axis; if `min_region` isn't 1 with dithering, or either is asked for with a mask; if the mask leaves out all
-        pixels or is of another shape; and whatever `kmeans_fast.kmeans` says of the other options.
+        If `image` has another shape or no pixels, floats outside 0 to 1, or transparency
+        with 16 bits; if `n_colors` is below 1, or 1 (beside what is fixed) for a picture that is transparent in one
+        place and visible in another, or given together with `quality` or `max_error`; if a palette is given together
+        with what it would leave nothing to do for, or can't be read; if what is fixed isn't as said above; if a space
+        other than sRGB is asked for and `image` is grey or has transparency or 16 bits; if `lightness` isn't 1 in a
+        space without that axis; if `min_region` isn't 1 with dithering, or either is asked for with a mask; if the mask
+        leaves out all pixels or is of another shape; and whatever `kmeans_fast.kmeans` says of the other options.
 
     Notes
     -----
@@ -257,7 +257,8 @@ def palette(
     Raises
     ------
     TypeError, ValueError
-        As for `quantize`; if something to be ignored is no colour, or nothing is left; or if `merge` is given together
+        As for `quantize`; if something to be ignored is no colour, nothing is left, or something translucent is fixed
+        where what is transparent is ignored; or if `merge` is given together
         with `quality`, `max_error` or `fixed`.
 
     Examples

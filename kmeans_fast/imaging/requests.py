@@ -115,7 +115,8 @@ def checked_request(
     if unknown:
         raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
     given = None if palette is None else checked_palette("palette", palette)
-    held = None if fixed is None else _checked_fixed(fixed)
+    ignored = checked_ignore(ignore)
+    held = None if fixed is None else _checked_fixed(fixed, ignored)
     if given is not None:
         _refuse_search(
             asked,
@@ -144,7 +145,7 @@ def checked_request(
         fixed=held,
         max_error=None if max_error is None else validation.number("max_error", max_error),
         min_region=checked_region,
-        ignored=checked_ignore(ignore),
+        ignored=ignored,
         merge=_checked_merge(merge, options.n_clusters, **aims, fixed=fixed),
         mask=mask,
         channel_axis=channel_axis,
@@ -158,10 +159,13 @@ def _refuse_search(asked: Asked, **others: Any) -> None:
         raise ValueError(f"{min(search)} can't be given with palette, which is taken as it is")
 
 
-def _checked_fixed(fixed: Any) -> NDArray[Any]:
+def _checked_fixed(fixed: Any, ignored: Ignored | None) -> NDArray[Any]:
+    """Return the entries; all that are fully transparent are one, without a colour."""
     entries = checked_palette("fixed", fixed)
     if is_translucent(entries):
-        raise ValueError("fixed must be opaque colours, got alpha below 255")
+        if ignored is not None and ignored.transparent:
+            raise ValueError("fixed must be opaque colours with ignore='transparent', got alpha below 255")
+        entries = np.where(entries[:, 3:] > 0, entries, entries.dtype.type(0))
     if len(np.unique(entries, axis=0)) < len(entries):
         raise ValueError("fixed must be of distinct colours, got one twice")
     return entries

@@ -13,7 +13,7 @@ box of all is split where it lowers the error most, until there are as many as e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -26,11 +26,13 @@ from kmeans_fast.colors.histogram import ColorHistogram, sort_points
 from kmeans_fast.colors.sorting import decoded
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines.codes import OPAQUE, without_alpha
+from kmeans_fast.fixing import FixedAlgorithm, FixedData, giving_way, without
 from kmeans_fast.imaging.spaces import UNIT, premultiplied
 from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Givers, Measure
 from kmeans_fast.options import STARTS
 from kmeans_fast.points.dense import smallest_label_dtype
+from kmeans_fast.session import ColorData
 
 # Alpha of what is opaque.
 OPAQUE_ALPHA = 255 * UNIT
@@ -134,12 +136,21 @@ class MixedData:
         How many entries, the last ones, are opaque: at least one if there are opaque colours.
     machine : Machine
         What it runs on.
+    fixed : ndarray of float64, shape (F, 4)
+        Entries that are held, opaque ones last: the last that are translucent and the first that are opaque.
     """
 
     mixture: Mixture
     only_visible: bool
     n_opaque: int
     machine: Machine
+    fixed: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
+
+    @property
+    def _fixed_kinds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What is fixed and translucent, and what is opaque, as colours of three channels."""
+        is_opaque = self.fixed[:, 3] == OPAQUE_ALPHA
+        return self.fixed[~is_opaque], self.fixed[is_opaque, :3] / UNIT
 
     @property
     def opaque(self) -> ColorHistogram | None:
@@ -163,37 +174,43 @@ class MixedData:
         if sum(len(part) for part in (*self.others, *opaque)) > limit:
             return None
         others, opaque_colors = (
-            np.unique(np.concatenate([part.colors for part in parts]), axis=0) if parts else None
-            for parts in (self.others, opaque)
+            without(fixed, np.unique(np.concatenate([part.colors for part in parts]), axis=0)) if parts else None
+            for parts, fixed in zip((self.others, opaque), self._fixed_kinds, strict=True)
         )
-        return self._stacked(others, opaque_colors)
+        centroids = self._stacked(others, opaque_colors)
+        return centroids if len(centroids) <= limit else None
 
     def start(self, name: str, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
         """Find K first centroids, for each kind among its own colours."""
         n_translucent = n_clusters - self.n_opaque
+        translucent, opaque = self._fixed_kinds
         return self._stacked(
             # what is fully transparent takes part only where nothing else does, or when all has started
-            self._start_of(self.others[-1] if self.others else None, name, n_translucent, draws),
-            self._start_of(self.opaque, name, self.n_opaque, draws),
+            self._start_of(self.others[-1] if self.others else None, translucent, name, n_translucent, draws),
+            self._start_of(self.opaque, opaque, name, self.n_opaque, draws),
         )
 
     def _start_of(
-        self, part: ColorHistogram | None, name: str, n_clusters: int, draws: Draws
+        self, part: ColorHistogram | None, fixed: NDArray[np.float64], name: str, n_clusters: int, draws: Draws
     ) -> NDArray[np.float64] | None:
-        if part is None or n_clusters == 0:
+        """Find the centroids that aren't fixed."""
+        if part is None or n_clusters == len(fixed):
             return None
+        if len(fixed):
+            data = FixedData(ColorData(part, None, False, self.machine), fixed)
+            return data.start(name, n_clusters, draws)[len(fixed) :]
         if n_clusters == len(part):
             return part.colors.astype(np.float64)
         return STARTS[name].of_colors(part, n_clusters, draws, self.machine)
 
     def _stacked(self, translucent: NDArray[Any] | None, opaque: NDArray[Any] | None) -> NDArray[np.float64]:
-        """Return centroids, given premultiplied ones and opaque ones as they are."""
-        parts = [np.empty((0, 4)) if translucent is None else translucent.astype(np.float64)]
+        """Return centroids, with what is fixed, given premultiplied ones and opaque ones as they are."""
+        parts = [np.empty((0, 4)) if translucent is None else translucent.astype(np.float64), self.fixed]
         if opaque is not None:
             parts.append(_with_alpha(opaque))
         return np.concatenate(parts)
 
-    def algorithm(self, n_clusters: int) -> MixedAlgorithm:
+    def algorithm(self, n_clusters: int) -> Algorithm:
         """Return the algorithm for K clusters."""
         parts = []
         n_translucent = n_clusters - self.n_opaque
@@ -204,7 +221,10 @@ class MixedData:
             algorithm = HistogramAlgorithm(self.opaque, self.n_opaque, *self.machine)
             own = slice(n_translucent, n_clusters)
             parts.append(_Part(algorithm, own, own, 3, UNIT))
-        return MixedAlgorithm(parts, n_translucent, n_clusters)
+        mixed = MixedAlgorithm(parts, n_translucent, n_clusters)
+        if not len(self.fixed):
+            return mixed
+        return FixedAlgorithm(mixed, self.fixed, n_translucent - len(self._fixed_kinds[0]))
 
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
         """Return labels of the picture's colours, of all of them."""
@@ -301,29 +321,43 @@ def _with_alpha(colors: NDArray[Any]) -> NDArray[np.float64]:
     return np.column_stack([colors.astype(np.float64) * UNIT, np.full(len(colors), float(OPAQUE_ALPHA))])
 
 
-def mixed_data(mixture: Mixture, n_clusters: int, machine: Machine) -> MixedData:
-    """Return the colours to be clustered into K entries: if some are fully transparent, the others."""
-    return MixedData(mixture, mixture.has_visible, _share(mixture, n_clusters, machine), machine)
+def mixed_data(mixture: Mixture, n_clusters: int, machine: Machine, fixed: NDArray[np.float64]) -> MixedData:
+    """Return the colours to be clustered into K entries, of which those (F, 4) are fixed.
+
+    If some colours are fully transparent, it is the others, unless an entry for them is fixed, too.
+    """
+    fixed = fixed[np.argsort(fixed[:, 3] == OPAQUE_ALPHA, kind="stable")]
+    only_visible = mixture.has_visible and bool((fixed[:, 3] > 0).all())
+    return MixedData(mixture, only_visible, _share(mixture, n_clusters, machine, fixed), machine, fixed)
 
 
-def _share(mixture: Mixture, n_clusters: int, machine: Machine) -> int:
-    """Return how many of K entries for visible colours are to be opaque."""
+def _share(mixture: Mixture, n_clusters: int, machine: Machine, fixed: NDArray[np.float64]) -> int:
+    """Return how many of K entries for visible colours are to be opaque, with what is fixed."""
     opaque, translucent = mixture.opaque, mixture.visible
+    is_opaque = fixed[:, 3] == OPAQUE_ALPHA
+    n_fixed, n_left = int(is_opaque.sum()), n_clusters - len(fixed)
     if opaque is None or translucent is None:
-        return 0 if opaque is None else n_clusters
-    if n_clusters == 1:
-        return 1
-    if n_clusters >= len(opaque) + len(translucent):
-        return n_clusters - len(translucent)
-    least = seeding.ITEMS_PER_SPLIT * n_clusters
+        return n_fixed if opaque is None else n_fixed + n_left
+    least = max(n_left - len(without(fixed[~is_opaque], translucent.colors)), 0 if n_fixed else 1)
+    most = min(n_left, len(without(fixed[is_opaque, :3] / UNIT, opaque.colors)))
+    if least >= most:
+        return n_fixed + least
+    boxes = _split(opaque, translucent, n_clusters, machine)
+    means = giving_way(fixed, boxes[:, 1:] / boxes[:, :1], n_left)
+    return n_fixed + min(max(int((means[:, 3] == OPAQUE_ALPHA).sum()), least), most)
+
+
+def _split(opaque: ColorHistogram, translucent: ColorHistogram, n_boxes: int, machine: Machine) -> NDArray[Any]:
+    """Return boxes of one kind each: how many pixels, and the sums of their channels."""
+    least = seeding.ITEMS_PER_SPLIT * n_boxes
     coordinates, moments = seeding.cubes(translucent, least, machine)
     opaque_coordinates, opaque_moments = seeding.cubes(opaque, least, machine)
     opaque_moments[:, 1:] *= UNIT
     starts = np.array([0, len(moments), len(moments) + len(opaque_moments)])
-    boxes = machine.engine.color_seeding.split(
+    boxes: NDArray[Any] = machine.engine.color_seeding.split(
         np.concatenate([coordinates, np.pad(opaque_coordinates, ((0, 0), (0, 1)))]),
         np.concatenate([moments, np.column_stack([opaque_moments, OPAQUE_ALPHA * opaque_moments[:, 0]])]),
         starts,
-        min(n_clusters, int(starts[-1])),
+        min(n_boxes, int(starts[-1])),
     )
-    return int((boxes[:, 4] == OPAQUE_ALPHA * boxes[:, 0]).sum())
+    return boxes
