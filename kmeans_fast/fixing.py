@@ -79,14 +79,14 @@ class FixedAlgorithm:
         The passes.
     fixed : ndarray of float64, shape (F, D)
         Whole numbers, or other places that times a cluster's weight are exact.
-    first : int
-        The cluster of the first of them; the others follow.
+    own : ndarray of int, shape (F,), optional
+        Their clusters; the first ones by default.
     """
 
-    def __init__(self, algorithm: Algorithm, fixed: NDArray[np.float64], first: int = 0) -> None:
+    def __init__(self, algorithm: Algorithm, fixed: NDArray[np.float64], own: NDArray[np.intp] | None = None) -> None:
         self._algorithm = algorithm
         self._fixed = fixed
-        self._own = slice(first, first + len(fixed))
+        self._own = np.arange(len(fixed)) if own is None else own
         self.name = algorithm.name
 
     @property
@@ -110,6 +110,7 @@ class FixedAlgorithm:
         held = sums[self._own]
         held[:, -1] = np.maximum(held[:, -1], 1)
         held[:, :-1] = self._fixed * held[:, -1:]
+        sums[self._own] = held
         return sums
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:

@@ -148,7 +148,7 @@ def test_options_reach_k_means(monkeypatch, run, picture):
     options |= {"format": "png", "strip": False, "keep_metadata": False, "frame": None, "encoder": "zlib"}
     options |= {"sort": "hue", "quality": None, "max_error": None, "callback": kf.print_progress, "compress_level": 3}
     options |= {"max_pixels": 1000, "dither": "bayer", "strength": 0.5, "space": "lab", "lightness": 0.5}
-    options |= {"effort": 2, "min_region": 3, "metrics": False}
+    options |= {"effort": 2, "min_region": 3, "metrics": False, "keep_hidden_color": False}
     assert calls == [(picture, output, 5, options)]
 
 
@@ -156,6 +156,14 @@ def test_default_options_are_those_of_the_function(run, picture, tmp_path):
     run("compress", kf.sample_path(), "-o", tmp_path / "a.png")
     kf.compress(kf.sample_path(), tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_hidden_colours_are_kept_if_asked_for(run, tmp_path):
+    Image.fromarray(np.array([[[250, 9, 0, 0], [0, 0, 255, 255]]], np.uint8)).save(tmp_path / "a.png")
+    assert run("compress", tmp_path / "a.png", "-o", tmp_path / "b.png", "--keep-hidden-color", "--quiet")[0] == 0
+    assert np.asarray(Image.open(tmp_path / "b.png").convert("RGBA"))[0, 0].tolist() == [250, 9, 0, 0]
+    status, _, err = run("compress", tmp_path / "a.png", "--keep-hidden-color", "--dither", "bayer")
+    assert (status, "keep_hidden_color is for pictures without dithering" in err) == (2, True)
 
 
 # ---------------------------------------------------------------------------------------------------- palette

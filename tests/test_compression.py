@@ -284,3 +284,18 @@ def test_alpha_of_a_given_palette_decides_what_holds_it(tmp_path):
     assert compress(tmp_path / "faint.png", tmp_path / "a.gif", palette=["#5a5a5a", "#ffffff"]).colors_after == 2
     with pytest.raises(ValueError, match="opaque or fully transparent only"):
         compress(tmp_path / "faint.png", tmp_path / "b.gif", palette=["#5a5a5a5a", "#ffffff"])
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp", "a.tif"])
+def test_hidden_colours_go_through_files(tmp_path, name):
+    image = np.array([[[250, 9, 0, 0], [0, 200, 0, 0], [0, 0, 255, 255], [0, 0, 250, 200]]], np.uint8)
+    Image.fromarray(image).save(tmp_path / "source.png")
+    report = kf.compress(tmp_path / "source.png", tmp_path / name, keep_hidden_color=True)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / name).convert("RGBA")), image)
+    assert report.colors_before == report.colors_after == 4
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.bmp"])
+def test_formats_without_hidden_colours(tmp_path, name):
+    with pytest.raises(ValueError, match=r"can't keep the colours of what is transparent; PNG, WebP and TIFF can"):
+        kf.compress(kf.sample_path(), tmp_path / name, keep_hidden_color=True)

@@ -12,7 +12,7 @@ import kmeans_fast as kf
 from kmeans_fast import engines, lloyd, quantize
 from kmeans_fast.colors import seeding
 from kmeans_fast.draws import Draws
-from kmeans_fast.imaging.spaces import TRANSLUCENT, premultiplied
+from kmeans_fast.imaging.spaces import STRAIGHT, TRANSLUCENT, premultiplied
 from kmeans_fast.imaging.translucency import MixedData, Mixture, mixed_data
 from kmeans_fast.lending import Machine
 from kmeans_fast.machine.threads import workers
@@ -108,7 +108,7 @@ def test_each_step_beside_what_is_fixed_is_the_textbooks(soft_cat, machine):
     data = mixed_data(mixture, 12, machine, premultiplied(fixed).astype(np.float64))
     colors, counts = mixture.colors.colors, mixture.colors.counts
     centroids = data.start("variance", 12, Draws(0))
-    held = slice(12 - data.n_opaque - 2, 12 - data.n_opaque + 2)
+    held = [12 - data.n_opaque - 2, 12 - data.n_opaque - 1, 10, 11]
     assert np.array_equal(centroids[held], premultiplied(fixed[[1, 2, 0, 3]]))
     algorithm = data.algorithm(12)
     for _ in range(8):
@@ -188,3 +188,111 @@ def test_hidden_colours_are_one_and_the_first(soft_cat, machine):
     assert mixture.n_distinct == 1 + len(mixture.visible) + len(mixture.opaque)
     assert (np.diff(mixture.opaque.codes.astype(np.int64)) > 0).all()
     assert seeding.cubes(mixture.visible, 100, machine)[0].dtype == np.uint8
+
+
+# ---------------------------------------------------------------------------------------------- hidden colours are kept
+
+
+def assign_straight(colors, centroids, n_hidden, n_opaque):
+    """The nearest of all entries as they are, of those of its own kind for an opaque or a fully transparent colour."""
+    first = len(centroids) - n_opaque
+    labels = reference.assign(colors, centroids)
+    is_hidden, is_opaque = colors[:, 3] == 0, colors[:, 3] == 255
+    labels[is_hidden] = reference.assign(colors[is_hidden], centroids[:n_hidden])
+    labels[is_opaque] = first + reference.assign(colors[is_opaque], centroids[first:])
+    return labels
+
+
+@pytest.mark.parametrize("n_fixed", [0, 4])
+@pytest.mark.parametrize("n_clusters", [8, 40])
+def test_each_step_with_hidden_colours_is_the_textbooks(soft_cat, machine, n_clusters, n_fixed):
+    mixture = Mixture(kf.ColorHistogram.from_image(soft_cat), machine, STRAIGHT)
+    fixed = np.array([[9, 9, 9, 255], [90, 0, 0, 0], [0, 9, 0, 0], [40, 40, 40, 128]], np.float64)[:n_fixed]
+    data = mixed_data(mixture, n_clusters, machine, fixed)
+    colors = mixture.colors.colors
+    centroids = data.start("variance", n_clusters, Draws(0))
+    is_held = (centroids[:, np.newaxis] == fixed).all(axis=2).any(axis=1)
+    assert is_held.sum() == n_fixed
+    algorithm = data.algorithm(n_clusters)
+    for _ in range(8):
+        sums = algorithm.assign_and_sum(centroids)
+        labels = assign_straight(colors, centroids, data.n_hidden, data.n_opaque)
+        assert np.array_equal(data.labels(algorithm), labels)
+        expected = reference.update(colors, mixture.colors.counts.astype(np.float64), centroids, labels)
+        expected[: data.n_hidden, 3], expected[n_clusters - data.n_opaque :, 3] = 0, 255
+        expected[is_held] = centroids[is_held]
+        centroids = sums[:, :-1] / sums[:, -1:]
+        assert np.array_equal(centroids, expected)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    image=arrays(np.uint8, (4, 5, 4), elements=st.sampled_from([0, 1, 100, 254, 255])),
+    fixed=arrays(np.uint8, (2, 4), elements=st.sampled_from([0, 100, 255])),
+    n_fixed=st.integers(0, 2),
+    n_colors=st.integers(4, 12),
+)
+def test_hidden_colours_are_kept(image, fixed, n_fixed, n_colors):
+    fixed = np.unique(fixed[:n_fixed], axis=0)
+    options = {"fixed": fixed} if n_fixed else {}
+    result = quantize(image, n_colors, keep_hidden_color=True, engine="numpy", **options)
+    shown = result.to_array()
+    alpha = shown[..., 3] if shown.shape[-1] == 4 else np.full(image.shape[:2], 255)
+    assert (alpha[image[..., 3] == 255] == 255).all()
+    assert (alpha[image[..., 3] == 0] == 0).all()
+    assert result.counts[n_fixed and len(fixed) :].all()
+    assert len(np.unique(result.palette, axis=0)) == result.n_colors <= n_colors
+    if len(np.unique(np.concatenate([image.reshape(-1, 4), fixed]), axis=0)) <= n_colors:
+        assert np.array_equal(shown, image if shown.shape[-1] == 4 else image[..., :3])
+    again = quantize(shown, n_colors, keep_hidden_color=True, engine="numpy", **options)
+    assert np.array_equal(again.to_array(), shown)
+
+
+def test_hidden_colours_count(soft_cat, engine):
+    """They are lost without the option; the error is that of four channels as they are."""
+    soft_cat = soft_cat[::3, ::3]
+    result = quantize(soft_cat, 32, keep_hidden_color=True, engine=engine)
+    hidden = soft_cat[..., 3] == 0
+    shown = result.to_array().astype(int)
+    assert np.abs(shown - soft_cat)[hidden].mean() < 12
+    assert result.mse == pytest.approx(((shown - soft_cat) ** 2).sum() / hidden.size)
+    assert not quantize(soft_cat, 32, engine=engine).to_array()[hidden].any()
+    best = quantize(soft_cat, 32, keep_hidden_color=True, engine=engine, effort=2)
+    assert best.mse <= result.mse
+    searched = quantize(soft_cat, quality=34, keep_hidden_color=True, engine=engine)
+    assert searched.psnr >= 34 > quantize(soft_cat, searched.n_colors - 1, keep_hidden_color=True).psnr
+
+
+def test_nothing_is_hidden_in_an_opaque_picture(cat):
+    kept, plain = (quantize(cat[::4, ::4], 9, keep_hidden_color=kept) for kept in (True, False))
+    assert np.array_equal(kept.to_array(), plain.to_array())
+
+
+def test_a_given_palette_with_hidden_colours():
+    image = np.array([[[250, 0, 0, 0], [0, 200, 0, 0], [0, 0, 255, 255], [0, 0, 250, 200]]], np.uint8)
+    entries = ["#ff000000", "#00ff0000", "#0000ff"]
+    assert kf.apply_palette(image, entries, keep_hidden_color=True).labels.tolist() == [[0, 1, 2, 2]]
+    assert kf.apply_palette(image, entries).labels.tolist() == [[0, 0, 2, 2]]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"space": "oklab"}, "keep_hidden_color is for space='srgb', got space='oklab'"),
+        ({"dither": "bayer"}, "keep_hidden_color is for pictures without dithering, got dither='bayer'"),
+        ({"n_colors": 1}, "n_colors must be at least 2 for a picture that is transparent in one place only"),
+        ({"n_colors": 3, "fixed": ["#1230", "#1230"]}, "fixed must be of distinct colours"),
+        ({"init": [[1, 2, 3, 4]]}, "init must be the name of a method"),
+    ],
+    ids=str,
+)
+def test_what_leaves_no_hidden_colours(soft_cat, options, message):
+    with pytest.raises(ValueError, match=message):
+        quantize(soft_cat, keep_hidden_color=True, **options)
+
+
+def test_ignoring_what_is_to_be_kept(soft_cat):
+    with pytest.raises(ValueError, match="keep_hidden_color can't be given with ignore='transparent'"):
+        kf.palette(soft_cat, 8, ignore="transparent", keep_hidden_color=True)
+    found = kf.palette(soft_cat, 8, ignore="white", keep_hidden_color=True)
+    assert (found.palette[:, 3] == 0).sum() > 1

@@ -112,6 +112,7 @@ def _add_compress(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar="N",
         help="give regions of fewer pixels to the colour they have the longest border with (default: 1)",
     )
+    add("--keep-hidden-color", action="store_true", help="of textures: keep the colours of what is fully transparent")
     add(
         "--compress-level",
         type=int,

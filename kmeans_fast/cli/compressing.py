@@ -17,6 +17,7 @@ from kmeans_fast.cli.messages import Warned, complain, gravest, warn
 from kmeans_fast.cli.pool import Stop, for_each
 from kmeans_fast.cli.reports import IN_TABLE, Outcome, as_json, table
 from kmeans_fast.imaging.dithering import checked_dithering
+from kmeans_fast.imaging.requests import check_keeping_hidden
 
 
 def run(options: argparse.Namespace, warned: Warned) -> int:
@@ -47,7 +48,9 @@ def _check(options: argparse.Namespace, jobs: Sequence[Job]) -> None:
             files.check_destination(options.output, first.source, options.format)
         if options.suffix is not None:
             encoding.checked_format(options.format, f"x{options.suffix}")
-        checked_dithering(options.dither, options.strength)
+        dithering = checked_dithering(options.dither, options.strength)
+        if options.keep_hidden_color:
+            check_keeping_hidden(options.space, dithering)
     except ValueError as error:
         options.parser.error(str(error))
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # An option of `compress` that isn't one of clustering is one more name here.
 _OF_FILES = (
     "format", "strip", "keep_metadata", "frame", "compress_level", "encoder", "max_pixels", "dither", "strength",
-    "min_region", "metrics",
+    "min_region", "keep_hidden_color", "metrics",
 )  # fmt: skip
 
 

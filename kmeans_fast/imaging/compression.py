@@ -40,7 +40,7 @@ class CompressionReport:
     bytes_before, bytes_after : int
         Size of the files.
     colors_before, colors_after : int
-        Distinct colours; all fully transparent pixels count as one.
+        Distinct colours; all fully transparent pixels count as one, unless their colours are kept.
     mse : float
         Mean squared distance of a pixel, summed over its channels, as in `QuantizedImage`.
     psnr : float
@@ -141,6 +141,7 @@ def compress(
     palette: Any = None,
     fixed: Any = None,
     min_region: int = 1,
+    keep_hidden_color: bool = False,
     compress_level: int = encoding.COMPRESS_LEVEL,
     encoder: str = "zlib",
     max_pixels: int | None = None,
@@ -175,9 +176,9 @@ def compress(
         colours, dark to light makes files smaller than any other order.
     dither, strength
         As for `quantize`. Dithered files are larger; with ``"bayer"`` the least so.
-    quality, max_error, space, lightness, palette, fixed, min_region, init, n_init, max_iter, tol, relaxation, momentum,
-    effort, seed, engine, n_threads, callback
-        As for `quantize`.
+    quality, max_error, space, lightness, palette, fixed, min_region, keep_hidden_color, init, n_init, max_iter, tol,
+    relaxation, momentum, effort, seed, engine, n_threads, callback
+        As for `quantize`. Hidden colours are kept in PNG, WebP and TIFF.
     compress_level, encoder
         As for `QuantizedImage.save`.
     max_pixels : int, optional
@@ -228,6 +229,7 @@ def compress(
         fixed,
         min_region=min_region,
         max_error=max_error,
+        keep_hidden_color=keep_hidden_color,
     )
     sources.check_source(source)
     written = files.check_destination(destination, source, format)
@@ -235,6 +237,8 @@ def compress(
     encoding.check_level(written, compress_level, encoder)
     encoding.check_size(written, request.options.n_clusters, (1, 1))
     check_keeping(written, strip=strip, keep_metadata=keep_metadata)
+    if keep_hidden_color:
+        encoding.check_keeping_hidden(written)
     seconds: dict[str, float] = {}
     with timed(seconds, "read"):
         picture = files.read_picture(

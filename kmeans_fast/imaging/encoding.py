@@ -190,6 +190,13 @@ def check_alpha(format_: Format, alpha: NDArray[Any]) -> None:
         )
 
 
+def check_keeping_hidden(format_: Format) -> None:
+    """Check that a format holds several entries that are fully transparent."""
+    if format_.alpha != "any":
+        can = [other for other in FORMATS.values() if other.alpha == "any"]
+        raise ValueError(f"{format_.name} can't keep the colours of what is transparent; {_others(can)}")
+
+
 def check_keeping(format_: Format, *, strip: bool, keep_metadata: bool) -> None:
     """Check what is to become of metadata."""
     validation.flag("strip", strip)

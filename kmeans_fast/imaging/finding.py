@@ -85,7 +85,7 @@ def _few_enough(colors: Colors, options: Options, is_enough: Callable[[Found], b
     best = _with_n_colors(colors, replace(options, n_clusters=MOST_COLORS))
     if not is_enough(best):
         return best
-    least, most = len(colors.reserved) + len(colors.given) + 1, best.palette.n_colors
+    least, most = colors.least_entries, best.palette.n_colors
     while least < most:
         middle = (least + most) // 2
         found = _with_n_colors(colors, replace(options, n_clusters=middle))

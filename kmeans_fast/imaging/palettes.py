@@ -44,7 +44,7 @@ class Quantized:
     mse : float
         Mean squared distance of a pixel to its entry: the squared differences are summed over the channels (R, G and B
         for a colour picture) and averaged over the pixels. Unit: squared 8-bit steps. With transparency, over the four
-        channels of the colours premultiplied with alpha.
+        channels of the colours premultiplied with alpha, or as they are if hidden colours are kept.
     psnr : float
         Peak signal-to-noise ratio in dB, from the mean over the channels as is usual:
         ``10 log10(255² / (mse / C))`` with the number C of channels that mse sums over. Infinite if mse is 0.

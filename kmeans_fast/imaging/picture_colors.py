@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.colors.histogram import ColorHistogram, count_and_place, sort_points
-from kmeans_fast.engines.codes import encode
+from kmeans_fast.engines.codes import OPAQUE, encode
 from kmeans_fast.fixing import FixedData
+from kmeans_fast.imaging import spaces
 from kmeans_fast.imaging.channels import is_translucent
 from kmeans_fast.imaging.ignoring import Ignored
 from kmeans_fast.imaging.pixels import Pixels
-from kmeans_fast.imaging.spaces import OPAQUE, Space
+from kmeans_fast.imaging.spaces import Space
 from kmeans_fast.imaging.translucency import MixedData, Mixture, mixed_data
 from kmeans_fast.lending import Machine
 from kmeans_fast.machine.chunks import chunk_bounds
@@ -37,7 +38,7 @@ def count_colors(pixels: Pixels, machine: Machine, ignored: Ignored | None = Non
         histogram = ColorHistogram(channels.shape[-1], encode(channels[0]), pixels.counts)
     if ignored is not None:
         histogram = ignored.left_of(histogram, keeps_alpha=is_translucent(pixels.given))
-        space = OPAQUE if space.has_alpha and histogram.n_channels == 3 else space
+        space = spaces.OPAQUE if space.has_alpha and histogram.n_channels == 3 else space
     kind = Colors if space.is_plain else MixedColors if space.has_alpha else EmbeddedColors
     return kind(histogram, space, machine, pixels.given[:, : histogram.n_channels])
 
@@ -66,6 +67,11 @@ class Colors:
     def n_distinct(self) -> int:
         """Distinct colours; all that are fully transparent count as one."""
         return len(self.histogram)
+
+    @property
+    def least_entries(self) -> int:
+        """How many entries there have to be: what is given, and one more."""
+        return len(self.given) + 1
 
     @property
     def most_entries(self) -> int:
@@ -120,22 +126,30 @@ class MixedColors(Colors):
     @cached_property
     def mixture(self) -> Mixture:
         """Opaque and translucent colours apart."""
-        return Mixture(self.histogram, self.machine)
+        return Mixture(self.histogram, self.machine, self.space)
 
     @property
     def n_distinct(self) -> int:  # noqa: D102
         return self.mixture.n_distinct
 
     @property
+    def least_entries(self) -> int:
+        """How many entries there have to be: what is given, and one for each kind of pixels that has none, or more."""
+        alpha, mixture = self.given[:, 3], self.mixture
+        hidden, opaque = mixture.has_hidden and alpha.all(), mixture.opaque is not None and not (alpha == OPAQUE).any()
+        return len(self.given) + max(len(self.reserved) + 1, int(hidden) + int(opaque))
+
+    @property
     def most_entries(self) -> int:  # noqa: D102
-        is_hidden = self.given[:, 3] == 0
-        is_there = np.where(is_hidden, self.mixture.has_hidden, np.isin(encode(self.given), self.histogram.codes))
+        is_there = np.isin(encode(self.given), self.histogram.codes)
+        if not self.space.keeps_hidden:
+            is_there[self.given[:, 3] == 0] = self.mixture.has_hidden
         return super().most_entries - int(is_there.sum())
 
     @property
     def reserved(self) -> NDArray[Any]:  # noqa: D102
-        needs_entry = self.mixture.has_hidden and self.mixture.has_visible and bool((self.given[:, 3] > 0).all())
-        return np.zeros((int(needs_entry), 4), np.uint8)
+        is_one = not self.space.keeps_hidden and self.mixture.has_hidden
+        return np.zeros((int(is_one and self.mixture.has_visible and bool(self.given[:, 3].all())), 4), np.uint8)
 
     def entries(self, centroids: NDArray[np.float64]) -> NDArray[Any]:  # noqa: D102
         return self.space.restore(centroids)  # each kind has what is given in its midst, and the way back is exact

@@ -17,7 +17,7 @@ from kmeans_fast.imaging.channels import is_translucent, with_channels
 from kmeans_fast.imaging.dithering import check_depth
 from kmeans_fast.imaging.given import of_depth
 from kmeans_fast.imaging.requests import Request
-from kmeans_fast.imaging.spaces import NAMED, OPAQUE, OPAQUE_16, TRANSLUCENT, Space
+from kmeans_fast.imaging.spaces import NAMED, OPAQUE, OPAQUE_16, STRAIGHT, TRANSLUCENT, Space
 from kmeans_fast.lending import lent_workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.fractions import in_16_bits, integers_of
@@ -71,7 +71,8 @@ def checked_pixels(image: Any, request: Request) -> Pixels:
             "image must be opaque with 16 bits a channel, got a picture with transparency; "
             "np.rint(image / 257).astype(np.uint8) makes 8 bits of 16, and np.rint(image * 255) of floats"
         )
-    space = TRANSLUCENT if translucent else OPAQUE_16 if is_wide else OPAQUE
+    with_alpha = STRAIGHT if request.keep_hidden_color else TRANSLUCENT
+    space = with_alpha if translucent else OPAQUE_16 if is_wide else OPAQUE
     if request.space != "srgb":
         _check_named_space(array, translucent, request)
         space = NAMED[request.space](request.lightness)

@@ -36,6 +36,7 @@ def quantize(
     min_region: int = 1,
     mask: ArrayLike | None = None,
     channel_axis: int | None = -1,
+    keep_hidden_color: bool = False,
     **options: Unpack[Asked],
 ) -> QuantizedImage:
     """Reduce an image to `n_colors` colours by k-means on all its pixels.
@@ -112,6 +113,10 @@ def quantize(
     channel_axis : int or None
         Where the channels are, of each picture if it is a list of frames: 0 for a raster of bands (C, H, W). A picture
         (H, W) has none, nor have grey frames (F, H, W) with None.
+    keep_hidden_color : bool
+        Whether the colours of fully transparent pixels matter, as in textures whose alpha is masked or blended later.
+        Then colours are compared as they are, in all four channels, and what is fully transparent gets entries of its
+        own. In sRGB and without dithering.
     init : {"auto", "variance", "cubes", "k-means++", "random"} or array_like, shape (K, C)
         As for `kmeans_fast.kmeans`. ``"auto"`` is ``"cubes"`` for up to 16 colours and ``"variance"`` for more, or
         ``"k-means++"`` for several runs. An array has one row of values of the picture's depth for each colour, whose
@@ -152,6 +157,8 @@ def quantize(
     compared premultiplied with alpha, all fully transparent pixels share the entry (0, 0, 0, 0), and their hidden
     colours pull on no centroid. Opaque pixels stay opaque: each gets the nearest of the opaque entries, any other pixel
     the nearest of all. How many are opaque is found by splitting both kinds of colours where it lowers the error most.
+    With `keep_hidden_color` what is fully transparent is such a kind as well, and stays so; `mse` and `psnr` are then
+    of the four channels as they are.
 
     In all spaces distinct colours are clustered as points of whole numbers, made without a machine's own powers and
     roots, so that the result is the same on every machine: light in steps of 1/65,535, Oklab in steps of 1/65,280,
@@ -207,6 +214,7 @@ def quantize(
         max_error=max_error,
         mask=mask,
         channel_axis=channel_axis,
+        keep_hidden_color=keep_hidden_color,
     )
     pixels = checked_pixels(image, request)
     with request.machine(pixels.size) as machine:
@@ -228,6 +236,7 @@ def palette(
     merge: float = 0.0,
     mask: ArrayLike | None = None,
     channel_axis: int | None = -1,
+    keep_hidden_color: bool = False,
     **options: Unpack[Asked],
 ) -> QuantizedPalette:
     """Return the palette that `quantize` finds, without labels.
@@ -237,7 +246,7 @@ def palette(
     image : array_like or ColorHistogram
         As for `quantize`, or the colours of pictures: ``sum(map(ColorHistogram.from_image, frames))`` are those of an
         animation.
-    n_colors, quality, max_error, sort, space, lightness, fixed, mask, channel_axis, **options
+    n_colors, quality, max_error, sort, space, lightness, fixed, mask, channel_axis, keep_hidden_color, **options
         As for `quantize`.
     ignore : str or sequence of str
         Colours whose pixels are left out: exactly these, such as ``"white"``, ``"#ff8000"`` or ``"#ff800080"``, and not
@@ -289,6 +298,7 @@ def palette(
         max_error=max_error,
         mask=mask,
         channel_axis=channel_axis,
+        keep_hidden_color=keep_hidden_color,
     )
     pixels = checked_pixels_or_colors(image, request)
     with request.machine(pixels.size) as machine:
@@ -305,6 +315,7 @@ def apply_palette(
     strength: float = 1.0,
     mask: ArrayLike | None = None,
     channel_axis: int | None = -1,
+    keep_hidden_color: bool = False,
     engine: str = "auto",
     n_threads: int | None = None,
 ) -> QuantizedImage:
@@ -316,7 +327,7 @@ def apply_palette(
         As for `quantize`.
     palette
         As for `quantize`. A flat sequence of integers is grey.
-    space, lightness, dither, strength, mask, channel_axis
+    space, lightness, dither, strength, mask, channel_axis, keep_hidden_color
         As for `quantize`.
     engine, n_threads
         As for `kmeans_fast.kmeans`.
@@ -354,6 +365,7 @@ def apply_palette(
         strength=strength,
         mask=mask,
         channel_axis=channel_axis,
+        keep_hidden_color=keep_hidden_color,
         engine=engine,
         n_threads=n_threads,
     )

@@ -70,6 +70,8 @@ class Request:
     mask: Any = None
     """True for each pixel that takes part; checked with the picture, as the axis is."""
     channel_axis: int | None = -1
+    keep_hidden_color: bool = False
+    """Whether colours of pixels that are fully transparent are clustered as well."""
 
     @property
     def is_search(self) -> bool:
@@ -109,6 +111,7 @@ def checked_request(
     max_error: float | None = None,
     mask: Any = None,
     channel_axis: int | None = -1,
+    keep_hidden_color: bool = False,
 ) -> Request:
     """Check what `quantize` was asked for, before any work."""
     unknown = asked.keys() - Asked.__annotations__.keys()
@@ -116,7 +119,7 @@ def checked_request(
         raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
     given = None if palette is None else checked_palette("palette", palette)
     ignored = checked_ignore(ignore)
-    held = None if fixed is None else _checked_fixed(fixed, ignored)
+    held = None if fixed is None else _checked_fixed(fixed, ignored, keep_hidden_color)
     if given is not None:
         _refuse_search(
             asked,
@@ -134,6 +137,8 @@ def checked_request(
     checked_region = validation.integer("min_region", min_region, 1)
     if checked_region > 1 and dithering.is_on:
         raise ValueError(f"min_region must be 1 with dither={dither!r}, which is made of specks, got {min_region}")
+    if validation.flag("keep_hidden_color", keep_hidden_color):
+        check_keeping_hidden(space, dithering, ignored)
     return Request(
         options=options,
         quality=None if quality is None else validation.number("quality", quality),
@@ -149,7 +154,18 @@ def checked_request(
         merge=_checked_merge(merge, options.n_clusters, **aims, fixed=fixed),
         mask=mask,
         channel_axis=channel_axis,
+        keep_hidden_color=keep_hidden_color,
     )
+
+
+def check_keeping_hidden(space: str, dithering: Dithering, ignored: Ignored | None = None) -> None:
+    """Raise a ValueError for what leaves no hidden colours to keep."""
+    if space != "srgb":
+        raise ValueError(f"keep_hidden_color is for space='srgb', got space={space!r}, which has no transparency")
+    if dithering.is_on:
+        raise ValueError(f"keep_hidden_color is for pictures without dithering, got dither={dithering.method!r}")
+    if ignored is not None and ignored.transparent:
+        raise ValueError("keep_hidden_color can't be given with ignore='transparent', which leaves them out")
 
 
 def _refuse_search(asked: Asked, **others: Any) -> None:
@@ -159,13 +175,13 @@ def _refuse_search(asked: Asked, **others: Any) -> None:
         raise ValueError(f"{min(search)} can't be given with palette, which is taken as it is")
 
 
-def _checked_fixed(fixed: Any, ignored: Ignored | None) -> NDArray[Any]:
-    """Return the entries; all that are fully transparent are one, without a colour."""
+def _checked_fixed(fixed: Any, ignored: Ignored | None, keep_hidden_color: bool) -> NDArray[Any]:
+    """Return the entries; what is fully transparent has no colour unless it is kept."""
     entries = checked_palette("fixed", fixed)
     if is_translucent(entries):
         if ignored is not None and ignored.transparent:
             raise ValueError("fixed must be opaque colours with ignore='transparent', got alpha below 255")
-        entries = np.where(entries[:, 3:] > 0, entries, entries.dtype.type(0))
+        entries = entries if keep_hidden_color else np.where(entries[:, 3:] > 0, entries, entries.dtype.type(0))
     if len(np.unique(entries, axis=0)) < len(entries):
         raise ValueError("fixed must be of distinct colours, got one twice")
     return entries

@@ -3,7 +3,7 @@
 An opaque picture is clustered as it is, or in the space that was asked for: in linear light, or in one that is uniform
 to the eye (see `uniform`). One with transparency is clustered by premultiplied colour, where a pixel counts the less
 the fainter it is. To stay exact, a straight colour (r, g, b, a) becomes the integers (r·a, g·a, b·a, 255·a): its
-premultiplied colour, in steps of 1/255.
+premultiplied colour, in steps of 1/255. Where hidden colours are to be kept, it is taken as it is.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class Space:
     """Whether points are the colours as they are."""
     has_alpha: bool = False
     """Whether it is for pictures with transparency."""
+    keeps_hidden: bool = False
+    """Whether colours that are fully transparent differ."""
 
 
 # Length of an 8-bit step in premultiplied points.
@@ -91,6 +93,8 @@ OPAQUE = Space(lambda colors: colors, _rounded, 1, is_plain=True)
 OPAQUE_16 = Space(lambda colors: colors, _rounded_to_16_bits, 257, is_plain=True)
 #: RGBA, premultiplied.
 TRANSLUCENT = Space(premultiplied, straight, UNIT, has_alpha=True)
+#: RGBA as it is, of textures.
+STRAIGHT = Space(lambda colors: colors, _rounded, 1, has_alpha=True, keeps_hidden=True)
 #: RGB in linear light.
 LINEAR = Space(linear, nearest_in_light, LINEAR_SCALE // 255)
 

@@ -4,11 +4,13 @@ An opaque pixel has to stay opaque. So entries are of two kinds: opaque colours 
 translucent ones among all, and the mean of an opaque entry's members is taken with an alpha of 255, which is the best
 that it can be. Each step of Lloyd's algorithm lowers the error under this condition as it does without.
 
-Everything is measured in premultiplied colours times 255, as `spaces` makes them. Opaque colours are the most mostly;
-for their part, they are compared as the three 8-bit channels that they are, with centroids divided by 255.
+Everything is measured in premultiplied colours times 255, as `spaces` makes them, where all that is fully transparent
+is one colour. Opaque colours are the most mostly; for their part, they are compared as the three 8-bit channels that
+they are, with centroids divided by 255. Where hidden colours are to be kept, colours are compared as they are, and what
+is fully transparent has entries of its own as well: a third kind, which has to stay transparent.
 
-How many entries are opaque is found by splitting: both kinds of colours begin as a box of their own, and each time that
-box of all is split where it lowers the error most, until there are as many as entries.
+How many entries each kind gets is found by splitting: each kind of colours begins as a box of its own, and each time
+that box of all is split where it lowers the error most, until there are as many as entries.
 """
 
 from __future__ import annotations
@@ -27,20 +29,19 @@ from kmeans_fast.colors.sorting import decoded
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines.codes import OPAQUE, without_alpha
 from kmeans_fast.fixing import FixedAlgorithm, FixedData, giving_way, without
-from kmeans_fast.imaging.spaces import UNIT, premultiplied
+from kmeans_fast.imaging.spaces import TRANSLUCENT, Space
 from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Givers, Measure
 from kmeans_fast.options import STARTS
 from kmeans_fast.points.dense import smallest_label_dtype
 from kmeans_fast.session import ColorData
 
-# Alpha of what is opaque.
-OPAQUE_ALPHA = 255 * UNIT
+HIDDEN = 0
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """The colours of a picture, apart: what is opaque and what isn't.
+    """The colours of a picture, apart: what is opaque, what is fully transparent, and the others.
 
     Attributes
     ----------
@@ -48,10 +49,13 @@ class Mixture:
         Of RGBA as they are in the picture.
     machine : Machine
         What they are sorted on.
+    space : Space
+        Where they are compared.
     """
 
     colors: ColorHistogram
     machine: Machine
+    space: Space = TRANSLUCENT
 
     @cached_property
     def is_opaque(self) -> NDArray[np.bool_]:
@@ -61,21 +65,29 @@ class Mixture:
 
     @cached_property
     def opaque(self) -> ColorHistogram | None:
-        """Opaque colours without their alpha, which leaves the order of their codes as it is."""
-        codes = without_alpha(self.colors.codes[self.is_opaque])
-        if not codes.size:
-            return None
-        return ColorHistogram(3, codes, self.colors.counts[self.is_opaque], decoded(codes, 3, self.machine))
+        """Opaque colours without their alpha."""
+        return self._flat(self.is_opaque)
+
+    def _flat(self, chosen: NDArray[np.bool_]) -> ColorHistogram | None:
+        """Return colours of one alpha without it, which leaves the order of their codes as it is."""
+        codes = without_alpha(self.colors.codes[chosen])
+        return (
+            ColorHistogram(3, codes, self.colors.counts[chosen], decoded(codes, 3, self.machine))
+            if len(codes)
+            else None
+        )
 
     @cached_property
     def is_hidden(self) -> NDArray[np.bool_]:
         """Which of them are fully transparent."""
-        is_hidden: NDArray[np.bool_] = self.colors.colors[:, 3] == 0
+        is_hidden: NDArray[np.bool_] = self.colors.colors[:, 3] == HIDDEN
         return is_hidden
 
     @cached_property
     def hidden(self) -> ColorHistogram | None:
-        """What is fully transparent, premultiplied: one colour, all zeros."""
+        """What is fully transparent: as opaque colours where it is kept, else one colour of four channels, all 0."""
+        if self.space.keeps_hidden:
+            return self._flat(self.is_hidden)
         counts = self.colors.counts[self.is_hidden]
         return ColorHistogram(4, np.zeros(1, np.uint64), counts.sum(keepdims=True)) if counts.size else None
 
@@ -86,10 +98,10 @@ class Mixture:
             return None, chosen
         colors, counts = self.colors.colors, self.colors.counts[chosen]
 
-        def chunk(start: int, stop: int) -> NDArray[np.uint16]:
-            return premultiplied(colors[chosen[start:stop]])
+        def chunk(start: int, stop: int) -> NDArray[Any]:
+            return self.space.embed(colors[chosen[start:stop]])
 
-        return sort_points(len(chosen), chunk, (4, np.dtype(np.uint16)), self.machine, counts)
+        return sort_points(len(chosen), chunk, (4, chunk(0, 0).dtype), self.machine, counts)
 
     @cached_property
     def is_visible(self) -> NDArray[np.bool_]:
@@ -118,13 +130,49 @@ class Mixture:
 
     @property
     def n_distinct(self) -> int:
-        """Distinct colours; all that are fully transparent count as one."""
-        return int((~self.is_hidden).sum()) + int(self.has_hidden)
+        """Distinct colours; all that are fully transparent count as one, unless they are kept."""
+        return int((~self.is_hidden).sum()) + (0 if self.hidden is None else len(self.hidden))
+
+
+class _Kind(NamedTuple):
+    """Colours that have entries which none but these colours can fill."""
+
+    parts: list[ColorHistogram]
+    own: slice
+    """Those entries."""
+    fixed: NDArray[np.float64]
+    """The last of them, which are held, in the channels and steps of the parts."""
+    alpha: int | None
+    """Of all of them, in a centroid's steps; None if each has its own, which any colours may choose then."""
+
+    @property
+    def n_distinct(self) -> int:
+        """How many colours it has beside what is fixed."""
+        return sum(len(without(self.fixed, part.colors)) for part in self.parts)
+
+    def distinct(self) -> NDArray[Any]:
+        """Return its colours without what is fixed."""
+        n_channels = self.fixed.shape[1]
+        colors = [np.empty((0, n_channels), np.uint8), *(part.colors for part in self.parts)]
+        return without(self.fixed, np.unique(np.concatenate(colors), axis=0))
+
+    def start(self, name: str, draws: Draws, machine: Machine) -> NDArray[Any]:
+        """Find the centroids that aren't fixed."""
+        n_fixed, n_clusters = self.fixed.shape[0], self.own.stop - self.own.start
+        if not self.parts or n_clusters == n_fixed:
+            return self.fixed[:0]
+        colors = self.parts[-1]  # premultiplied, what is hidden takes part where nothing else does, or after the start
+        if n_fixed:
+            data = FixedData(ColorData(colors, None, False, machine), self.fixed)
+            return data.start(name, n_clusters, draws)[n_fixed:]
+        if n_clusters == len(colors):
+            return colors.colors
+        return STARTS[name].of_colors(colors, n_clusters, draws, machine)
 
 
 @dataclass(frozen=True)
 class MixedData:
-    """Opaque and translucent colours to be clustered; see `kmeans_fast.session.Data`.
+    """Colours of several kinds to be clustered; see `kmeans_fast.session.Data`.
 
     Attributes
     ----------
@@ -137,7 +185,9 @@ class MixedData:
     machine : Machine
         What it runs on.
     fixed : ndarray of float64, shape (F, 4)
-        Entries that are held, opaque ones last: the last that are translucent and the first that are opaque.
+        Entries that are held, by alpha: the last of each kind.
+    n_hidden : int
+        How many entries, the first ones, are fully transparent, if such colours are kept; else 0.
     """
 
     mixture: Mixture
@@ -145,23 +195,26 @@ class MixedData:
     n_opaque: int
     machine: Machine
     fixed: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
+    n_hidden: int = 0
 
     @property
-    def _fixed_kinds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What is fixed and translucent, and what is opaque, as colours of three channels."""
-        is_opaque = self.fixed[:, 3] == OPAQUE_ALPHA
-        return self.fixed[~is_opaque], self.fixed[is_opaque, :3] / UNIT
+    def _top(self) -> int:
+        return OPAQUE * self.mixture.space.unit
 
-    @property
-    def opaque(self) -> ColorHistogram | None:
-        """Opaque colours."""
-        return self.mixture.opaque
-
-    @property
-    def others(self) -> list[ColorHistogram]:
-        """Other colours that take part: what is fully transparent, and what is translucent."""
-        hidden = None if self.only_visible else self.mixture.hidden
-        return [part for part in (hidden, self.mixture.visible) if part is not None]
+    def kinds(self, n_clusters: int) -> list[_Kind]:
+        """Return the kinds of colours in the order of their entries, and of their labels."""
+        mixture, unit = self.mixture, self.mixture.space.unit
+        first, last = self.n_hidden, n_clusters - self.n_opaque
+        hidden = [] if self.only_visible or mixture.hidden is None else [mixture.hidden]
+        visible = [] if mixture.visible is None else [mixture.visible]
+        opaque = [] if mixture.opaque is None else [mixture.opaque]
+        alpha = self.fixed[:, 3]
+        is_flat = (alpha == HIDDEN) & mixture.space.keeps_hidden, alpha == self._top
+        own = _Kind(visible, slice(first, last), self.fixed[~(is_flat[0] | is_flat[1])], None)
+        last_kind = _Kind(opaque, slice(last, n_clusters), self.fixed[is_flat[1], :3] / unit, self._top)
+        if not mixture.space.keeps_hidden:
+            return [own._replace(parts=hidden + visible), last_kind]
+        return [_Kind(hidden, slice(0, first), self.fixed[is_flat[0], :3] / unit, HIDDEN), own, last_kind]
 
     @property
     def with_hidden(self) -> MixedData:
@@ -169,67 +222,42 @@ class MixedData:
         return replace(self, only_visible=False)
 
     def distinct(self, limit: int) -> NDArray[np.float64] | None:
-        """Return all colours, translucent ones first, or None if there are more than `limit`."""
-        opaque = [] if self.opaque is None else [self.opaque]
-        if sum(len(part) for part in (*self.others, *opaque)) > limit:
+        """Return all colours in the order of their kinds, or None if there are more than `limit`."""
+        kinds = self.kinds(limit)
+        if sum(len(part) for kind in kinds for part in kind.parts) > limit:
             return None
-        others, opaque_colors = (
-            without(fixed, np.unique(np.concatenate([part.colors for part in parts]), axis=0)) if parts else None
-            for parts, fixed in zip((self.others, opaque), self._fixed_kinds, strict=True)
-        )
-        centroids = self._stacked(others, opaque_colors)
+        centroids = self._stacked(kinds, [kind.distinct() for kind in kinds])
         return centroids if len(centroids) <= limit else None
 
     def start(self, name: str, n_clusters: int, draws: Draws) -> NDArray[np.float64]:
         """Find K first centroids, for each kind among its own colours."""
-        n_translucent = n_clusters - self.n_opaque
-        translucent, opaque = self._fixed_kinds
-        return self._stacked(
-            # what is fully transparent takes part only where nothing else does, or when all has started
-            self._start_of(self.others[-1] if self.others else None, translucent, name, n_translucent, draws),
-            self._start_of(self.opaque, opaque, name, self.n_opaque, draws),
-        )
+        kinds = self.kinds(n_clusters)
+        return self._stacked(kinds, [kind.start(name, draws, self.machine) for kind in kinds])
 
-    def _start_of(
-        self, part: ColorHistogram | None, fixed: NDArray[np.float64], name: str, n_clusters: int, draws: Draws
-    ) -> NDArray[np.float64] | None:
-        """Find the centroids that aren't fixed."""
-        if part is None or n_clusters == len(fixed):
-            return None
-        if len(fixed):
-            data = FixedData(ColorData(part, None, False, self.machine), fixed)
-            return data.start(name, n_clusters, draws)[len(fixed) :]
-        if n_clusters == len(part):
-            return part.colors.astype(np.float64)
-        return STARTS[name].of_colors(part, n_clusters, draws, self.machine)
-
-    def _stacked(self, translucent: NDArray[Any] | None, opaque: NDArray[Any] | None) -> NDArray[np.float64]:
-        """Return centroids, with what is fixed, given premultiplied ones and opaque ones as they are."""
-        parts = [np.empty((0, 4)) if translucent is None else translucent.astype(np.float64), self.fixed]
-        if opaque is not None:
-            parts.append(_with_alpha(opaque))
-        return np.concatenate(parts)
+    def _stacked(self, kinds: list[_Kind], points: list[NDArray[Any]]) -> NDArray[np.float64]:
+        """Return centroids, with what is fixed, given the others of each kind."""
+        unit = self.mixture.space.unit
+        found = [np.concatenate([some, kind.fixed]) for kind, some in zip(kinds, points, strict=True)]
+        return np.concatenate([_in_4_channels(some, kind.alpha, unit) for kind, some in zip(kinds, found, strict=True)])
 
     def algorithm(self, n_clusters: int) -> Algorithm:
         """Return the algorithm for K clusters."""
+        kinds = self.kinds(n_clusters)
         parts = []
-        n_translucent = n_clusters - self.n_opaque
-        for colors in self.others:
-            algorithm = HistogramAlgorithm(colors, n_clusters, *self.machine)
-            parts.append(_Part(algorithm, slice(0, n_clusters), slice(0, n_translucent), 4, 1))
-        if self.opaque is not None:
-            algorithm = HistogramAlgorithm(self.opaque, self.n_opaque, *self.machine)
-            own = slice(n_translucent, n_clusters)
-            parts.append(_Part(algorithm, own, own, 3, UNIT))
-        mixed = MixedAlgorithm(parts, n_translucent, n_clusters)
-        if not len(self.fixed):
-            return mixed
-        return FixedAlgorithm(mixed, self.fixed, n_translucent - len(self._fixed_kinds[0]))
+        for kind in kinds:
+            entries = slice(0, n_clusters) if kind.alpha is None else kind.own
+            for colors in kind.parts:
+                algorithm = HistogramAlgorithm(colors, entries.stop - entries.start, *self.machine)
+                unit = 1 if kind.alpha is None else self.mixture.space.unit
+                parts.append(_Part(algorithm, entries, kind.own, kind.alpha, unit))
+        mixed = MixedAlgorithm(parts, n_clusters)
+        places = [np.arange(kind.own.stop - len(kind.fixed), kind.own.stop) for kind in kinds]
+        return FixedAlgorithm(mixed, self.fixed, np.concatenate(places)) if len(self.fixed) else mixed
 
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
         """Return labels of the picture's colours, of all of them."""
         mixture, of_parts = self.mixture, algorithm.labels
-        n_hidden = 0 if self.only_visible or mixture.hidden is None else 1
+        n_hidden = 0 if self.only_visible or mixture.hidden is None else len(mixture.hidden)
         n_others = n_hidden + len(mixture.places)
         labels = np.empty(len(mixture.colors), of_parts.dtype)
         labels[mixture.is_hidden] = of_parts[:n_hidden]
@@ -239,16 +267,21 @@ class MixedData:
 
 
 class _Part(NamedTuple):
-    """The passes over the colours of one kind."""
+    """The passes over the colours of one kind, or of a part of it."""
 
     algorithm: HistogramAlgorithm
     entries: slice
     """That these colours choose among."""
     own: slice
     """That none but these colours can fill."""
-    n_channels: int
+    alpha: int | None
+    """Of these, as in a kind: colours that have one are of three channels."""
     unit: int
     """Length of one of the part's steps in a centroid's."""
+
+    @property
+    def n_channels(self) -> int:
+        return 4 if self.alpha is None else 3
 
     def centroids(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the entries in the part's own channels and steps."""
@@ -262,17 +295,14 @@ class MixedAlgorithm:
     ----------
     parts : list
         Of what is fully transparent, of translucent colours, and of opaque ones, where there are any.
-    n_translucent : int
-        How many entries, the first ones, are for translucent colours only.
     n_clusters : int
         K.
     """
 
     name = "histogram"
 
-    def __init__(self, parts: list[_Part], n_translucent: int, n_clusters: int) -> None:
+    def __init__(self, parts: list[_Part], n_clusters: int) -> None:
         self._parts = parts
-        self._n_translucent = n_translucent
         self._n_clusters = n_clusters
 
     @property
@@ -295,7 +325,9 @@ class MixedAlgorithm:
             of_part = part.algorithm.assign_and_sum(part.centroids(centroids))
             sums[part.entries, : part.n_channels] += of_part[:, :-1] * part.unit
             sums[part.entries, -1] += of_part[:, -1]
-        sums[self._n_translucent :, 3] = OPAQUE_ALPHA * sums[self._n_translucent :, 4]
+        for part in self._parts:
+            if part.alpha is not None:
+                sums[part.own, 3] = part.alpha * sums[part.own, 4]
         return sums
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
@@ -312,52 +344,68 @@ class MixedAlgorithm:
         found = []
         for part in self._parts:
             distances, points = part.algorithm.farthest_members(part.centroids(centroids))
-            found.append(Givers(part.own, distances, points if part.n_channels == 4 else _with_alpha(points)))
+            found.append(Givers(part.own, distances, _in_4_channels(points, part.alpha, part.unit)))
         return found
 
 
-def _with_alpha(colors: NDArray[Any]) -> NDArray[np.float64]:
-    """Return opaque colours (K, 3) of 8 bits as centroids."""
-    return np.column_stack([colors.astype(np.float64) * UNIT, np.full(len(colors), float(OPAQUE_ALPHA))])
+def _in_4_channels(points: NDArray[Any], alpha: int | None, unit: int) -> NDArray[np.float64]:
+    """Return colours of one alpha, of three channels in steps of so many, as centroids; others are that."""
+    if alpha is None:
+        return points.astype(np.float64)
+    return np.column_stack([points.astype(np.float64) * unit, np.full(len(points), alpha)])
 
 
 def mixed_data(mixture: Mixture, n_clusters: int, machine: Machine, fixed: NDArray[np.float64]) -> MixedData:
     """Return the colours to be clustered into K entries, of which those (F, 4) are fixed.
 
-    If some colours are fully transparent, it is the others, unless an entry for them is fixed, too.
+    If some colours are fully transparent, and aren't kept, it is the others, unless an entry for them is fixed, too.
     """
-    fixed = fixed[np.argsort(fixed[:, 3] == OPAQUE_ALPHA, kind="stable")]
-    only_visible = mixture.has_visible and bool((fixed[:, 3] > 0).all())
-    return MixedData(mixture, only_visible, _share(mixture, n_clusters, machine, fixed), machine, fixed)
+    kinds = (fixed[:, 3] > HIDDEN).astype(int) + (fixed[:, 3] == OPAQUE * mixture.space.unit)
+    fixed = fixed[np.argsort(kinds, kind="stable")]
+    only_visible = not mixture.space.keeps_hidden and mixture.has_visible and bool((fixed[:, 3] > HIDDEN).all())
+    data = MixedData(mixture, only_visible, 0, machine, fixed)
+    shares = _shares(data, n_clusters)
+    return replace(data, n_hidden=shares[0] if mixture.space.keeps_hidden else 0, n_opaque=shares[-1])
 
 
-def _share(mixture: Mixture, n_clusters: int, machine: Machine, fixed: NDArray[np.float64]) -> int:
-    """Return how many of K entries for visible colours are to be opaque, with what is fixed."""
-    opaque, translucent = mixture.opaque, mixture.visible
-    is_opaque = fixed[:, 3] == OPAQUE_ALPHA
-    n_fixed, n_left = int(is_opaque.sum()), n_clusters - len(fixed)
-    if opaque is None or translucent is None:
-        return n_fixed if opaque is None else n_fixed + n_left
-    least = max(n_left - len(without(fixed[~is_opaque], translucent.colors)), 0 if n_fixed else 1)
-    most = min(n_left, len(without(fixed[is_opaque, :3] / UNIT, opaque.colors)))
-    if least >= most:
-        return n_fixed + least
-    boxes = _split(opaque, translucent, n_clusters, machine)
-    means = giving_way(fixed, boxes[:, 1:] / boxes[:, :1], n_left)
-    return n_fixed + min(max(int((means[:, 3] == OPAQUE_ALPHA).sum()), least), most)
-
-
-def _split(opaque: ColorHistogram, translucent: ColorHistogram, n_boxes: int, machine: Machine) -> NDArray[Any]:
-    """Return boxes of one kind each: how many pixels, and the sums of their channels."""
-    least = seeding.ITEMS_PER_SPLIT * n_boxes
-    coordinates, moments = seeding.cubes(translucent, least, machine)
-    opaque_coordinates, opaque_moments = seeding.cubes(opaque, least, machine)
-    opaque_moments[:, 1:] *= UNIT
-    starts = np.array([0, len(moments), len(moments) + len(opaque_moments)])
-    boxes: NDArray[Any] = machine.engine.color_seeding.split(
-        np.concatenate([coordinates, np.pad(opaque_coordinates, ((0, 0), (0, 1)))]),
-        np.concatenate([moments, np.column_stack([opaque_moments, OPAQUE_ALPHA * opaque_moments[:, 0]])]),
-        starts,
-        min(n_boxes, int(starts[-1])),
+def _shares(data: MixedData, n_clusters: int) -> list[int]:
+    """Return how many of K entries each kind gets, with what is fixed: as many as boxes, as far as it can have them."""
+    kinds = data.kinds(n_clusters)
+    fixed = np.array([len(kind.fixed) for kind in kinds])
+    n_left = n_clusters - int(fixed.sum())
+    most = np.array([kind.n_distinct for kind in kinds])
+    least = np.array([bool(kind.parts) and kind.alpha is not None and not len(kind.fixed) for kind in kinds]).astype(
+        int
     )
-    return boxes
+    shares = np.zeros(len(kinds), int)
+    if (most > 0).sum() > 1 and least.sum() < n_left < most.sum():
+        means = giving_way(data.fixed, _means_of_boxes(kinds, n_clusters, data), n_left)
+        shares[:] = [(means[:, 3] == kind.alpha).sum() for kind in kinds]
+        shares[-2] = len(means) - shares.sum()
+    shares = np.clip(shares, least, most)
+    while shares.sum() < n_left:
+        shares[(most - shares).argmax()] += 1
+    while shares.sum() > n_left:
+        shares[(shares - least).argmax()] -= 1
+    found: list[int] = (shares + fixed).tolist()
+    return found
+
+
+def _means_of_boxes(kinds: list[_Kind], n_boxes: int, data: MixedData) -> NDArray[np.float64]:
+    """Return the means of boxes of one kind each that the colours are split into."""
+    coordinates, moments = [], []
+    for kind in kinds:
+        for colors in kind.parts[-1:]:
+            places, sums = seeding.cubes(colors, seeding.ITEMS_PER_SPLIT * n_boxes, data.machine)
+            if kind.alpha is not None:
+                sums[:, 1:] *= data.mixture.space.unit
+                places, sums = np.pad(places, ((0, 0), (0, 1))), np.column_stack([sums, kind.alpha * sums[:, 0]])
+            coordinates.append(places)
+            moments.append(sums)
+    starts = np.cumsum([0, *map(len, moments)])
+    n_boxes = max(len(moments), min(n_boxes, int(starts[-1])))
+    boxes = data.machine.engine.color_seeding.split(
+        np.concatenate(coordinates), np.concatenate(moments), starts, n_boxes
+    )
+    means: NDArray[np.float64] = boxes[:, 1:] / boxes[:, :1]
+    return means
