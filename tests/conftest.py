@@ -5,6 +5,7 @@ import sys
 
 import chromium
 import numpy as np
+import PIL
 import pytest
 import xdist
 from hypothesis import HealthCheck, settings
@@ -56,6 +57,7 @@ MANY_TESTS = 500
 # Where a wheel brings compiled code, that is tested without numba too.
 ENGINES = [name for name in ("numba", "numpy") if name != "numba" or not obstacles.to_compiled_code()]
 needs_compiled_code = pytest.mark.skipif("numba" not in ENGINES, reason="needs numba or its compiled code")
+needs_pillow_13 = pytest.mark.skipif(int(PIL.__version__.split(".")[0]) < 13, reason="this Pillow reads it wrongly")
 needs_numba = pytest.mark.skipif(not obstacles.numba_is_installed(), reason="needs numba, which isn't installed")
 
 

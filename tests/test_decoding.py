@@ -6,7 +6,9 @@ import zlib
 
 import imagecodecs
 import numpy as np
+import PIL
 import pytest
+from conftest import needs_pillow_13
 from PIL import Image
 
 from kmeans_fast import read_image
@@ -111,6 +113,7 @@ def fits(values, bits, **cards):
     return text.ljust(2880).encode() + values[::-1].astype(kind).tobytes().ljust(2880, b"\0")
 
 
+@needs_pillow_13
 def test_fits():
     values = np.array([[0, 1, 257], [32767, 32768, 65535]])
     np.testing.assert_array_equal(read_image(fits(values - 32768, 16, BZERO=32768, BSCALE=1)), (values + 128) // 257)
@@ -129,6 +132,14 @@ def test_fits_of_another_scale_is_refused(bits, cards):
         ValueError, match=r"is a FITS file whose values are .* times the stored ones, which is not read"
     ):
         read_image(fits(np.array([[1, 2]]), bits, **cards))
+
+
+def test_fits_that_an_older_pillow_reads_wrongly_is_refused(monkeypatch):
+    monkeypatch.setattr(PIL, "__version__", "12.3.0")
+    for bits in (16, 32):
+        with pytest.raises(ValueError, match=r"which Pillow reads wrongly before 13, and this is 12\.3\.0; pip"):
+            read_image(fits(np.array([[1, 2]]), bits))
+    assert read_image(fits(np.array([[1, 2]]), 8)).tolist() == [[1, 2]]
 
 
 # ---------------------------------------------------------------------------------------------------- other kinds

@@ -11,6 +11,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
+from conftest import needs_pillow_13
 from PIL import Image
 
 from kmeans_fast import read_image
@@ -236,6 +237,7 @@ def test_grey_with_alpha_in_planes():
     np.testing.assert_array_equal(read_image(tiff(planar(values), PLAIN, **options)), expected[..., 0])
 
 
+@needs_pillow_13
 def test_premultiplied_grey():
     """Pillow's mode La, which it converts to nothing but LA."""
     values = np.array([[[40, 80], [0, 0], [255, 255]]], np.uint8)

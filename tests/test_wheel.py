@@ -1,4 +1,8 @@
-"""Wheels: the plain one, and a platform's, with which the suite passes on compiled code where there is no Numba."""
+"""Wheels: the plain one, and a platform's, with which the suite passes on compiled code where there is no Numba.
+
+And the suite with the oldest versions of all that pyproject.toml asks for. `build`, `twine` and `uv` are installed
+where they are needed, into folders of their own.
+"""
 
 import os
 import re
@@ -60,6 +64,15 @@ def build(folder, **environment):
         return wheel, archive.namelist()
 
 
+def environment(folder, *needs):
+    """Make a virtual environment with these packages; return its interpreter."""
+    run([sys.executable, "-m", "venv", folder])
+    interpreter = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if needs:
+        run([interpreter, "-m", "pip", "install", *needs])
+    return interpreter
+
+
 @pytest.fixture(scope="module")
 def platform_wheel(tmp_path_factory):
     return build(tmp_path_factory.mktemp("platform"), KMEANS_FAST_PRECOMPILE="1")
@@ -69,8 +82,7 @@ def platform_wheel(tmp_path_factory):
 def python(platform_wheel, tmp_path_factory):
     """The interpreter of an environment that has the wheel and what tests need, but no Numba."""
     folder = tmp_path_factory.mktemp("environment")
-    run([sys.executable, "-m", "venv", folder])
-    interpreter = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    interpreter = environment(folder)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     needs = project["dependencies"] + [need for name in extras if name not in ("bench", "all") for need in extras[name]]
@@ -90,11 +102,11 @@ def test_the_plain_wheel_is_for_any_platform(tmp_path):
 
 
 def test_the_source_distribution_is_what_git_has(tmp_path):
-    """But for dotfiles that only matter to Git; a wheel can be built of it."""
-    run([sys.executable, "-m", "pip", "install", "--target", tmp_path / "hatch", "hatchling"])
-    paths = {"PYTHONPATH": str(tmp_path / "hatch")}
-    run([sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path], cwd=ROOT, **paths)
-    (made,) = tmp_path.glob("*.tar.gz")
+    """But for dotfiles that only matter to Git; a wheel can be built of it, and both may be uploaded."""
+    interpreter = environment(tmp_path / "tools", "build", "twine")
+    run([interpreter, "-m", "build", "--outdir", tmp_path, ROOT])
+    (made,), (wheel,) = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
+    run([interpreter, "-m", "twine", "check", "--strict", made, wheel])
     with tarfile.open(made) as archive:
         packed = {name.split("/", 1)[1] for name in archive.getnames()}
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
@@ -140,3 +152,11 @@ def test_the_suite_passes_on_what_it_brings(python, tmp_path):
     others = r"needs numba|a wheel's code serves|Linux|this system|this Pillow|always full|control group"
     assert [line for line in skipped if not re.search(others, line)] == []
     assert int(re.search(r"(\d+) passed", out)[1]) > 2000
+
+
+def test_the_suite_passes_with_the_oldest_versions_that_are_asked_for(tmp_path):
+    """Of what these need themselves the newest is taken, of which they may warn: warnings are no errors here."""
+    interpreter = environment(tmp_path / "environment", "uv")
+    install = [interpreter, "-m", "uv", "pip", "install", "--python", interpreter]
+    run([*install, "--resolution", "lowest-direct", "-e", f"{ROOT}[test]"])
+    run([interpreter, "-m", "pytest", "-q", "-o", "filterwarnings=", "-p", "no:cacheprovider"], cwd=ROOT)

@@ -399,6 +399,7 @@ def _integers(opened: _Opened, values: NDArray[Any]) -> NDArray[Any]:
         values = tiff.rescaled(values >> max(0, 16 - bits), 2**bits - 1)
     if image.format == "FITS":
         zero = _check_fits(file)
+        _check_byte_order()
         values = values if image.mode == "I" else values.astype(np.uint16).view(np.int16) + np.int32(zero)
     return _checked_16_bits(values)
 
@@ -424,6 +425,17 @@ def _check_fits(file: Source) -> int:
         f"is a FITS file whose values are {zero:g} + {scale:g} times the stored ones, which is not read; "
         "astropy.io.fits gives them as an array: scale that to uint8, or give it to kmeans"
     )
+
+
+def _check_byte_order() -> None:
+    """Refuse values of FITS files that an older Pillow has read with their bytes the wrong way round."""
+    import PIL
+
+    if int(PIL.__version__.split(".")[0]) < 13:
+        raise UnsupportedError(
+            "is a FITS file of more than 8 bits, which Pillow reads wrongly before 13, and this is "
+            f"{PIL.__version__}; pip install 'pillow>=13' brings one that reads it"
+        )
 
 
 def _why_not(mode: str, reader: _Reader) -> str:
