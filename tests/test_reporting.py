@@ -537,6 +537,11 @@ def test_it_fits_on_a_telephone(opened):
     opened.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
     assert opened.wait_for("document.documentElement.clientWidth == 360")
     assert opened.evaluate("document.documentElement.scrollWidth") <= 360
+    assert (
+        opened.evaluate("Array.from(document.querySelectorAll('.scroll'), e => e.scrollWidth - e.clientWidth)")[0] == 0
+    )
+    sizes = "Array.from(document.querySelectorAll('svg text'), e => e.getBoundingClientRect().height)"
+    assert min(opened.evaluate(sizes)) >= 10
 
 
 @pytest.mark.parametrize(

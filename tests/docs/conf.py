@@ -3,6 +3,7 @@
 Its pictures, and a page that `kmeans_fast.report` makes, are made anew each time, so that they show what is so.
 """
 
+import re
 import shutil
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -33,7 +34,7 @@ html_show_sphinx = False
 def make_pictures(_app):
     """Make what the pages show."""
     import kmeans_fast as kf
-    from kmeans_fast.plotting import plot_clusters, plot_convergence, plot_palette
+    from kmeans_fast.plotting import plot_clusters, plot_comparison, plot_convergence, plot_palette
 
     shutil.rmtree(MADE, ignore_errors=True)
     MADE.mkdir()
@@ -45,6 +46,7 @@ def make_pictures(_app):
         kf.quantize(image, 4, sort="luma", dither=dither).save(MADE / f"cat-4-{dither}.png")
     for space in ("srgb", "oklab"):
         plot_palette(kf.quantize(image, 8, space=space, sort="luma")).savefig(MADE / f"palette-{space}.png", dpi=80)
+    plot_comparison(image, kf.quantize(image, 4)).savefig(MADE / "comparison.png", dpi=80)
     kf.report(image, 8, MADE / "report.html", title="Cat")
 
     seen = []
@@ -55,6 +57,12 @@ def make_pictures(_app):
     plot_convergence(result, tol=0.5).savefig(MADE / "convergence.png", dpi=80)
 
 
+def escape_initials(_app, _what, _name, _object, _options, lines):
+    """Let references begin with an author: reStructuredText takes an initial for the letter of a list's item."""
+    lines[:] = [re.sub(r"^(\s*\.\. \[\d+\] )(?=[A-Z]\. )", r"\1\\", line) for line in lines]
+
+
 def setup(app):
-    """Let Sphinx make the pictures before it looks for them."""
+    """Let Sphinx make the pictures before it looks for them, and docstrings pass by here before numpydoc."""
     app.connect("config-inited", lambda app, _config: make_pictures(app))
+    app.connect("autodoc-process-docstring", escape_initials, priority=400)

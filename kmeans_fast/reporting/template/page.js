@@ -189,8 +189,10 @@ class Cloud {
       const [x, y] = this.project([0, 1, 2].map((other) => (other === axis ? 1.12 : -1.06)));
       const from = N_DIMENSIONS === 1 ? 0 : axis;
       const name = `${cloud.axes[axis]} ${cloud.high[from]}`;
-      context.strokeText(name, x, y);
-      context.fillText(name, x, y);
+      const half = context.measureText(name).width / 2 + 3;
+      const inside = Math.min(Math.max(x, half), this.canvas.clientWidth - half);
+      context.strokeText(name, inside, y);
+      context.fillText(name, inside, y);
     }
   }
 
