@@ -73,12 +73,12 @@ def test_an_engine_can_go_on_where_the_other_began(small_cat):
     nearest, keeps = find_nearest(palette, np.arange(8)), np.zeros(0, np.uint8)
     results = []
     for names in (("numpy", "numpy"), ("numpy", "numba"), ("numba", "numpy")):
-        errors, labels = np.zeros((3, small_cat.shape[1] + 4), np.int64), np.zeros(small_cat.shape[:2], np.uint8)
+        errors, labels = np.zeros((2, 2, small_cat.shape[1] + 2), np.int64), np.zeros((2, 61, 97), np.uint8)
         for name, first, last in zip(names, (0, 17), (17, 61), strict=True):
+            pixels, others = small_cat[first:last].copy(), small_cat[first : last - 20, ::-1].copy()
+            rows, other_rows = labels[0, first:last], labels[1, first : last - 20]
             diffuse = engines.load(name).dithering.diffuse
-            diffuse(
-                small_cat[first:last].copy(), pack(palette), keeps, nearest, weights, first, errors, labels[first:last]
-            )
+            diffuse(pixels, others, pack(palette), keeps, nearest, weights, first, errors, rows, other_rows)
         results.append(labels)
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])

@@ -27,7 +27,7 @@ SECONDS = {
     "numba_seeding._add_distinct": 2.5,
     "numba_color_seeding.add_gains": 2.0,
     "numba_dithering.diffuse": 2.5,
-    "numba_dithering.mix": 2.5,
+    "numba_dithering._mix": 2.5,
     "numba_hashing._sort": 2.0,
 }
 OTHER_SECONDS = 1.5

@@ -11,16 +11,35 @@ from typing import Any
 import numpy as np
 
 from kmeans_fast.engines.codes import spread_table
+from kmeans_fast.engines.layout import Nearest
 from kmeans_fast.engines.numba_jit import kernel, part
-from kmeans_fast.engines.packing import BIAS, CHANNELS, DOT, DOT_SHIFT, FIELD, OFFSET, UNIT, UNIT_BITS, WORD, WORD_BITS
+from kmeans_fast.engines.packing import (
+    BIAS,
+    CHANNELS,
+    DOT,
+    DOT_SHIFT,
+    FIELD,
+    OFFSET,
+    ONES,
+    UNIT,
+    UNIT_BITS,
+    WORD,
+    WORD_BITS,
+)
 
 PLACE1, PLACE2 = CHANNELS[1:]
 ZERO = OFFSET >> UNIT_BITS
+# Bits of three fields: those of what is in the range of 8 bits, rounded; those that it has, and that it has set.
+BYTES, OUTSIDE, INSIDE = 255 * ONES, (FIELD - 256 * UNIT + 1) * ONES, OFFSET * ONES
+# Colours: work space stays in the nearest cache.
+MIXED_AT_ONCE = 256
+ONE, HALF, WORD_SHIFT, WORD_MASK = np.uint64(1), np.uint64(32), np.uint64(WORD_BITS), np.uint64(WORD - 1)
 
 
 @kernel()
 def diffuse(
     pixels,  # in
+    others,  # in
     entries,  # in
     keeps,  # in
     nearest,  # in
@@ -28,42 +47,62 @@ def diffuse(
     first_row,
     errors,  # in/out
     labels,  # in/out
+    other_labels,  # in/out
 ):
-    """Label some rows, `first_row` being the first one's number; even ones go to the right, odd ones to the left.
+    """Label some rows of a band, and of another one; `first_row` rows of either have been labelled before.
+
+    Even rows go to the right, odd ones to the left. A pixel waits for the one before it, but not for another band's:
+    two bands at a time take two thirds of the time. Either may have no rows.
 
     `weights` (6,) int64 says how many 1/64 of a pixel's error go to the next pixel and the one after it; in the row
-    below to the previous column, the same and the next; and to the same in the row after that. `errors` (3, W + 4)
-    int64 holds what has been passed to each pixel of three rows, row y in place y mod 3, with two columns at each side.
+    below to the previous column, the same and the next; and to the same in the row after that. `errors` (2, 2, W + 2)
+    int64 holds for each band what has been passed to two rows, row y in place y mod 2, with a column at each side.
     """
-    bits, first, starts, more = nearest
-    w1, w2, w3, w4, w5, w6 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
-    width, channel1 = pixels.shape[1], np.uint64(min(1, pixels.shape[2] - 1))
-    for y in range(pixels.shape[0]):
-        row = first_row + y
-        here, below, far_below = errors[row % 3], errors[(row + 1) % 3], errors[(row + 2) % 3]
-        step = 1 - 2 * (row % 2)
-        x = 0 if step > 0 else width - 1
-        to_next = to_second = 0
+    width = pixels.shape[1]
+    for y in range(max(pixels.shape[0], others.shape[0])):
+        odd = (first_row + y) % 2
+        here, below, other_here, other_below = errors[0, odd], errors[0, 1 - odd], errors[1, odd], errors[1, 1 - odd]
+        step = 1 - 2 * odd
+        x = (width - 1) * odd
+        passed = other_passed = (0, 0, 0, 0)
         for _ in range(width):
-            u, column = np.uint64(x), np.uint64(x + 2)
-            passed = to_next + here[column]
-            here[column] = 0
-            to_next, to_second = to_second, 0
-            if keeps.size == 0 or not keeps[labels[y, u]]:
-                color = _pack(pixels[y, u, 0], pixels[y, u, channel1], pixels[y, u, channel1 + channel1])
-                target = _round(UNIT * color + passed)
-                label = _nearest(target, bits, first, starts, more)
-                error = target - entries[np.uint64(label)]
-                to_next += w1 * error
-                to_second = w2 * error
-                below[np.uint64(x + 2 - step)] += w3 * error
-                below[column] += w4 * error
-                below[np.uint64(x + 2 + step)] += w5 * error
-                far_below[column] += w6 * error
-                labels[y, u] = label
+            if y < pixels.shape[0]:
+                passed = _label(pixels, y, x, step, entries, keeps, nearest, weights, passed, here, below, labels)
+            if y < others.shape[0]:
+                other_passed = _label(
+                    others,
+                    y,
+                    x,
+                    step,
+                    entries,
+                    keeps,
+                    nearest,
+                    weights,
+                    other_passed,
+                    other_here,
+                    other_below,
+                    other_labels,
+                )
             x += step
-        for side in (0, 1, width + 2, width + 3):
-            here[side] = 0
+        below[x + 1 - step] += passed[2]
+        other_below[x + 1 - step] += other_passed[2]
+
+
+@part()
+def _label(pixels, y, x, step, entries, keeps, nearest, weights, passed, here, below, labels):
+    """Label a pixel; return what is passed to the next one, to the one after it, below this one and below the next."""
+    to_this, to_next, below_last, below_this = passed
+    u, column, channel1 = np.uint64(x), np.uint64(x + 1), np.uint64(min(1, pixels.shape[2] - 1))
+    error = 0
+    if keeps.size == 0 or not keeps[labels[y, u]]:
+        color = _pack(pixels[y, u, 0], pixels[y, u, channel1], pixels[y, u, channel1 + channel1])
+        target = _round(UNIT * color + to_this + here[column])
+        label = _nearest(target, nearest)
+        error = target - entries[np.uint64(label)]
+        labels[y, u] = label
+    below[np.uint64(x + 1 - step)] += below_last + weights[2] * error
+    here[column] = weights[5] * error  # two rows below, which has the same place
+    return to_next + weights[0] * error, weights[1] * error, below_this + weights[3] * error, weights[4] * error
 
 
 @part()
@@ -75,6 +114,12 @@ def _pack(c0, c1, c2):
 def _round(value):
     """Return packed 1/64 steps, rounded to whole ones and kept in the range of 8 bits."""
     value += BIAS
+    # Most are in the range, and a guess which ones are beats waiting for three channels to be kept in it.
+    return _kept(value) if (value ^ INSIDE) & OUTSIDE else value >> UNIT_BITS & BYTES
+
+
+@part()
+def _kept(value):
     t0 = min(max(((value & FIELD) >> UNIT_BITS) - ZERO, 0), 255)
     t1 = min(max(((value >> PLACE1 & FIELD) >> UNIT_BITS) - ZERO, 0), 255)
     t2 = min(max(((value >> PLACE2 & FIELD) >> UNIT_BITS) - ZERO, 0), 255)
@@ -82,8 +127,9 @@ def _round(value):
 
 
 @part()
-def _nearest(target, bits, first, starts, more):
+def _nearest(target, nearest):
     """Return the index of the entry that is nearest to a packed colour."""
+    bits, first, starts, more = nearest
     shift = 8 - bits
     t0, t1, t2 = target & FIELD, target >> PLACE1 & FIELD, target >> PLACE2
     cube = np.uint64(t0 >> shift << bits + bits | t1 >> shift << bits | t2 >> shift)
@@ -102,8 +148,30 @@ def _least(target, table, row):
     return min(min(a, b), min(c, d))
 
 
-@kernel()
 def mix(
+    colors: Any,  # in
+    entries: Any,  # in
+    ranks: Any,  # in
+    by_rank: Any,  # in
+    nearest: Nearest,  # in
+    strength: int,
+    first: int,
+    last: int,
+    mixtures: Any,  # out
+) -> None:
+    """Write for colours `first` to `last` the L entries whose mean is nearly it, in the order of their ranks.
+
+    Each is nearest to the colour plus the sum of the errors so far, `strength` 1/64 of it. `colors` (N,) int64 are
+    packed, `ranks` (K,) are the entries' places in the order, `by_rank` (K,) its inverse, and `mixtures` (N, L), all
+    of the dtype of labels.
+    """
+    chosen = np.zeros((mixtures.shape[1], MIXED_AT_ONCE), mixtures.dtype)
+    errors = np.zeros(MIXED_AT_ONCE, np.int64)
+    _mix(colors, entries, ranks, by_rank, nearest, strength, first, last, errors, chosen, mixtures)
+
+
+@kernel()
+def _mix(
     colors,  # in
     entries,  # in
     ranks,  # in
@@ -112,32 +180,36 @@ def mix(
     strength,
     first,
     last,
+    errors,  # work
+    chosen,  # work
     mixtures,  # out
 ):
-    """Write for colours `first` to `last` the L entries whose mean is nearly it, in the order of their ranks.
+    """Mix as many colours at a time as `errors` (B,) int64 and `chosen` (L, B) have columns: none waits for its own."""
+    n_levels, n_columns = chosen.shape
+    for start in range(first, last, n_columns):
+        n_colors = min(n_columns, last - start)
+        errors[:] = 0
+        for level in range(n_levels):
+            for i in range(n_colors):
+                u, color = np.uint64(i), colors[np.uint64(start + i)]
+                label = np.uint64(_nearest(_round(UNIT * color + strength * errors[u]), nearest))
+                errors[u] += color - entries[label]
+                chosen[level, u] = ranks[label]
+        _sort_columns(chosen)
+        for i in range(n_colors):
+            for level in range(n_levels):
+                mixtures[start + i, level] = by_rank[np.uint64(chosen[level, i])]
 
-    Each is nearest to the colour plus the sum of the errors so far, `strength` 1/64 of it. `colors` (N,) int64 are
-    packed, `ranks` (K,) int64 the entries' places in the order, `by_rank` (K,) its inverse, and `mixtures` (N, L) of
-    the dtype of labels.
-    """
-    bits, first_candidates, starts, more = nearest
-    n_levels = mixtures.shape[1]
-    for i in range(first, last):
-        color = colors[i]
-        for m in range(n_levels):
-            mixtures[i, m] = ranks.size - 1
-        error = 0
-        for n in range(n_levels):
-            target = _round(UNIT * color + strength * error)
-            label = np.uint64(_nearest(target, bits, first_candidates, starts, more))
-            error += color - entries[label]
-            # Into its place, without a branch that nobody could predict.
-            rank = ranks[label]
-            for m in range(n, 0, -1):
-                mixtures[i, m] = min(np.int64(mixtures[i, m]), max(np.int64(mixtures[i, m - 1]), rank))
-            mixtures[i, 0] = min(np.int64(mixtures[i, 0]), rank)
-        for m in range(n_levels):
-            mixtures[i, m] = by_rank[mixtures[i, m]]
+
+@part()
+def _sort_columns(values):
+    """Insert row after row, without a branch that nobody could predict."""
+    for last in range(1, values.shape[0]):
+        for row in range(last, 0, -1):
+            smaller, larger = values[row - 1], values[row]
+            for i in range(values.shape[1]):
+                a, b = smaller[i], larger[i]
+                smaller[i], larger[i] = min(a, b), max(a, b)
 
 
 def pick(
@@ -178,18 +250,19 @@ def _pick(
             u = np.uint64(x)
             if keeps.size == 0 or not keeps[labels[y, u]]:
                 c0, c1, c2 = pixels[y, u, 0], pixels[y, u, channel1], pixels[y, u, channel1 + channel1]
-                code = np.int64(s0[c0] | s1[c1] | s2[c2])
-                word = places[np.uint64(code >> WORD_BITS)]
-                i = (word >> 32) + _ones(word & ((1 << (code & (WORD - 1))) - 1))
-                labels[y, u] = mixtures[np.uint64(i), np.uint64(levels[row, u & mask])]
+                code = np.uint64(s0[c0] | s1[c1] | s2[c2])
+                word = np.uint64(places[code >> WORD_SHIFT])
+                before = word & (ONE << (code & WORD_MASK)) - ONE
+                labels[y, u] = mixtures[(word >> HALF) + _ones(before), np.uint64(levels[row, u & mask])]
 
 
 @part()
 def _ones(bits):
-    """Count the ones among 32 bits."""
-    pairs = bits - (bits >> 1 & 0x55555555)
-    fours = (pairs & 0x33333333) + (pairs >> 2 & 0x33333333)
-    return ((fours + (fours >> 4) & 0x0F0F0F0F) * 0x01010101 & 0xFFFFFFFF) >> 24
+    """Count the ones among 64 bits, in the way that LLVM knows to be the processor's own instruction."""
+    pairs = bits - (bits >> np.uint64(1) & np.uint64(0x5555555555555555))
+    fours = (pairs & np.uint64(0x3333333333333333)) + (pairs >> np.uint64(2) & np.uint64(0x3333333333333333))
+    eights = fours + (fours >> np.uint64(4)) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return eights * np.uint64(0x0101010101010101) >> np.uint64(56)
 
 
 @kernel()
@@ -204,9 +277,9 @@ def measure(
     `entries` (K, C) uint8. Those of RGBA are distances of premultiplied colours, in steps of 1/255. Adds to `counts`
     (4, K) int64, the columns x of the picture in place x mod 4: a count that waits for itself would take longer.
     """
-    total: Any = 0
+    total = 0
     n_channels = pixels.shape[2]
-    channel1 = np.uint64(min(1, n_channels - 1))
+    channel1, channel2 = np.uint64(min(1, n_channels - 1)), np.uint64(min(2, n_channels - 1))
     for y in range(pixels.shape[0]):
         for x in range(pixels.shape[1]):
             u = np.uint64(x)
@@ -215,9 +288,13 @@ def measure(
             alpha, entry_alpha = np.int64(1), np.int64(1)
             if n_channels == 4:
                 alpha, entry_alpha = np.int64(pixels[y, u, 3]), np.int64(entries[k, 3])
-                total += (255 * (alpha - entry_alpha)) ** 2
-            total += (alpha * pixels[y, u, 0] - entry_alpha * entries[k, 0]) ** 2
-            if n_channels > 1:
-                total += (alpha * pixels[y, u, channel1] - entry_alpha * entries[k, channel1]) ** 2
-                total += (alpha * pixels[y, u, np.uint64(2)] - entry_alpha * entries[k, np.uint64(2)]) ** 2
-    return total
+                total += _squared(255 * (alpha - entry_alpha))
+            total += _squared(alpha * pixels[y, u, 0] - entry_alpha * entries[k, 0])
+            total += _squared(alpha * pixels[y, u, channel1] - entry_alpha * entries[k, channel1])
+            total += _squared(alpha * pixels[y, u, channel2] - entry_alpha * entries[k, channel2])
+    return total // 3 if n_channels == 1 else total
+
+
+@part()
+def _squared(value):
+    return value * value

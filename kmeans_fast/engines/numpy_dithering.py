@@ -32,6 +32,23 @@ COLORS_AT_ONCE = 2**15
 
 def diffuse(
     pixels: NDArray[np.uint8],  # in
+    others: NDArray[np.uint8],  # in
+    entries: NDArray[np.int64],  # in
+    keeps: NDArray[np.uint8],  # in
+    nearest: Nearest,  # in
+    weights: NDArray[np.int64],  # in
+    first_row: int,
+    errors: NDArray[np.int64],  # in/out
+    labels: NDArray[Any],  # in/out
+    other_labels: NDArray[Any],  # in/out
+) -> None:
+    """Label some rows of a band, and of another; even ones go to the right, odd ones to the left."""
+    _diffuse(pixels, entries, keeps, nearest, weights, first_row, errors[0], labels)
+    _diffuse(others, entries, keeps, nearest, weights, first_row, errors[1], other_labels)
+
+
+def _diffuse(
+    pixels: NDArray[np.uint8],  # in
     entries: NDArray[np.int64],  # in
     keeps: NDArray[np.uint8],  # in
     nearest: Nearest,  # in
@@ -40,38 +57,34 @@ def diffuse(
     errors: NDArray[np.int64],  # in/out
     labels: NDArray[Any],  # in/out
 ) -> None:
-    """Label some rows, `first_row` being the first one's number; even ones go to the right, odd ones to the left."""
     w1, w2, w3, w4, w5, w6 = weights.tolist()
     palette = entries.tolist()
     known: dict[int, int] = {}
     width = pixels.shape[1]
     rows = errors.tolist()
     for y in range(pixels.shape[0]):
-        row = first_row + y
-        here, below, far_below = rows[row % 3], rows[(row + 1) % 3], rows[(row + 2) % 3]
-        step = 1 - 2 * (row % 2)
+        odd = (first_row + y) % 2
+        here, below = rows[odd], rows[1 - odd]
+        step = 1 - 2 * odd
         row_colors = pack(_rgb(pixels[y])).tolist()
         row_labels = labels[y].tolist()
         row_keeps = keeps[labels[y]].tolist() if keeps.size else [0] * width
-        to_next = to_second = 0
+        to_this = to_next = below_last = below_this = 0
         for x in range(width)[::step]:
-            passed = to_next + here[x + 2]
-            to_next, to_second = to_second, 0
-            if row_keeps[x]:
-                continue
-            target = _round(UNIT * row_colors[x] + passed)
-            label = known.get(target)
-            if label is None:
-                label = known[target] = int(_nearest(np.array([target]), nearest)[0])
-            row_labels[x] = label
-            error = target - palette[label]
-            to_next += w1 * error
-            to_second = w2 * error
-            below[x + 2 - step] += w3 * error
-            below[x + 2] += w4 * error
-            below[x + 2 + step] += w5 * error
-            far_below[x + 2] += w6 * error
-        here[:] = [0] * len(here)
+            error = 0
+            if not row_keeps[x]:
+                target = _round(UNIT * row_colors[x] + to_this + here[x + 1])
+                label = known.get(target)
+                if label is None:
+                    label = known[target] = int(_nearest(np.array([target]), nearest)[0])
+                row_labels[x] = label
+                error = target - palette[label]
+            below[x + 1 - step] += below_last + w3 * error
+            here[x + 1] = w6 * error  # two rows below, which has the same place
+            to_this, to_next = to_next + w1 * error, w2 * error
+            below_last, below_this = below_this + w4 * error, w5 * error
+        below[width * (1 - odd) + odd] += below_last
+        below[0] = below[width + 1] = 0
         labels[y] = row_labels
     errors[:] = rows
 

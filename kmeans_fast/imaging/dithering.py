@@ -21,6 +21,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -160,26 +161,34 @@ class _Job:
     def diffuse(self, pixels: NDArray[np.uint8], labels: NDArray[Any], weights: NDArray[np.int64]) -> None:
         """Pass errors on."""
         height, width = labels.shape
-
-        def label_band(start: int) -> None:
-            errors = np.zeros((3, width + 4), np.int64)
-            stop = min(start + BAND_ROWS, height)
-            for first in range(max(0, start - LEAD_ROWS), stop, ROWS_AT_ONCE):
-                last = min(first + ROWS_AT_ONCE, stop)
-                # Those above the band are another band's to label, and may have been already.
-                rows = labels[first:last] if first >= start else above[start]
-                some = np.ascontiguousarray(pixels[first:last])
-                self._kernels.diffuse(some, self._entries, self._keeps, self._nearest, weights, first, errors, rows)
-
         starts = range(0, height, BAND_ROWS)
-        above = {start: labels[start - LEAD_ROWS : start].copy() for start in starts}
-        self._workers.for_each(label_band, starts)
+        # Those above a band are another band's to label, and may have been already.
+        above = {start: labels[max(0, start - LEAD_ROWS) : start].copy() for start in starts}
+
+        def rows_of(start: int, done: int) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+            """Return the next pixels and labels of a band, some rows of which are done."""
+            first = max(0, start - LEAD_ROWS) + done
+            last = min(first + ROWS_AT_ONCE, start + BAND_ROWS, height)
+            rows = labels[first:last] if first >= start else above[start][done:]
+            return np.ascontiguousarray(pixels[first:last]), rows
+
+        def label_bands(bands: Sequence[int]) -> None:
+            errors = np.zeros((2, 2, width + 2), np.int64)
+            for done in range(0, LEAD_ROWS + BAND_ROWS, ROWS_AT_ONCE):
+                some, rows = rows_of(bands[0], done)
+                others, other_rows = rows_of(bands[1], done) if len(bands) > 1 else (some[:0], rows[:0])
+                self._kernels.diffuse(
+                    some, others, self._entries, self._keeps, self._nearest, weights, done, errors, rows, other_rows
+                )
+
+        n_shares = max(-(-len(starts) // 2), min(self._workers.n_threads, len(starts)))
+        self._workers.for_each(label_bands, [starts[share::n_shares] for share in range(n_shares)])
 
     def mix(self, codes: NDArray[np.uint32], strength: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Mix the colours of these codes (N,): entries in order of lightness, (N, levels)."""
         packed = pack(decode(codes, 3))
-        by_rank = np.argsort(self._palette.astype(np.int64) @ LIGHTNESS, kind="stable")
-        ranks = np.argsort(by_rank)
+        by_rank = np.argsort(self._palette.astype(np.int64) @ LIGHTNESS, kind="stable").astype(dtype)
+        ranks = np.argsort(by_rank).astype(dtype)
         n_levels = next(levels for most, levels in LEVELS.items() if len(self._palette) <= most)
         mixtures = np.empty((len(packed), n_levels), dtype)
 
