@@ -59,6 +59,7 @@ def diffuse(
     int64 holds for each band what has been passed to two rows, row y in place y mod 2, with a column at each side.
     """
     width = pixels.shape[1]
+    how = entries, keeps, nearest, weights
     for y in range(max(pixels.shape[0], others.shape[0])):
         odd = (first_row + y) % 2
         here, below, other_here, other_below = errors[0, odd], errors[0, 1 - odd], errors[1, odd], errors[1, 1 - odd]
@@ -67,30 +68,18 @@ def diffuse(
         passed = other_passed = (0, 0, 0, 0)
         for _ in range(width):
             if y < pixels.shape[0]:
-                passed = _label(pixels, y, x, step, entries, keeps, nearest, weights, passed, here, below, labels)
+                passed = _label(pixels, y, x, step, how, passed, here, below, labels)
             if y < others.shape[0]:
-                other_passed = _label(
-                    others,
-                    y,
-                    x,
-                    step,
-                    entries,
-                    keeps,
-                    nearest,
-                    weights,
-                    other_passed,
-                    other_here,
-                    other_below,
-                    other_labels,
-                )
+                other_passed = _label(others, y, x, step, how, other_passed, other_here, other_below, other_labels)
             x += step
         below[x + 1 - step] += passed[2]
         other_below[x + 1 - step] += other_passed[2]
 
 
 @part()
-def _label(pixels, y, x, step, entries, keeps, nearest, weights, passed, here, below, labels):
+def _label(pixels, y, x, step, how, passed, here, below, labels):
     """Label a pixel; return what is passed to the next one, to the one after it, below this one and below the next."""
+    entries, keeps, nearest, weights = how
     to_this, to_next, below_last, below_this = passed
     u, column, channel1 = np.uint64(x), np.uint64(x + 1), np.uint64(min(1, pixels.shape[2] - 1))
     error = 0
