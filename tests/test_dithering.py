@@ -70,7 +70,7 @@ def test_an_engine_can_go_on_where_the_other_began(small_cat):
     """Errors are passed in arrays, so that compiled code takes over when it is there."""
     palette = kf.quantize(small_cat, 8).palette
     weights = np.array([28, 0, 12, 20, 4, 0])
-    nearest, keeps = find_nearest(palette, np.arange(8)), np.zeros(0, np.uint8)
+    nearest, keeps = find_nearest(palette, np.arange(8), numpy_dithering), np.zeros(0, np.uint8)
     results = []
     for names in (("numpy", "numpy"), ("numpy", "numba"), ("numba", "numpy")):
         errors, labels = np.zeros((2, 2, small_cat.shape[1] + 2), np.int64), np.zeros((2, 61, 97), np.uint8)
@@ -91,7 +91,7 @@ def test_an_engine_can_go_on_where_the_other_began(small_cat):
 )
 def test_the_nearest_entry_is_found_exactly(palette, colors):
     """Ties, and entries that are there twice, go to the lowest index."""
-    nearest = find_nearest(palette, np.arange(len(palette)))
+    nearest = find_nearest(palette, np.arange(len(palette)), numpy_dithering)
     squares = ((colors[:, np.newaxis].astype(int) - palette) ** 2).sum(axis=2)
     np.testing.assert_array_equal(numpy_dithering._nearest(pack(colors), nearest), squares.argmin(axis=1))
 
@@ -100,7 +100,7 @@ def test_every_cube_of_a_large_palette_has_its_candidates():
     rng = np.random.default_rng(0)
     palette = rng.integers(100, 140, (200, 3)).astype(np.uint8)  # crowded, so that cubes have many
     colors = rng.integers(0, 256, (20_000, 3)).astype(np.uint8)
-    nearest = find_nearest(palette, np.arange(200))
+    nearest = find_nearest(palette, np.arange(200), numpy_dithering)
     assert len(nearest.more) > 100
     squares = ((colors[:, np.newaxis].astype(np.int32) - palette) ** 2).sum(axis=2)
     np.testing.assert_array_equal(numpy_dithering._nearest(pack(colors), nearest), squares.argmin(axis=1))

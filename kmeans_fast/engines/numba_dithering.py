@@ -37,6 +37,49 @@ ONE, HALF, WORD_SHIFT, WORD_MASK = np.uint64(1), np.uint64(32), np.uint64(WORD_B
 
 
 @kernel()
+def narrow(
+    entries,  # in
+    level,
+    starts,  # in
+    candidates,  # in
+    new_starts,  # out
+    new_candidates,  # out
+):
+    """Say for each cube of a grid which entries may be nearest in it, of those that may be in a cube twice as long.
+
+    `entries` (K, 3) int64. There are 2**level cubes to a side; `candidates[starts[c]:starts[c + 1]]` are those of cube
+    c of half as many. In half steps, so that all is exact. For entries z and c, ‖x−c‖² − ‖x−z‖² is linear in x and
+    least at a corner; z is nearest to the cube's middle.
+    """
+    side, last = 256 >> level, (1 << level) - 1
+    n_kept = 0
+    for cube in range(1 << 3 * level):
+        x, y, z = cube >> 2 * level, cube >> level & last, cube & last
+        middle = 2 * side * x + side - 1, 2 * side * y + side - 1, 2 * side * z + side - 1
+        wider = (x >> 1 << level - 1 | y >> 1) << level - 1 | z >> 1
+        nearest, least = 0, 1 << 62
+        for place in range(starts[wider], starts[wider + 1]):
+            squared = _squared_from(middle, entries, candidates[place])
+            if squared < least:
+                nearest, least = candidates[place], squared
+        for place in range(starts[wider], starts[wider + 1]):
+            k = candidates[place]
+            gaps = 0
+            for channel in range(3):
+                gaps += abs(entries[k, channel] - entries[nearest, channel])
+            if _squared_from(middle, entries, k) - least <= 4 * (side - 1) * gaps:
+                new_candidates[n_kept] = k
+                n_kept += 1
+        new_starts[cube + 1] = n_kept
+
+
+@part()
+def _squared_from(doubled, entries, k):
+    a, b, c = 2 * entries[k, 0] - doubled[0], 2 * entries[k, 1] - doubled[1], 2 * entries[k, 2] - doubled[2]
+    return a * a + b * b + c * c
+
+
+@kernel()
 def diffuse(
     pixels,  # in
     others,  # in
@@ -201,6 +244,25 @@ def _sort_columns(values):
                 smaller[i], larger[i] = min(a, b), max(a, b)
 
 
+@kernel()
+def place(
+    codes,  # in
+    places,  # out
+):
+    """Write for each code of a colour where it is among `codes` (N,) uint32, which are ascending.
+
+    `places` (2**19,) int64 has a word for each 32 codes: a bit for each that is among the N, and in the upper half how
+    many are before those.
+    """
+    i = 0
+    for word in range(places.size):
+        start, bits = i, 0
+        while i < codes.size and np.int64(codes[np.uint64(i)]) >> WORD_BITS == word:
+            bits |= 1 << (np.int64(codes[np.uint64(i)]) & WORD - 1)
+            i += 1
+        places[word] = start << 32 | bits
+
+
 def pick(
     pixels: Any,  # in
     keeps: Any,  # in
@@ -212,9 +274,8 @@ def pick(
 ) -> None:
     """Give each pixel the entry of its colour's mixture that the mask's level there says.
 
-    `places` (2**19,) int64 has a word for each 32 codes of colours: a bit for each that is among the N of `mixtures`
-    (N, L), and in the upper half how many are before those. `levels` (S, S) uint8 is repeated, S being a power of two.
-    The first of the rows has the number `first_row`.
+    `places` are those of the N colours of `mixtures` (N, L), by `place`. `levels` (S, S) uint8 is repeated, S being a
+    power of two. The first of the rows has the number `first_row`.
     """
     _pick(pixels, spread_table(3), keeps, places, mixtures, levels, first_row, labels)
 

@@ -30,6 +30,34 @@ ZERO = OFFSET >> UNIT_BITS
 COLORS_AT_ONCE = 2**15
 
 
+def narrow(
+    entries: NDArray[np.int64],  # in
+    level: int,
+    starts: NDArray[np.int64],  # in
+    candidates: NDArray[np.int64],  # in
+    new_starts: NDArray[np.int64],  # out
+    new_candidates: NDArray[np.int64],  # out
+) -> None:
+    """Say for each cube of a grid which entries may be nearest in it, of those that may be in a cube twice as long."""
+    side = 256 >> level
+    corners = np.indices((2**level,) * 3).reshape(3, -1).T
+    wider = np.ravel_multi_index((corners // 2).T, (2 ** (level - 1),) * 3)
+    sizes = np.diff(starts)[wider]
+    ends = np.cumsum(sizes)
+    places = np.arange(ends[-1]) + np.repeat(starts[wider] - (ends - sizes), sizes)
+    indices = candidates[places]
+    doubled = 2 * entries[indices]
+    squares = ((doubled - np.repeat(2 * side * corners + side - 1, sizes, axis=0)) ** 2).sum(axis=1)
+    least = np.repeat(np.minimum.reduceat(squares, ends - sizes), sizes)
+    cubes = np.repeat(np.arange(len(sizes)), sizes)
+    is_least = np.flatnonzero(squares == least)
+    nearest = is_least[np.unique(cubes[is_least], return_index=True)[1]]
+    gaps = np.abs(doubled - np.repeat(doubled[nearest], sizes, axis=0)).sum(axis=1)
+    is_kept = squares - least <= 2 * (side - 1) * gaps
+    new_starts[1:] = np.cumsum(np.bincount(cubes[is_kept], minlength=len(sizes)))
+    new_candidates[: new_starts[-1]] = indices[is_kept]
+
+
 def diffuse(
     pixels: NDArray[np.uint8],  # in
     others: NDArray[np.uint8],  # in
@@ -156,6 +184,17 @@ def mix(
             chosen[:, n] = ranks[label]
         chosen.sort(axis=1)
         mixtures[start:stop] = by_rank[chosen]
+
+
+def place(
+    codes: NDArray[np.uint32],  # in
+    places: NDArray[np.int64],  # out
+) -> None:
+    """Write for each code of a colour where it is among those that there are."""
+    words = (codes >> np.uint32(WORD_BITS)).astype(np.intp)
+    places[:] = np.bincount(words, weights=2.0 ** (codes % np.uint32(WORD)), minlength=len(places))
+    sizes = np.bincount(words, minlength=len(places))
+    places |= (np.cumsum(sizes) - sizes) << 32
 
 
 def pick(

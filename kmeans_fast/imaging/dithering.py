@@ -28,9 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import validation
+from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.nearest import find_nearest
 from kmeans_fast.engines.codes import decode, encode
-from kmeans_fast.engines.packing import MOST_ENTRIES, UNIT, WORD, WORD_BITS, pack
+from kmeans_fast.engines.packing import MOST_ENTRIES, UNIT, WORD_BITS, pack
 from kmeans_fast.imaging.masks import bayer, blue_noise
 from kmeans_fast.lending import Machine
 
@@ -105,14 +106,14 @@ class Dithered(NamedTuple):
 def dither(
     pixels: NDArray[np.uint8],
     entries: NDArray[np.uint8],
-    colors: NDArray[np.uint8],
+    histogram: ColorHistogram,
     labels: NDArray[Any],
     dithering: Dithering,
     machine: Machine,
 ) -> Dithered:
     """Label the pixels (H, W, C) of a picture, or (F, H, W, C) of frames, each by itself, by `entries` (K, C).
 
-    `colors` (N, C) are the distinct colours of all. `labels` (H, W) or (F, H, W) is written to; with four channels it
+    `histogram` has the distinct colours of all. `labels` (H, W) or (F, H, W) is written to; with four channels it
     holds the nearest entries before.
     """
     is_opaque = entries[:, 3] == 255 if entries.shape[1] == 4 else np.ones(len(entries), np.bool_)
@@ -127,10 +128,10 @@ def dither(
         for frame, labels_of_frame in frames:
             job.diffuse(frame, labels_of_frame, weights)
     elif is_opaque.any():
-        codes = _codes(_rgb(colors))
+        codes = _codes(histogram)
         mixtures = job.mix(codes, round(dithering.strength * UNIT), labels.dtype)
         mask = bayer(8) if dithering.method == "bayer" else blue_noise()
-        levels, places = (mask * mixtures.shape[1] // mask.size).astype(np.uint8), _places(codes)
+        levels, places = (mask * mixtures.shape[1] // mask.size).astype(np.uint8), job.place(codes)
         for frame, labels_of_frame in frames:
             job.pick(frame, labels_of_frame, mixtures, places, levels)
     rows = pixels.reshape(-1, width, pixels.shape[-1])
@@ -142,10 +143,9 @@ def _rgb(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(colors, 3, axis=1) if colors.shape[1] == 1 else colors[:, :3]
 
 
-def _codes(colors: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """Return the codes of colours (N, 3), ascending and each once, as they mostly are."""
-    codes = encode(colors)
-    return codes if (codes[1:] > codes[:-1]).all() else np.unique(codes)
+def _codes(histogram: ColorHistogram) -> NDArray[np.uint32]:
+    """Return the codes of its colours (N, 3), ascending and each once."""
+    return histogram.codes if histogram.n_channels == 3 else np.unique(encode(_rgb(histogram.colors)))
 
 
 class _Job:
@@ -155,7 +155,7 @@ class _Job:
         self._palette, self._keeps = palette, keeps
         self._kernels, self._workers = machine.engine.dithering, machine.workers
         chosen = np.arange(len(palette)) if not keeps.size else np.flatnonzero(keeps == 0)
-        self._nearest = find_nearest(palette[chosen], chosen)
+        self._nearest = find_nearest(palette[chosen], chosen, self._kernels)
         self._entries = pack(palette)
 
     def diffuse(self, pixels: NDArray[np.uint8], labels: NDArray[Any], weights: NDArray[np.int64]) -> None:
@@ -199,6 +199,12 @@ class _Job:
         self._workers.for_each(mix, range(0, len(packed), COLORS_AT_ONCE))
         return mixtures
 
+    def place(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Return by what `pick` finds a colour's mixture; 4 MB."""
+        places = np.empty(2**24 >> WORD_BITS, np.int64)
+        self._kernels.place(codes, places)
+        return places
+
     def pick(
         self,
         pixels: NDArray[np.uint8],
@@ -207,7 +213,7 @@ class _Job:
         places: NDArray[np.int64],
         levels: NDArray[np.uint8],
     ) -> None:
-        """Pick from the mixtures, whose `places` are those of `_places`, by the levels of a mask."""
+        """Pick from the mixtures by the levels of a mask."""
         rows_at_once = max(1, PIXELS_AT_ONCE // labels.shape[1])
 
         def pick(first: int) -> None:
@@ -216,15 +222,6 @@ class _Job:
             self._kernels.pick(some, self._keeps, places, mixtures, levels, first, labels[rows])
 
         self._workers.for_each(pick, range(0, len(labels), rows_at_once))
-
-
-def _places(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Return the words by which `pick` finds a colour's place among codes (N,), ascending; 4 MB."""
-    words = (codes >> np.uint32(WORD_BITS)).astype(np.intp)
-    n_words = 2**24 >> WORD_BITS
-    bits = np.bincount(words, weights=2.0 ** (codes % np.uint32(WORD)), minlength=n_words).astype(np.int64)
-    sizes = np.bincount(words, minlength=n_words)
-    return (np.cumsum(sizes) - sizes) << 32 | bits
 
 
 def _measured(
