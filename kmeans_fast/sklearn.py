@@ -54,7 +54,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     Parameters
     ----------
     n_clusters : int
-        K.
+        K, the number of clusters.
     init : {"k-means++", "random"}, callable or array_like of shape (K, D)
         The first centroids, or a function of ``(X, n_clusters, random_state=...)`` that returns them.
     n_init : "auto" or int
@@ -320,7 +320,7 @@ def k_means(
     X : array_like, shape (N, D)
         The points.
     n_clusters : int
-        K.
+        K, the number of clusters.
     sample_weight, init, n_init, max_iter, verbose, tol, random_state, copy_x, algorithm
         As for `KMeans`.
     return_n_iter : bool
