@@ -1,6 +1,7 @@
 """Pictures from files and PNGs to files: every mode comes in right, and nothing half-written ever stays."""
 
 import errno
+import io
 import os
 import stat
 import struct
@@ -512,7 +513,7 @@ def test_profile_is_written(tmp_path):
 
 
 def test_packed_pixels_are_compressed_in_the_better_of_two_ways(tmp_path):
-    """A photo's noise packs better by runs, a drawing's repetitions by strings."""
+    """A photo's noise packs better filtered, by runs; a drawing's repetitions by strings, and not filtered."""
     palette = RGB[0, :4]
     noise = (np.random.default_rng(2).random((200, 200)) < 0.05).astype(np.uint8)
     repetition = np.tile(np.random.default_rng(3).integers(0, 4, (10, 40), np.uint8), (20, 5))
@@ -521,10 +522,39 @@ def test_packed_pixels_are_compressed_in_the_better_of_two_ways(tmp_path):
         for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_RLE):
             image = Image.fromarray(labels)
             image.putpalette(palette.tobytes())
-            image.save(tmp_path / "pillow.png", compress_type=strategy)
+            image.save(tmp_path / "pillow.png", compress_type=strategy, compress_level=5)
             sizes[strategy] = (tmp_path / "pillow.png").stat().st_size
         assert (sizes[zlib.Z_RLE] < sizes[zlib.Z_DEFAULT_STRATEGY]) == smaller_by_runs, sizes
-        assert write_picture(tmp_path / "a.png", palette, labels) == min(sizes.values())
+        written = write_picture(tmp_path / "a.png", palette, labels, compress_level=5)
+        assert written == sizes[zlib.Z_RLE] if smaller_by_runs else written < min(sizes.values())
+
+
+@pytest.mark.parametrize("n_colors", [1, 2, 3, 4, 5, 16])
+@pytest.mark.parametrize("width", [1, 7, 8, 9])
+@pytest.mark.parametrize("level", [0, 6])
+def test_rows_of_any_width_that_share_bytes(n_colors, width, level):
+    palette = np.arange(3 * n_colors, dtype=np.uint8).reshape(-1, 3) * 5
+    labels = np.tile(np.random.default_rng(width).integers(0, n_colors, (1, width)), (30, 1))
+    file = io.BytesIO()
+    write_picture(file, palette, labels, format="png", compress_level=level)
+    picture = Image.open(file)
+    np.testing.assert_array_equal(np.asarray(picture), labels)
+    assert picture.getpalette()[: 3 * n_colors] == palette.reshape(-1).tolist()
+
+
+def test_a_small_drawing_is_compressed_at_the_highest_level_too():
+    """A large one isn't, and nothing is for which another level was asked for."""
+    palette = np.arange(60, dtype=np.uint8).reshape(20, 3)
+    repetition = np.tile(np.random.default_rng(3).integers(0, 20, (40, 40)), (10, 10))
+    repetition[np.random.default_rng(4).random(repetition.shape) < 0.02] = 0
+
+    def size(labels, **options):
+        return write_picture(io.BytesIO(), palette, labels, format="png", **options)
+
+    assert size(repetition) == size(repetition, compress_level=9) < size(repetition, compress_level=7)
+    large = np.zeros((600, 600), np.uint8)
+    large[:400, :400] = repetition
+    assert size(large) > size(large, compress_level=9)
 
 
 # ---------------------------------------------------------------------------------------------------- destinations

@@ -638,6 +638,18 @@ def test_palette_is_that_of_the_image(cat, channels):
     assert "9 colors" in palette._repr_html_()
 
 
+def test_dark_to_light_is_translucent_before_opaque(cat):
+    """So that a PNG's list of alphas is as short as it can be."""
+    image = np.dstack([cat, cat[..., 0]])
+    image[:30, :, 3] = 255
+    palette = quantize(image, 20, sort="luma").palette
+    n_translucent = int((palette[:, 3] < 255).sum())
+    assert 0 < n_translucent < 20
+    assert (palette[:n_translucent, 3] < 255).all()
+    for part in (palette[:n_translucent], palette[n_translucent:]):
+        assert (np.diff([luma(entry) for entry in part]) >= 0).all()
+
+
 @pytest.mark.parametrize("sort", ["luma", "count", "hue"])
 def test_a_second_pass_has_the_same_bytes(tmp_path, sort):
     """Also where entries are alike in what they are sorted by: equal luma, and transparency."""

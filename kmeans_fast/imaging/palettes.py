@@ -262,7 +262,8 @@ class QuantizedImage(Quantized):
             - ``"tiff"``: indexed with 8 bits a pixel, or RGB for more than 256 entries, or RGBA if some aren't opaque;
             - ``"bmp"``: indexed, or RGB for more than 256 entries; opaque.
         compress_level : int
-            Of zlib, from 0, not at all, to 9; for PNG. Up to 16 entries make smaller files in an order in which
+            Of zlib, from 0, not at all, to 9; for PNG. With 6, as by default, small drawings and icons get 9 if that
+            makes them smaller. Up to 16 entries make smaller files in an order in which
             neighbours are alike, such as ``quantize(..., sort="luma")``.
         encoder : {"zlib", "libdeflate"}
             What compresses a PNG of one picture. libdeflate, which the extra ``kmeans_fast[libdeflate]`` brings, takes

@@ -67,7 +67,7 @@ def quantize(
         difference is the mean of these pixels'. Photographs have 7 to 10 with 256 colours.
     sort : {"none", "count", "luma", "hue"}
         Order of the palette: as it comes, with an entry that is fully transparent first; most frequent first; dark to
-        light; or by hue, after the greys.
+        light, where what isn't opaque comes before the rest; or by hue, after the greys.
     space : {"srgb", "linear", "oklab", "lab"}
         Where colours are compared, for an RGB picture without transparency:
 

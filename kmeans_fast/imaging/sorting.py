@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.engines.codes import OPAQUE
+
 ORDERS = ("none", "count", "luma", "hue")
 # Of R, G and B in luma, in 1/10,000: ITU-R BT.709. Integers, so that equals are equal on every machine.
 LUMA = (2126, 7152, 722)
@@ -14,7 +16,8 @@ LUMA = (2126, 7152, 722)
 def order_of(palette: NDArray[np.uint8], counts: NDArray[np.int64], by: str) -> NDArray[np.intp]:
     """Return the order of the entries (K, C) of a palette; equals are sorted by their channels, alpha first.
 
-    ``"count"`` puts the most frequent first, ``"luma"`` the darkest. ``"hue"`` goes around the colour circle from red
+    ``"count"`` puts the most frequent first, ``"luma"`` the darkest, and before all that is opaque the darkest of what
+    isn't, as a PNG says of no more than these how opaque they are. ``"hue"`` goes around the colour circle from red
     over green and blue, after the greys, which have no hue; entries of the same hue go from dark to light.
     """
     if by == "none":
@@ -23,7 +26,8 @@ def order_of(palette: NDArray[np.uint8], counts: NDArray[np.int64], by: str) -> 
     luma = (
         sum(part * channel for part, channel in zip(LUMA, channels, strict=False)) if len(channels) > 1 else channels[0]
     )
-    ranks: dict[str, list[NDArray[Any]]] = {"count": [-counts], "luma": [luma], "hue": [luma, _hues(palette)]}
+    by_luma = [luma, palette[:, 3] == OPAQUE] if palette.shape[1] == 4 else [luma]
+    ranks: dict[str, list[NDArray[Any]]] = {"count": [-counts], "luma": by_luma, "hue": [luma, _hues(palette)]}
     return np.lexsort([*channels, *ranks[by]])
 
 
