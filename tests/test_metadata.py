@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
 import kmeans_fast as kf
@@ -123,7 +124,7 @@ def test_all_else_is_dropped():
     assert {name for name, _ in chunks(data)} == {b"IHDR", b"pHYs", b"PLTE", b"IDAT", b"IEND"}
 
 
-@pytest.mark.parametrize("format_", ["png", "webp"])
+@pytest.mark.parametrize("format_", ["png", "webp", "tiff"])
 def test_what_is_kept_if_asked_for(format_):
     data, _ = compressed(camera_file(), format_, keep_metadata=True)
     with Image.open(io.BytesIO(data)) as image:
@@ -133,10 +134,11 @@ def test_what_is_kept_if_asked_for(format_):
         assert exif.get_ifd(0x8769)[0x9003] == "2024:05:06 07:08:09"
         assert exif.get_ifd(0x8825)[2] == (50.0, 30.0, 0.0)
         assert b'dc:title="cat"' in image.info["xmp"]
+        assert format_ != "tiff" or image.info["compression"] == "tiff_adobe_deflate"
         np.testing.assert_allclose([float(exif[tag]) for tag in (282, 283)], (150, 300), atol=0.02)
 
 
-@pytest.mark.parametrize("format_", ["png", "webp"])
+@pytest.mark.parametrize("format_", ["png", "webp", "tiff"])
 def test_an_orientation_that_was_applied_is_not_written_again(format_):
     data, report = compressed(camera_file(), format_, keep_metadata=True)
     assert (report.width, report.height) == (6, 9)
@@ -226,7 +228,20 @@ def test_loss_of_what_changes_colours_is_told():
 def test_options_that_contradict():
     with pytest.raises(ValueError, match="strip drops what keep_metadata keeps"):
         compressed(saved("PNG"), strip=True, keep_metadata=True)
-    with pytest.raises(ValueError, match="BMP holds no metadata that keep_metadata keeps; PNG and WebP can"):
+    with pytest.raises(ValueError, match="BMP holds no metadata that keep_metadata keeps; PNG, WebP and TIFF can"):
         compressed(saved("PNG"), "bmp", keep_metadata=True)
     with pytest.raises(TypeError, match="strip must be True or False, got 'no'"):
         compressed(saved("PNG"), strip="no")
+
+
+def test_pages_of_a_tiff_keep_what_the_first_says():
+    source = animation("TIFF", exif=Image.open(io.BytesIO(camera_file(orientation=1))).getexif().tobytes())
+    data, report = compressed(source, "tiff", keep_metadata=True)
+    assert report.n_frames == 2
+    np.testing.assert_array_equal(kf.read_frames(data).pixels, kf.read_frames(compressed(source, "tiff")[0]).pixels)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.getexif()[0x010F] == "Maker"
+        assert image.getexif().get_ifd(0x8769)[0x9003] == "2024:05:06 07:08:09"
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        assert len(file.pages) == 2
+        assert file.pages[0].tags["ExifTag"].value["DateTimeOriginal"] == "2024:05:06 07:08:09"

@@ -165,7 +165,8 @@ def compress(
         format has a place for it: an RGB colour profile (ICC), from PNG to PNG gAMA, cHRM, cICP and sRGB, and the dots
         per inch.
     keep_metadata : bool
-        Keep EXIF, XMP and texts as well, but no orientation, as it is applied, and no thumbnail; for PNG and WebP.
+        Keep EXIF, XMP and texts as well, but no orientation, as it is applied, and no thumbnail; for PNG, WebP
+        and TIFF, where texts are for PNG alone.
         What gives away where and when a picture was taken is among them.
     frame : int, optional
         Which of several pictures, counted from 0, to write by itself. By default an animation (GIF, PNG, WebP) makes an

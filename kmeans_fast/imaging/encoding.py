@@ -67,9 +67,8 @@ FORMATS = {
         "WebP", (".webp",), most_side=16383, sequence="animation", metadata=_OF_CAMERAS | {"icc_profile"},
         options=(("lossless", True), ("exact", True)),
     ),
-    # Pillow can't compress a TIFF that has EXIF data.
     "tiff": Format(
-        "TIFF", (".tif", ".tiff"), sequence="pages", metadata=_OF_COLORS,
+        "TIFF", (".tif", ".tiff"), sequence="pages", metadata=_OF_COLORS | _OF_CAMERAS,
         options=(("compression", "tiff_adobe_deflate"),),
     ),
     "bmp": Format("BMP", (".bmp",), "none", metadata=frozenset({"dpi"})),

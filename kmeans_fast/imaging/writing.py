@@ -18,6 +18,7 @@ from kmeans_fast.imaging.channels import is_translucent, without_idle_alpha
 from kmeans_fast.imaging.encoding import COMPRESS_LEVEL, FORMATS, MOST_INDEXED, Format
 from kmeans_fast.imaging.metadata import Metadata, Timing
 from kmeans_fast.imaging.scanlines import MOST_PACKED, packed, pixels_of, with_pixels
+from kmeans_fast.imaging.tiff_tags import with_tags
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -39,7 +40,11 @@ def encode(
     timing: Timing | None = None,
 ) -> bytes:
     """Make a file of a palette (K, C) and labels (H, W), or (F, H, W) of frames, which the format holds."""
-    options = dict(format_.options) | _metadata_options(format_, metadata or Metadata())
+    metadata = metadata or Metadata()
+    if format_.name == "TIFF" and (metadata.exif or metadata.xmp):
+        plain = metadata._replace(exif=None, xmp=None)
+        return with_tags(encode(format_, palette, labels, metadata=plain), metadata.exif, metadata.xmp)
+    options = dict(format_.options) | _metadata_options(format_, metadata)
     if format_.name == "PNG":
         options["compress_level"] = min(compress_level, 9)
     if labels.ndim == 3 and len(labels) > 1:
