@@ -1,11 +1,13 @@
 """Two pictures compared: `compare`.
 
 Pairs of colours at the same place are counted, as the colours of a picture are: what a measure adds over the pixels it
-takes from each distinct pair once. That needs no memory for each pixel but that of a block.
+takes from each distinct pair once. That needs no memory for each pixel but that of a block. With 16 bits nearly all
+pairs differ, and are taken as they come.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,10 +20,11 @@ from kmeans_fast import validation
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.imaging.channels import with_channels, without_idle_alpha
 from kmeans_fast.imaging.delta_e import shown, visible_difference
+from kmeans_fast.imaging.given import of_depth
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.palettes import QuantizedImage
 from kmeans_fast.imaging.pixels import checked_image
-from kmeans_fast.imaging.spaces import UNIT, premultiplied
+from kmeans_fast.imaging.spaces import OPAQUE_16, UNIT, premultiplied
 
 # Pixels whose pairs are counted at a time, and pairs that are measured at a time.
 BLOCK, PAIRS = 1 << 22, 1 << 16
@@ -68,9 +71,10 @@ def compare(image: Any, other: Any, *, n_threads: int | None = None) -> Comparis
 
     Parameters
     ----------
-    image, other : array_like of uint8, or QuantizedImage
-        Pictures, or frames, as `quantize` takes them, with straight alpha. Grey is compared with RGB as RGB, and an
-        opaque picture with a transparent one as RGBA.
+    image, other : array_like, or QuantizedImage
+        Pictures, or frames, as `quantize` takes them, with straight alpha. Grey is compared with RGB as RGB, an opaque
+        picture with a transparent one as RGBA, and 8 bits a channel with 16 as 16, of which nothing is rounded: 255 is
+        65535.
     n_threads : int, optional
         The most threads to count with.
 
@@ -84,13 +88,15 @@ def compare(image: Any, other: Any, *, n_threads: int | None = None) -> Comparis
     TypeError
         If one isn't a picture.
     ValueError
-        If the sizes differ, one has no pixels, or has 16 bits a channel.
+        If the sizes differ, one has no pixels, or one has transparency where one has 16 bits a channel.
 
     Notes
     -----
     With transparency `mse` and `psnr` are of the four channels of the colours premultiplied with alpha, so that what a
     transparent pixel hides doesn't count; the colour difference is that on black or on white, whichever is larger; and
     SSIM is the lesser of the two.
+
+    With 16 bits a channel `mse` is in squared 8-bit steps as well, of 257 of its own each.
 
     SSIM is made with Gaussian windows of standard deviation 1.5 that lie wholly in the picture, from the luma of
     ITU-R 601.
@@ -115,32 +121,46 @@ def compare(image: Any, other: Any, *, n_threads: int | None = None) -> Comparis
     if first.shape[:-1] != second.shape[:-1]:
         raise ValueError(f"image and other must have the same height and width, got {first.shape} and {second.shape}")
     first, second = _alike(first, second)
-    pairs = _counted(first, second, n_threads)
+    is_wide = first.dtype == np.uint16
+    pairs = _each(first, second) if is_wide else _split(_counted(first, second, n_threads), first.shape[-1])
+    n_pixels = math.prod(first.shape[:-1])
     squares = differences = largest = 0.0
     n_channels = first.shape[-1]
-    for colors, others, counts in _split(pairs, n_channels):
+    for colors, others, counts in pairs:
         squares += float(_squares(colors, others) @ counts)
         visible = visible_difference(colors, others)
         differences += float(visible @ counts)
         largest = max(largest, float(visible.max()))
-    mse = squares / pairs.n_pixels
-    return Comparison(mse, psnr(mse, n_channels), differences / pairs.n_pixels, largest, _ssim(first, second))
+    mse = squares / n_pixels
+    return Comparison(mse, psnr(mse, n_channels), differences / n_pixels, largest, _ssim(first, second))
 
 
-def _pixels(picture: Any, n_threads: int | None) -> NDArray[np.uint8]:
+def _pixels(picture: Any, n_threads: int | None) -> NDArray[Any]:
     pixels = checked_image(picture.to_array() if isinstance(picture, QuantizedImage) else picture, n_threads)
-    if pixels.dtype != np.uint8:
-        raise ValueError(
-            "pictures to compare must have 8 bits a channel, got 16; np.rint(image / 257).astype(np.uint8) rounds"
-        )
-    return pixels
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
-def _alike(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Bring two pictures to the same channels: those of the one that has more; an alpha without effect is none."""
+def _alike(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Bring two pictures to the same channels and depth: those of the one that has more; idle alpha is none."""
     first, second = without_idle_alpha(first), without_idle_alpha(second)
     n_channels = max(first.shape[-1], second.shape[-1])
-    return with_channels(first, n_channels), with_channels(second, n_channels)
+    dtype = max(first.dtype, second.dtype)
+    if dtype == np.uint16 and n_channels == 4:
+        raise ValueError(
+            "pictures to compare must be opaque with 16 bits a channel, got one with transparency; "
+            "np.rint(image / 257).astype(np.uint8) makes 8 bits of 16"
+        )
+    first, second = (of_depth("image", with_channels(picture, n_channels), dtype) for picture in (first, second))
+    return first, second
+
+
+def _each(first: NDArray[Any], second: NDArray[Any]) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]]:
+    """Yield the pixels of one picture, those of the other, and that each is met once, some at a time."""
+    n_channels = first.shape[-1]
+    first, second = first.reshape(-1, n_channels), second.reshape(-1, n_channels)
+    for start in range(0, len(first), PAIRS):
+        colors = first[start : start + PAIRS]
+        yield colors, second[start : start + PAIRS], np.ones(len(colors), np.int64)
 
 
 def _counted(first: NDArray[np.uint8], second: NDArray[np.uint8], n_threads: int | None) -> ColorHistogram:
@@ -167,16 +187,16 @@ def _split(pairs: ColorHistogram, n_channels: int) -> Iterator[tuple[NDArray[Any
         yield both[:, :n_channels], both[:, n_channels:], pairs.counts[start : start + PAIRS]
 
 
-def _squares(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _squares(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
     """Return squared distances (N,) in 8-bit steps, premultiplied if there is alpha."""
     if first.shape[1] < 4:
         squares: NDArray[np.float64] = ((first.astype(np.float64) - second) ** 2).sum(axis=1)
-        return squares
+        return squares / (OPAQUE_16.unit if first.dtype == np.uint16 else 1) ** 2
     squares = ((premultiplied(first).astype(np.float64) - premultiplied(second)) ** 2).sum(axis=1)
     return squares / UNIT**2
 
 
-def _ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float | None:
+def _ssim(first: NDArray[Any], second: NDArray[Any]) -> float | None:
     if find_spec("skimage") is None or min(first.shape[-3:-1]) <= 2 * REACH:
         return None
     frames = [pixels.reshape(-1, *pixels.shape[-3:]) for pixels in (first, second)]
@@ -186,24 +206,29 @@ def _ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float | None:
     return float(np.mean(of_each))
 
 
-def _ssim_on(first: NDArray[np.uint8], second: NDArray[np.uint8], background: int) -> float:
+def _ssim_on(first: NDArray[Any], second: NDArray[Any], background: int) -> float:
     """Return SSIM on black or white: the mean over all windows within the picture, some rows of them at a time."""
     from skimage import metrics
 
     similarity_of: Any = metrics.structural_similarity  # typed in part
     height, width = first.shape[:2]
-    total = 0.0
+    total, top = 0.0, np.iinfo(first.dtype).max
     for start in range(0, height - 2 * REACH, ROWS):
         rows = slice(start, start + ROWS + 2 * REACH)
         lumas = [_luma(shown(pixels[rows], background)) for pixels in (first, second)]
         _, similarity = similarity_of(
-            *lumas, data_range=255, gaussian_weights=True, sigma=SIGMA, use_sample_covariance=False, full=True
+            *lumas,
+            data_range=top,
+            gaussian_weights=True,
+            sigma=SIGMA,
+            use_sample_covariance=False,
+            full=True,
         )
         total += float(similarity[REACH:-REACH, REACH:-REACH].sum())
     mean: float = total / ((height - 2 * REACH) * (width - 2 * REACH))
     return mean
 
 
-def _luma(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _luma(colors: NDArray[Any]) -> NDArray[np.float64]:
     result: NDArray[np.float64] = colors @ np.array([0.299, 0.587, 0.114])
     return result

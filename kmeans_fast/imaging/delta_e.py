@@ -10,6 +10,7 @@ References
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,10 @@ Floats = NDArray[np.float64]
 BLOCK = 1 << 14
 
 
-def visible_difference(colors: NDArray[np.uint8], others: NDArray[np.uint8]) -> Floats:
+def visible_difference(colors: NDArray[Any], others: NDArray[Any]) -> Floats:
     """Return how different colours (N, C) of 1, 3 or 4 channels look from others, (N,).
 
-    Those with alpha are seen on black or on white, whichever shows more difference.
+    Those with alpha, of 8 bits, are seen on black or on white, whichever shows more difference.
     """
     result = np.zeros(len(colors))
     for start in range(0, len(colors), BLOCK):
@@ -37,28 +38,37 @@ def visible_difference(colors: NDArray[np.uint8], others: NDArray[np.uint8]) -> 
     return result
 
 
-def shown(colors: NDArray[np.uint8], background: int) -> NDArray[np.uint8]:
+def shown(colors: NDArray[Any], background: int) -> NDArray[Any]:
     """Return colours (..., C) as RGB (..., 3), in front of black for a background of 0 and of white for 1."""
     if colors.shape[-1] < 4:
         return np.broadcast_to(colors, (*colors.shape[:-1], 3))
     alpha = colors[..., 3:].astype(np.uint16)
     over = colors[..., :3] * alpha + (255 - alpha) * (255 * background)
-    return ((over + 127) // 255).astype(np.uint8)
+    seen: NDArray[np.uint8] = ((over + 127) // 255).astype(np.uint8)
+    return seen
 
 
-def lab(colors: NDArray[np.uint8]) -> Floats:
-    """Return L*, a*, b* (N, 3) of 8-bit sRGB (N, 3); a grey has no a* or b* beyond rounding.
+def lab(colors: NDArray[Any]) -> Floats:
+    """Return L*, a*, b* (N, 3) of sRGB (N, 3), uint8 or uint16; a grey has no a* or b* beyond rounding.
 
     Examples
     --------
     >>> lab(np.array([[255, 0, 0]], np.uint8)).round(3).tolist()
     [[53.237, 80.09, 67.203]]
     """
-    xyz = transfer.light()[colors] @ np.array(uniform.LIGHT_TO_XYZ).T
+    light = transfer.light() if colors.dtype == np.uint8 else _light_of_16_bits()
+    xyz = light[colors] @ np.array(uniform.LIGHT_TO_XYZ).T
     rooted = np.where(xyz > uniform.FOOT, np.cbrt(xyz), xyz * uniform.FOOT_SLOPE + uniform.FOOT_HEIGHT)
     result: Floats = rooted @ np.array(uniform.XYZ_TO_LAB).T
     result[:, 0] += uniform.LEAST_LAB
     return result
+
+
+@cache
+def _light_of_16_bits() -> Floats:
+    """Return the light (65536,) of each 16-bit value, from 0 to 1, but for a machine's own rounding."""
+    values = np.arange(65536) / 65535
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def ciede2000(first: Floats, second: Floats) -> Floats:
