@@ -479,7 +479,17 @@ def test_what_may_surprise_is_one_line(run, tmp_path):
     status, _, err = run("compress", tmp_path / "a.tif", "-k", 2)
     assert status == 0
     assert err == "kmeans-fast: warning: of 3 pictures the first was read\n"
-    assert run("palette", tmp_path / "a.tif")[2] == err
+    frames[0].save(tmp_path / "b.tif", save_all=True, append_images=[frames[1].resize((9, 9))])
+    assert run("palette", tmp_path / "b.tif")[2] == "kmeans-fast: warning: of 2 pictures the first was read\n"
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp", "a.tif"])
+def test_a_palette_is_that_of_all_frames(run, tmp_path, name):
+    frames = [Image.new("RGB", (4, 3), color) for color in ("red", "lime", "blue")]
+    options = {"lossless": True} if name.endswith("webp") else {}
+    frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **options)
+    status, out, err = run("palette", tmp_path / name, "--format", "hex")
+    assert (status, sorted(out.split()), err) == (0, ["#0000ff", "#00ff00", "#ff0000"], "")
 
 
 def test_an_output_that_is_larger_is_said_and_no_failure(run, tmp_path):

@@ -154,7 +154,7 @@ def _add_palette(commands: argparse._SubParsersAction[_Parser]) -> None:
         type=values.picture,
         nargs="+",
         metavar="PICTURE",
-        help="any format that Pillow reads; of several pictures in a file the first; each has its own palette",
+        help="any format that Pillow reads; each has its own palette, which the frames or pages of a file share",
     )
     clustering.add_options(parser)
     add = parser.add_argument

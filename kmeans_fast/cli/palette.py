@@ -54,7 +54,7 @@ def _found(source: Path, options: argparse.Namespace, warned: list[str]) -> Quan
     from kmeans_fast.progress import print_progress
 
     with pixels_allowed(options.max_pixels), libtiff_heard([source], warned):
-        picture = files.read_picture(source, max_pixels=options.max_pixels, count_frames=True)
+        picture = files.read_picture(source, sequence="any", max_pixels=options.max_pixels, count_frames=True)
         files.check_memory(picture, source, options.max_pixels)
     warned[:0] = picture.notes
     how = {"callback": print_progress if options.verbose else None, "n_threads": options.threads, **asked(options)}
