@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import kmeans_fast as kf
 
@@ -128,3 +129,19 @@ def test_16_bits(small_cat):
 def test_what_a_given_palette_would_ignore(small_cat, options):
     with pytest.raises(ValueError, match=f"{next(iter(options))} can't be given with palette"):
         kf.quantize(small_cat, palette=SIX, **options)
+
+
+@pytest.mark.parametrize("shape", [(6, 7), (6, 7, 3), (6, 7, 4)])
+@pytest.mark.parametrize("entries", [["#ff000080"], ["#00000000", "white"]], ids=str)
+def test_an_opaque_picture_with_a_translucent_palette(tmp_path, shape, entries, engine):
+    """Its colours are counted as RGBA, of which none is hidden."""
+    image = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    if shape[-1] == 4:
+        image[..., 3] = 255
+    Image.fromarray(image).save(tmp_path / "a.png")
+    report = kf.compress(tmp_path / "a.png", tmp_path / "b.png", palette=entries, engine=engine)
+    assert (report.colors_before, report.colors_after) == (42, len(entries))
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(tmp_path / "b.png").convert("RGBA")),
+        kf.apply_palette(image, entries, engine=engine).to_array(),
+    )
