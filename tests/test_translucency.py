@@ -12,8 +12,9 @@ import kmeans_fast as kf
 from kmeans_fast import engines, lloyd, quantize
 from kmeans_fast.colors import seeding
 from kmeans_fast.draws import Draws
+from kmeans_fast.imaging.mixture import Mixture
 from kmeans_fast.imaging.spaces import STRAIGHT, TRANSLUCENT, premultiplied
-from kmeans_fast.imaging.translucency import MixedData, Mixture, mixed_data
+from kmeans_fast.imaging.translucency import MixedData, mixed_data
 from kmeans_fast.lending import Machine
 from kmeans_fast.machine.threads import workers
 

@@ -19,9 +19,10 @@ from kmeans_fast.fixing import FixedData
 from kmeans_fast.imaging import spaces
 from kmeans_fast.imaging.channels import is_translucent
 from kmeans_fast.imaging.ignoring import Ignored
+from kmeans_fast.imaging.mixture import Mixture
 from kmeans_fast.imaging.pixels import Pixels
 from kmeans_fast.imaging.spaces import Space
-from kmeans_fast.imaging.translucency import MixedData, Mixture, mixed_data
+from kmeans_fast.imaging.translucency import MixedData, mixed_data
 from kmeans_fast.lending import Machine
 from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.points.access import Points
