@@ -21,10 +21,13 @@ from kmeans_fast.engines.margins import MOST_FEATURES
 from kmeans_fast.engines.numba_jit import kernel, part
 from kmeans_fast.engines.numba_products import BLOCK as PRODUCT_BLOCK
 from kmeans_fast.engines.numba_products import (
+    find_open,
     find_two,
     find_two_as_they_lie,
+    gather,
     is_multiplied_as_it_lies,
     lay_out,
+    limit,
     settle_undecided,
 )
 
@@ -81,12 +84,36 @@ def assign_and_sum(
             points, points.reshape(-1), weights, centroids, local, _wide_work_space(n_features), labels, sums
         )
     elif _suits_products(points, len(centroids)):
-        # the origin, which is subtracted from the points: float32 holds all but those of float64
-        dtype = np.float64 if points.dtype == np.float64 else np.float32
-        space = numba_products.work_space(n_features, len(centroids), dtype)
-        _product_pass(points, weights, centroids, space, labels, sums)
+        _assign_by_products(points, weights, centroids, np.empty(0), np.empty(0, np.float32), labels, sums)
     else:
         _plain_pass(points, weights, centroids, _wide_work_space(n_features), labels, sums)
+
+
+def relabel(
+    points: Any,  # in
+    centroids: Any,  # in
+    gains: Any,  # in
+    limits: Any,  # in/out
+    labels: Any,  # in/out
+) -> None:
+    """Do as `assign`, but leave points with their labels whose limits, (n,), are above the gains of these, (K,).
+
+    Gains say how far rivals have come nearer so far. Limits of all others are set, where many features tell them.
+    """
+    if _suits_products(points, len(centroids)):
+        _assign_by_products(points, np.empty(0), centroids, gains, limits, labels, np.empty((0, 0)))
+    else:
+        assign(points, centroids, labels)
+
+
+def _assign_by_products(
+    points: Any, weights: Any, centroids: Any, gains: Any, limits: Any, labels: Any, sums: Any
+) -> None:
+    # the origin, which is subtracted from the points: float32 holds all but those of float64
+    dtype = np.float64 if points.dtype == np.float64 else np.float32
+    space = numba_products.work_space(points.shape[1], len(centroids), dtype)
+    gathered = np.empty((PRODUCT_BLOCK if limits.size else 0, points.shape[1]), points.dtype)
+    _product_pass(points, weights, centroids, gains, limits, space, gathered, labels, sums)
 
 
 def _is_worth_filtering(n_points: int, n_features: int, n_clusters: int) -> bool:
@@ -317,23 +344,38 @@ def _product_pass(
     points,  # in
     weights,  # in
     centroids,  # in
+    gains,  # in
+    limits,  # in/out
     space,  # work space
-    labels,  # out
+    gathered,  # work space
+    labels,  # in/out
     sums,  # in/out
 ):
-    """Label and sum with many features: the filter by a matrix product, a block of points at a time."""
-    origin, columns, directions, norms, rows, sums_of_products, found, nearest, distances = space
+    """Label and sum with many features: the filter by a matrix product, a block of points at a time.
+
+    A block has points whose label may have changed; those between them are only added to the sums.
+    """
+    origin, columns, directions, norms, rows, sums_of_products, found, nearest, distances, places, leads = space
     largest = lay_out(centroids, origin, columns, directions, norms, distances)
-    for start in range(0, points.shape[0], PRODUCT_BLOCK):
-        block = points[start : start + PRODUCT_BLOCK]
-        block_labels = labels[start : start + PRODUCT_BLOCK]
+    start = 0
+    while start < points.shape[0]:
+        n_open, stop = find_open(labels, gains, limits, start, places)
+        block = points[start:stop]
+        if n_open < stop - start:
+            gather(points, places[:n_open], gathered)
+            block = gathered[:n_open]
         if is_multiplied_as_it_lies(points.shape[1], centroids.shape[0]):
             find_two_as_they_lie(block, origin, directions, norms, rows, found, nearest)
         else:
             find_two(block, origin, directions, norms, rows, sums_of_products, found, nearest)
-        settle_undecided(block, columns, largest, found, nearest, distances, block_labels)
+        settle_undecided(block, columns, largest, found, nearest, distances, leads)
+        for j in range(n_open):
+            labels[places[j]] = nearest[j]
+            if limits.size:
+                limits[places[j]] = limit(gains[nearest[j]], leads[j])
         if sums.size:
-            _add(block, weights[start : start + PRODUCT_BLOCK], block_labels, sums)
+            _add(points[start:stop], weights[start:stop], labels[start:stop], sums)
+        start = stop
 
 
 @kernel()

@@ -6,6 +6,7 @@ multiply-adds. A lead of the nearest over the second nearest that rounding canno
 settled by the textbook, in float64. See `margins`.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from kmeans_fast.engines import margins
 from kmeans_fast.engines.numba_jit import part
 
 margin_terms, is_decided = part()(margins.margin_terms), part()(margins.is_decided)
+least_lead, limit = part()(margins.least_lead), part()(margins.limit)
 
 # Points compared at a time, and features multiplied at a time: 8 kB of rows and 1 kB of products of 4 centroids, which
 # stay in the L1 cache even where two threads share it. 128 and 64 took about 1.4 times as long there with AVX2.
@@ -57,6 +59,8 @@ def work_space(n_features: int, n_clusters: int, dtype: Any) -> Any:
         _on_cache_lines(3 * BLOCK, np.float32),
         _on_cache_lines(BLOCK, np.int32),
         np.empty(n_clusters),
+        np.empty(BLOCK, np.int64),
+        np.empty(BLOCK),
     )
 
 
@@ -268,18 +272,43 @@ def _compare(products, norms, k, found, nearest):
 
 
 @part()
-def settle_undecided(block, columns, largest, found, nearest, distances, labels):
-    """Take over the labels of points whose lead is above the margin; settle the others by the textbook."""
+def find_open(labels, gains, limits, start, places):
+    """Write the places of the next points that a rival may have caught up with, all of them if there are no limits.
+
+    Returns how many there are, up to BLOCK, and where to go on.
+    """
+    n_open, i = 0, start
+    while i < labels.size and n_open < BLOCK:
+        places[n_open] = i
+        n_open += limits.size == 0 or not limits[i] > gains[labels[i]]  # written so that a NaN counts
+        i += 1
+    return n_open, i
+
+
+@part()
+def gather(points, places, gathered):
+    """Copy the points at these places."""
+    for j in range(places.size):
+        point, copied = points[places[j]], gathered[j]
+        for f in range(point.size):
+            copied[f] = point[f]
+
+
+@part()
+def settle_undecided(block, columns, largest, found, nearest, distances, leads):
+    """Settle by the textbook the points whose lead is within the margin; write the leads of all others, and 0."""
     squares, best, second = found[:BLOCK], found[BLOCK : 2 * BLOCK], found[2 * BLOCK :]
+    n_features = block.shape[1]
+    terms = margin_terms(largest, n_features)
+    for i in range(BLOCK):
+        leads[i] = least_lead(squares[i], best[i], second[i], largest, n_features, math.sqrt)
     n_undecided = 0
-    terms = margin_terms(largest, block.shape[1])
-    for i in range(labels.size):
-        labels[i] = nearest[i]
+    for i in range(block.shape[0]):
         n_undecided += not is_decided(squares[i], best[i], second[i], terms)
     if n_undecided:
-        for i in range(labels.size):
+        for i in range(block.shape[0]):
             if not is_decided(squares[i], best[i], second[i], terms):
-                labels[i] = _nearest_by_textbook(block[i], columns, distances)
+                nearest[i], leads[i] = _nearest_by_textbook(block[i], columns, distances), 0
 
 
 @part()

@@ -24,11 +24,32 @@ def assign(
     labels: NDArray[Any],  # out
 ) -> None:
     """Write the label of each point's nearest centroid, ties to the lowest index, to `labels`."""
-    if len(centroids) > 1 and MANY_FEATURES <= points.shape[1] <= MOST_FEATURES:
+    if _suits_products(points, len(centroids)):
         numpy_products.assign(points, centroids, labels, _assign_block)
         return
     for start in range(0, len(points), POINTS_AT_ONCE):
         _assign_block(points[start : start + POINTS_AT_ONCE], centroids, labels[start : start + POINTS_AT_ONCE])
+
+
+def relabel(
+    points: NDArray[Any],  # in
+    centroids: NDArray[Any],  # in
+    gains: NDArray[Any],  # in
+    limits: NDArray[Any],  # in/out
+    labels: NDArray[Any],  # in/out
+) -> None:
+    """Do as `assign`, but leave points with their labels whose limits, (n,), are above the gains of these, (K,).
+
+    Gains say how far rivals have come nearer so far. Limits of all others are set, where many features tell them.
+    """
+    if _suits_products(points, len(centroids)):
+        numpy_products.relabel(points, centroids, gains, limits, labels, _assign_block)
+    else:
+        assign(points, centroids, labels)
+
+
+def _suits_products(points: NDArray[Any], n_clusters: int) -> bool:
+    return n_clusters > 1 and MANY_FEATURES <= points.shape[1] <= MOST_FEATURES
 
 
 def _assign_block(points: NDArray[Any], centroids: NDArray[Any], labels: NDArray[Any]) -> None:

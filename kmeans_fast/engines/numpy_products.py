@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.engines.margins import is_decided, margin_terms
+from kmeans_fast.engines.margins import is_decided, least_lead, limit, margin_terms
 from kmeans_fast.machine.chunks import even_bounds
 
 # OpenBLAS starts no threads for a product of matrices m×k and k×n with m·k·n up to 2¹⁸: threads are for `Workers`.
@@ -25,26 +25,48 @@ Textbook = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], None]
 
 
 class _Layout(NamedTuple):
-    """Centroids about an origin amid them: −2·c as float32, ‖c‖², and what the margin is made of."""
+    """Centroids about an origin amid them: −2·c as float32, ‖c‖², the largest of it, and the margin's terms."""
 
     origin: NDArray[Any]
     directions: NDArray[np.float32]
     norms: NDArray[np.float32]
+    largest: np.float64
     terms: tuple[float, float, float]
 
 
-def assign(points: NDArray[Any], centroids: NDArray[Any], labels: NDArray[Any], textbook: Textbook) -> None:
-    """Write the label of each point's nearest centroid, and let `textbook` do so for those that are undecided."""
+def assign(points: NDArray[Any], centroids: NDArray[Any], labels: NDArray[Any], textbook: Textbook) -> NDArray[Any]:
+    """Write the label of each point's nearest centroid, and let `textbook` do so for those that are undecided.
+
+    Returns by how much farther the second nearest is at least, see `margins.least_lead`.
+    """
     size = max(SIDE, min(POINTS_AT_ONCE, NUMBERS_AT_ONCE // points.shape[1]))
+    leads = np.empty(len(points))
     with np.errstate(all="ignore"):  # what overflows is undecided
         layout = _lay_out(centroids, np.float64 if points.dtype == np.float64 else np.float32)
         for start in range(0, len(points), size):
             block, block_labels = points[start : start + size], labels[start : start + size]
-            undecided = np.flatnonzero(~_filter(block, layout, block_labels))
+            undecided = _filter(block, layout, block_labels, leads[start : start + size])
             if undecided.size:
                 settled = block_labels[undecided]
                 textbook(block[undecided], centroids, settled)
                 block_labels[undecided] = settled
+    return leads
+
+
+def relabel(
+    points: NDArray[Any],
+    centroids: NDArray[Any],
+    gains: NDArray[Any],
+    limits: NDArray[Any],
+    labels: NDArray[Any],
+    textbook: Textbook,
+) -> None:
+    """Do as `assign` for points whose limits aren't above the gains of their labels, and set those."""
+    is_open = ~(limits > gains[labels])
+    settled = labels[is_open]
+    leads = assign(points[is_open], centroids, settled, textbook)
+    labels[is_open] = settled
+    limits[is_open] = limit(gains[settled], leads)
 
 
 def _lay_out(centroids: NDArray[Any], dtype: type) -> _Layout:
@@ -52,11 +74,12 @@ def _lay_out(centroids: NDArray[Any], dtype: type) -> _Layout:
     local = centroids - origin
     norms = (local * local).sum(axis=1)
     terms = margin_terms(norms.max(), centroids.shape[1])
-    return _Layout(origin, np.float32(-2) * local.astype(np.float32), norms.astype(np.float32), terms)
+    directions = np.float32(-2) * local.astype(np.float32)
+    return _Layout(origin, directions, norms.astype(np.float32), norms.max(), terms)
 
 
-def _filter(points: NDArray[Any], layout: _Layout, labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Write the labels that the products suggest; return which of them are decided."""
+def _filter(points: NDArray[Any], layout: _Layout, labels: NDArray[Any], leads: NDArray[Any]) -> NDArray[np.intp]:
+    """Write the labels that the products suggest, and their leads; return the places of those that are undecided."""
     rows = np.subtract(points.T, layout.origin[:, np.newaxis], dtype=layout.origin.dtype).astype(np.float32, order="C")
     squares = np.einsum("fi,fi->i", rows, rows)
     best, second = np.full((2, len(points)), np.inf, np.float32)
@@ -70,8 +93,10 @@ def _filter(points: NDArray[Any], layout: _Layout, labels: NDArray[Any]) -> NDAr
             np.minimum(second, worse, out=second)
             np.copyto(labels, labels.dtype.type(k), where=value < best)
             np.minimum(best, value, out=best)
-    decided: NDArray[np.bool_] = is_decided(squares, best, second, layout.terms)
-    return decided
+    undecided = np.flatnonzero(~is_decided(squares, best, second, layout.terms))
+    leads[:] = least_lead(squares, best, second, layout.largest, len(rows), np.sqrt)
+    leads[undecided] = 0
+    return undecided
 
 
 def _products(directions: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ Sums are kept for each chunk and added in the order of the chunks, so that the b
 many features a chunk is much work: threads then share it in pieces, whose points are added to its sums in their order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -16,6 +16,7 @@ from kmeans_fast.lloyd import Givers, Measure
 from kmeans_fast.machine.chunks import MANY_FEATURES, chunk_bounds, even_bounds, piece_size
 from kmeans_fast.machine.threads import Turns, Workers
 from kmeans_fast.points.access import Points
+from kmeans_fast.points.limits import Limits
 
 # Points times centroids times features in a call of a kernel, which nothing can interrupt: some 0.2 s.
 PIECE = 2**28
@@ -50,6 +51,7 @@ class DenseAlgorithm:
         self._workers = workers
         self._chunks = list(enumerate(chunk_bounds(points.size, n_clusters)))
         self.labels = np.empty(points.size, smallest_label_dtype(n_clusters))
+        self._limits: Limits | None = None  # with many features
         self._sums: NDArray[np.float64] | None = None  # by chunk, for `sum_again`
 
     def _chunk(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
@@ -78,7 +80,8 @@ class DenseAlgorithm:
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every point."""
         if self._points.n_features >= MANY_FEATURES:
-            self._workers.for_each(lambda share: self._label(centroids, *share[2:]), self._shares(len(centroids)))
+            label = self._labelling(centroids)
+            self._workers.for_each(lambda share: label(*share[2:]), self._shares(len(centroids)))
             return
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
@@ -104,9 +107,23 @@ class DenseAlgorithm:
         self._workers.for_each(run, self._chunks)
         return add_in_order(sums)
 
-    def _label(self, centroids: NDArray[np.float64], start: int, stop: int) -> None:
-        points, _, labels = self._chunk(start, stop)
-        self._kernels.assign(points, centroids, labels)
+    def _labelling(self, centroids: NDArray[np.float64]) -> Callable[[int, int], None]:
+        """Return what labels the points from one place to another.
+
+        From the second pass on, as there may be only one, those are left out that no rival can have caught up with.
+        """
+        if self._limits is None:
+            self._limits = Limits(self._points.size, centroids)
+            return lambda start, stop: self._kernels.assign(
+                self._points.chunk(start, stop), centroids, self.labels[start:stop]
+            )
+        gains, limits = self._limits.gains_at(centroids), self._limits.limits
+
+        def label(start: int, stop: int) -> None:
+            points, _, labels = self._chunk(start, stop)
+            self._kernels.relabel(points, centroids, gains, limits[start:stop], labels)
+
+        return label
 
     def _label_and_sum(self, centroids: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
         """Label pieces in any order, add each chunk's in theirs."""
@@ -117,9 +134,10 @@ class DenseAlgorithm:
             self._kernels.add(*self._chunk(*bounds[chunk, place]), sums[chunk])
 
         turns = Turns(len(self._chunks), add)
+        label = self._labelling(centroids)
 
         def run(share: tuple[int, int, int, int]) -> None:
-            self._label(centroids, *share[2:])
+            label(*share[2:])
             turns.end(*share[:2])
 
         self._workers.for_each(run, shares)
