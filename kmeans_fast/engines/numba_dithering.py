@@ -79,10 +79,51 @@ def _squared_from(doubled, entries, k):
     return a * a + b * b + c * c
 
 
+def share(
+    pixels: Any,  # in
+    shares_of: Any,  # in
+    shares: Any,  # out
+) -> None:
+    """Say for each of h rows of pixels how much of its error is passed on, as by how much the next ones differ from it.
+
+    `pixels` (h + 1, W, C), or (h, W, C) at the picture's lower edge, of which the first three channels count;
+    `shares_of` (256,) uint8 for each largest difference of a channel to the pixel on the right or below; and `shares`
+    (h, W) uint8.
+    """
+    rows = pixels.reshape(len(pixels), -1)
+    _share(rows, pixels.shape[2], shares_of, np.empty(rows.shape[1], np.uint8), shares)
+
+
+@kernel()
+def _share(
+    rows,  # in
+    n_channels,
+    shares_of,  # in
+    steps,  # work
+    shares,  # out
+):
+    pixel, channel1 = np.uint64(n_channels), np.uint64(min(1, n_channels - 1))
+    channel2 = channel1 + channel1
+    for y in range(shares.shape[0]):
+        row, below = rows[y], rows[min(y + 1, rows.shape[0] - 1)]
+        right = row[n_channels:]
+        for i in range(right.size):  # one loop for all channels, of bytes alone, as that becomes vectors
+            across = np.uint8(max(row[i], right[i]) - min(row[i], right[i]))
+            steps[i] = max(across, np.uint8(max(row[i], below[i]) - min(row[i], below[i])))
+        for i in range(right.size, row.size):
+            steps[i] = max(row[i], below[i]) - min(row[i], below[i])
+        for x in range(shares.shape[1]):
+            u = np.uint64(x)
+            i = u * pixel
+            shares[y, u] = shares_of[max(max(steps[i], steps[i + channel1]), steps[i + channel2])]
+
+
 @kernel()
 def diffuse(
     pixels,  # in
     others,  # in
+    shares,  # in
+    other_shares,  # in
     entries,  # in
     keeps,  # in
     nearest,  # in
@@ -97,8 +138,9 @@ def diffuse(
     Even rows go to the right, odd ones to the left. A pixel waits for the one before it, but not for another band's:
     two bands at a time take two thirds of the time. Either may have no rows.
 
-    `weights` (6,) int64 says how many 1/64 of a pixel's error go to the next pixel and the one after it; in the row
-    below to the previous column, the same and the next; and to the same in the row after that. `errors` (2, 2, W + 2)
+    `weights` (S, 6) int64 says, for each of the `shares` (h, W) uint8, how many 1/64 of a pixel's error go to the next
+    pixel and the one after it; in the row below to the previous column, the same and the next; and to the same in the
+    row after that. `errors` (2, 2, W + 2)
     int64 holds for each band what has been passed to two rows, row y in place y mod 2, with a column at each side.
     """
     width = pixels.shape[1]
@@ -111,16 +153,18 @@ def diffuse(
         passed = other_passed = (0, 0, 0, 0)
         for _ in range(width):
             if y < pixels.shape[0]:
-                passed = _label(pixels, y, x, step, how, passed, here, below, labels)
+                passed = _label(pixels, shares, y, x, step, how, passed, here, below, labels)
             if y < others.shape[0]:
-                other_passed = _label(others, y, x, step, how, other_passed, other_here, other_below, other_labels)
+                other_passed = _label(
+                    others, other_shares, y, x, step, how, other_passed, other_here, other_below, other_labels
+                )
             x += step
         below[x + 1 - step] += passed[2]
         other_below[x + 1 - step] += other_passed[2]
 
 
 @part()
-def _label(pixels, y, x, step, how, passed, here, below, labels):
+def _label(pixels, shares, y, x, step, how, passed, here, below, labels):
     """Label a pixel; return what is passed to the next one, to the one after it, below this one and below the next."""
     entries, keeps, nearest, weights = how
     to_this, to_next, below_last, below_this = passed
@@ -132,9 +176,11 @@ def _label(pixels, y, x, step, how, passed, here, below, labels):
         label = _nearest(target, nearest)
         error = target - entries[np.uint64(label)]
         labels[y, u] = label
-    below[np.uint64(x + 1 - step)] += below_last + weights[2] * error
-    here[column] = weights[5] * error  # two rows below, which has the same place
-    return to_next + weights[0] * error, weights[1] * error, below_this + weights[3] * error, weights[4] * error
+    share = np.uint64(shares[y, u])
+    below[np.uint64(x + 1 - step)] += below_last + weights[share, 2] * error
+    here[column] = weights[share, 5] * error  # two rows below, which has the same place
+    below_this += weights[share, 3] * error
+    return to_next + weights[share, 0] * error, weights[share, 1] * error, below_this, weights[share, 4] * error
 
 
 @part()

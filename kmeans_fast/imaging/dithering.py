@@ -2,9 +2,10 @@
 
 Two families, whose kernels are in `engines.numba_dithering`:
 
-- Error diffusion [1]_ passes each pixel's error on to its neighbours, row by row, to and fro. Rows are in bands that
-  start anew, on some rows above their first one, so that several threads have work; where bands lie depends on the
-  picture's height alone.
+- Error diffusion [1]_ passes each pixel's error on to its neighbours, row by row, to and fro. In smooth areas all of
+  it, so that they keep their mean; less where neighbours differ, as nobody sees the step between two entries there, but
+  an error made at an edge is seen beside it. Rows are in bands that start anew, on some rows above their first one, so
+  that several threads have work; where bands lie depends on the picture's height alone.
 - Ordered methods mix each distinct colour from entries of the palette, some times the one nearest to the colour
   and its error so far [2]_, and put them in order of lightness; a mask says which of them a pixel gets. So a colour of
   the palette stays as it is, and one between others is mixed of these, whatever the palette.
@@ -38,6 +39,12 @@ from kmeans_fast.lending import Machine
 # Where errors go, in 1/16: to the next pixel and the one after it; in the row below to the column before, the same and
 # the one after; to the same column two rows below. Atkinson's drops a quarter.
 DIFFUSED = {"floyd-steinberg": (7, 0, 3, 5, 1, 0), "atkinson": (2, 2, 2, 2, 2, 2)}
+# What is passed on, in eighths: less, the more a channel differs from the next pixels', and nothing from so much of the
+# distance between pixels and their nearest entries on. At K=16 to 256 that takes 40 to 55 % of the squared error that
+# passing all on makes in photos and 7 to 9 % of the bytes, and nothing in gradients. With 1 in place of 0.75 these have
+# 4 % less error when looked at from afar at K=256, and photos 3 % more.
+SHARES = 8
+REACH = 0.75
 ORDERED = ("bayer", "blue-noise")
 METHODS = ("none", *DIFFUSED, *ORDERED)
 
@@ -109,12 +116,14 @@ def dither(
     histogram: ColorHistogram,
     labels: NDArray[Any],
     dithering: Dithering,
+    distance: float,
     machine: Machine,
 ) -> Dithered:
     """Label the pixels (H, W, C) of a picture, or (F, H, W, C) of frames, each by itself, by `entries` (K, C).
 
     `histogram` has the distinct colours of all. `labels` (H, W) or (F, H, W) is written to; with four channels it
-    holds the nearest entries before.
+    holds the nearest entries before. `distance` is that of pixels to their nearest entries, as the root of the mean of
+    its squares.
     """
     is_opaque = entries[:, 3] == 255 if entries.shape[1] == 4 else np.ones(len(entries), np.bool_)
     keeps = np.zeros(0, np.uint8) if is_opaque.all() else (~is_opaque).astype(np.uint8)
@@ -124,9 +133,10 @@ def dither(
         zip(pixels.reshape(-1, height, width, pixels.shape[-1]), labels.reshape(-1, height, width), strict=True)
     )
     if is_opaque.any() and dithering.method in DIFFUSED:
-        weights = np.array([round(w * UNIT / 16 * dithering.strength) for w in DIFFUSED[dithering.method]], np.int64)
+        full = np.array(DIFFUSED[dithering.method]) * (UNIT / 16 * dithering.strength)
+        weights = np.rint(np.outer(np.arange(SHARES + 1) / SHARES, full)).astype(np.int64)
         for frame, labels_of_frame in frames:
-            job.diffuse(frame, labels_of_frame, weights)
+            job.diffuse(frame, labels_of_frame, weights, _shares_of(distance))
     elif is_opaque.any():
         codes = _codes(histogram)
         mixtures = job.mix(codes, round(dithering.strength * UNIT), labels.dtype)
@@ -148,6 +158,13 @@ def _codes(histogram: ColorHistogram) -> NDArray[np.uint32]:
     return histogram.codes if histogram.n_channels == 3 else np.unique(encode(_rgb(histogram.colors)))
 
 
+def _shares_of(distance: float) -> NDArray[np.uint8]:
+    """Return how many eighths of its error a pixel passes on that differs by 0 to 255 from the next ones."""
+    furthest = max(REACH * distance, 1.0)
+    shares: NDArray[np.float64] = np.rint(SHARES * np.maximum(0.0, 1 - np.arange(256) / furthest))
+    return shares.astype(np.uint8)
+
+
 class _Job:
     """One palette (K, 3), for one picture or several; arrays as in `engines.numba_dithering`."""
 
@@ -158,31 +175,41 @@ class _Job:
         self._nearest = find_nearest(palette[chosen], chosen, self._kernels)
         self._entries = pack(palette)
 
-    def diffuse(self, pixels: NDArray[np.uint8], labels: NDArray[Any], weights: NDArray[np.int64]) -> None:
+    def diffuse(
+        self,
+        pixels: NDArray[np.uint8],
+        labels: NDArray[Any],
+        weights: NDArray[np.int64],
+        shares_of: NDArray[np.uint8],
+    ) -> None:
         """Pass errors on."""
         height, width = labels.shape
         starts = range(0, height, BAND_ROWS)
         # Those above a band are another band's to label, and may have been already.
         above = {start: labels[max(0, start - LEAD_ROWS) : start].copy() for start in starts}
 
-        def rows_of(start: int, done: int) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-            """Return the next pixels and labels of a band, some rows of which are done."""
+        def rows_of(start: int, done: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[Any]]:
+            """Return the next pixels of a band, some rows of which are done, their shares and labels."""
             first = max(0, start - LEAD_ROWS) + done
-            last = min(first + ROWS_AT_ONCE, start + BAND_ROWS, height)
+            last = max(first, min(first + ROWS_AT_ONCE, start + BAND_ROWS, height))
             rows = labels[first:last] if first >= start else above[start][done:]
-            return np.ascontiguousarray(pixels[first:last]), rows
+            some, shares = np.ascontiguousarray(pixels[first : last + 1]), np.empty(rows.shape, np.uint8)
+            if last > first:
+                self._kernels.share(some, shares_of, shares)
+            return some[: len(rows)], shares, rows
 
         def label_bands(bands: Sequence[int]) -> None:
             errors = np.zeros((2, 2, width + 2), np.int64)
             for done in range(0, LEAD_ROWS + BAND_ROWS, ROWS_AT_ONCE):
-                some, rows = rows_of(bands[0], done)
-                others, other_rows = rows_of(bands[1], done) if len(bands) > 1 else (some[:0], rows[:0])
-                self._kernels.diffuse(
-                    some, others, self._entries, self._keeps, self._nearest, weights, done, errors, rows, other_rows
+                some, shares, rows = rows_of(bands[0], done)
+                others, other_shares, other_rows = (
+                    rows_of(bands[1], done) if len(bands) > 1 else (some[:0], shares[:0], rows[:0])
                 )
+                how = self._entries, self._keeps, self._nearest, weights
+                self._kernels.diffuse(some, others, shares, other_shares, *how, done, errors, rows, other_rows)
 
-        n_shares = max(-(-len(starts) // 2), min(self._workers.n_threads, len(starts)))
-        self._workers.for_each(label_bands, [starts[share::n_shares] for share in range(n_shares)])
+        n_tasks = max(-(-len(starts) // 2), min(self._workers.n_threads, len(starts)))
+        self._workers.for_each(label_bands, [starts[task::n_tasks] for task in range(n_tasks)])
 
     def mix(self, codes: NDArray[np.uint32], strength: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Mix the colours of these codes (N,): entries in order of lightness, (N, levels)."""

@@ -83,7 +83,8 @@ def quantize(
     dither : {"none", "floyd-steinberg", "atkinson", "bayer", "blue-noise"}
         Spread the error so that areas keep their mean colour, at the price of grain, and of larger files:
 
-        - ``"floyd-steinberg"`` passes each pixel's error on to its neighbours, row by row, to and fro;
+        - ``"floyd-steinberg"`` passes each pixel's error on to its neighbours, row by row, to and fro; all of it in
+          smooth areas, and less where a pixel differs from the next ones, which would be grain without use;
         - ``"atkinson"`` does so with three quarters of it: more contrast, and lights and shadows without grain;
         - ``"bayer"`` mixes colours in a regular pattern, which compresses better, and doesn't flicker in animations;
         - ``"blue-noise"`` does so in an irregular pattern, without structure that the eye would see.
