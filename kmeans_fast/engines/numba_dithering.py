@@ -114,8 +114,8 @@ def _share(
             steps[i] = max(row[i], below[i]) - min(row[i], below[i])
         for x in range(shares.shape[1]):
             u = np.uint64(x)
-            i = u * pixel
-            shares[y, u] = shares_of[max(max(steps[i], steps[i + channel1]), steps[i + channel2])]
+            place = u * pixel
+            shares[y, u] = shares_of[max(max(steps[place], steps[place + channel1]), steps[place + channel2])]
 
 
 @kernel()
