@@ -63,7 +63,7 @@ def picture_in(pixels: Pixels, colors: Colors, found: Found, request: Request) -
         labels = labels.reshape(channels.shape[:-1])
     if dithering.is_on:
         entries = found.palette.palette
-        distance = (found.palette.mse * entries.shape[1]) ** 0.5
+        distance = found.palette.mse**0.5
         done = dither(channels, entries, colors.histogram, labels, dithering, distance, colors.machine)
         mse = done.squares / (space.unit**2 if space.has_alpha else 1) / pixels.size
         measured = replace(found.palette, counts=done.counts, mse=mse, psnr=psnr(mse, entries.shape[1]))
