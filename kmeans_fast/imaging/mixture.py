@@ -11,11 +11,19 @@ from numpy.typing import NDArray
 
 from kmeans_fast.colors.histogram import ColorHistogram, sort_points
 from kmeans_fast.colors.sorting import decoded
-from kmeans_fast.engines.codes import OPAQUE, without_alpha
+from kmeans_fast.engines.codes import OPAQUE, encode, without_alpha
 from kmeans_fast.imaging.spaces import TRANSLUCENT, Space
 from kmeans_fast.lending import Machine
 
 HIDDEN = 0
+
+
+def are_among(colors: NDArray[Any], histogram: ColorHistogram) -> NDArray[np.bool_]:
+    """Say which of the colours (K, C) a histogram has."""
+    wanted, codes = encode(colors.astype(histogram.colors.dtype)), histogram.codes
+    places = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
+    found: NDArray[np.bool_] = codes[places] == wanted
+    return found
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from kmeans_fast.fixing import FixedData
 from kmeans_fast.imaging import spaces
 from kmeans_fast.imaging.channels import is_translucent
 from kmeans_fast.imaging.ignoring import Ignored
-from kmeans_fast.imaging.mixture import Mixture
+from kmeans_fast.imaging.mixture import Mixture, are_among
 from kmeans_fast.imaging.pixels import Pixels
 from kmeans_fast.imaging.spaces import Space
 from kmeans_fast.imaging.translucency import MixedData, mixed_data
@@ -142,7 +142,7 @@ class MixedColors(Colors):
 
     @property
     def most_entries(self) -> int:  # noqa: D102
-        is_there = np.isin(encode(self.given), self.histogram.codes)
+        is_there = are_among(self.given, self.histogram)
         if not self.space.keeps_hidden:
             is_there[self.given[:, 3] == 0] = self.mixture.has_hidden
         return super().most_entries - int(is_there.sum())

@@ -25,9 +25,9 @@ from kmeans_fast.colors import seeding
 from kmeans_fast.colors.cell_passes import HistogramAlgorithm
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.draws import Draws
-from kmeans_fast.engines.codes import OPAQUE, encode
+from kmeans_fast.engines.codes import OPAQUE
 from kmeans_fast.fixing import FixedAlgorithm, FixedData, giving_way, without
-from kmeans_fast.imaging.mixture import HIDDEN, Mixture
+from kmeans_fast.imaging.mixture import HIDDEN, Mixture, are_among
 from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Givers, Measure
 from kmeans_fast.options import STARTS
@@ -49,8 +49,7 @@ class _Kind(NamedTuple):
     @property
     def n_distinct(self) -> int:
         """How many colours it has beside what is fixed."""
-        met = [np.isin(encode(self.fixed.astype(part.colors.dtype)), part.codes).sum() for part in self.parts]
-        return sum(map(len, self.parts)) - int(sum(met))
+        return sum(len(part) - int(are_among(self.fixed, part).sum()) for part in self.parts)
 
     def distinct(self) -> NDArray[Any]:
         """Return its colours without what is fixed."""
