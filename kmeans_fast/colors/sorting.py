@@ -13,6 +13,8 @@ from kmeans_fast.lending import Machine
 # Codes from which on a pass is shared, and those in a task of making them.
 SHARED_CODES = 2**18
 CODES_PER_TASK = 2**16
+# Of the uppermost digit: so many that where the colours of a picture are crowded its parts keep all threads busy.
+FIRST_BITS = 12
 DIGIT_BITS = 8
 # Codes, with what they carry and work space 768 kB at most, that are sorted at a time.
 MOST_IN_CACHE = 2**15
@@ -47,21 +49,23 @@ def decoded(codes: NDArray[Any], n_channels: int, machine: Machine) -> NDArray[A
 def sort(
     codes: NDArray[Any], carried: NDArray[Any], n_bits: int, machine: Machine
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return codes (N,) of `n_bits`, which are whole bytes, in order, and what each carries, (N,) or nothing, (0,).
+    """Return codes (N,) of `n_bits` in order, and what each carries, (N,) or nothing, (0,).
 
     Radix sort: by the uppermost digit first, until parts fit into a cache, and those from the lowest one up. Equal
     codes stay in order. What was given is work space thereafter.
     """
     given, spare = (codes, carried), (np.empty_like(codes), np.empty_like(carried))
-    shift = n_bits - DIGIT_BITS
+    shift = n_bits - FIRST_BITS
     ends = _move_by_digit(given, spare, shift, machine)
     kernels = machine.engine.sorting
 
-    def sort_some(bounds: tuple[int, int]) -> None:
-        start, stop = bounds
-        _sort_parts(spare, given, start, np.array([stop - start]), shift, kernels, is_moved=True)
+    def sort_some(parts: slice) -> None:
+        start = int(ends[parts.start - 1]) if parts.start else 0
+        _sort_parts(spare, given, start, ends[parts] - start, shift, kernels, is_moved=True)
 
-    machine.workers.for_each(sort_some, [(a, b) for a, b in itertools.pairwise([0, *ends.tolist()]) if a < b])
+    cuts = np.searchsorted(ends, np.arange(CODES_PER_TASK, len(codes), CODES_PER_TASK)) + 1
+    edges = dict.fromkeys([0, *cuts.tolist(), len(ends)])
+    machine.workers.for_each(sort_some, [slice(*edge) for edge in itertools.pairwise(edges)])
     return given
 
 
@@ -69,13 +73,13 @@ Pair = tuple[NDArray[Any], NDArray[Any]]
 
 
 def _move_by_digit(source: Pair, target: Pair, shift: int, machine: Machine) -> NDArray[np.int64]:
-    """Sort by one digit, and all threads; return where codes with each value of it end."""
+    """Sort by the uppermost digit, with all threads; return where codes with each value of it end."""
     kernels, workers = machine.engine.sorting, machine.workers
     n = len(source[0])
     n_parts = workers.n_threads if n >= SHARED_CODES else 1
     edges = [n * part // n_parts for part in range(n_parts + 1)]
     parts = [slice(*edge) for edge in itertools.pairwise(edges)]
-    counts = np.empty((n_parts, 2**DIGIT_BITS), np.int64)
+    counts = np.empty((n_parts, 2**FIRST_BITS), np.int64)
     workers.for_each(lambda part: kernels.count_digits(source[0][parts[part]], shift, counts[part]), range(n_parts))
     ends = np.cumsum(counts.T).reshape(-1, n_parts).T
     places = np.ascontiguousarray(ends - counts)
@@ -104,7 +108,7 @@ def _sort_parts(
     """
     place = slice(start, start + int(ends[-1]))
     most = MOST_IN_CACHE if n_bits > DIGIT_BITS else int(ends[-1])
-    counts = np.empty((n_bits // DIGIT_BITS, 2**DIGIT_BITS), np.int64)
+    counts = np.empty((-(-n_bits // DIGIT_BITS), 2**DIGIT_BITS), np.int64)
     arrays = (array[place] for array in (*source, *other))
     kernels.sort_parts(*arrays, ends, most, counts, int(is_moved))
     firsts = np.concatenate([[0], ends[:-1]])

@@ -1,8 +1,8 @@
 """Codes of colours made, sorted and turned back, compiled.
 
 In every signature: `codes` (n,) uint32, or uint64 where `colors` (n, C), of 1 to 4 channels, are uint16. A pass of
-radix sort may be shared: each thread counts, and then moves, a stretch of codes by their digit, which is the 8 bits
-above the lowest `shift`.
+radix sort may be shared: each thread counts, and then moves, a stretch of codes by their digit, which is the bits above
+the lowest `shift`, one of D values, a power of two.
 
 Kernels take a tuple of C numbers, `channels`, so that code is made for each number of channels.
 """
@@ -17,7 +17,9 @@ from kmeans_fast.engines.numba_jit import kernel, part
 BYTE = np.uint64(255)
 ONE = np.uint64(1)
 # Codes that are sorted by insertion.
-FEW = 32
+FEW = 24
+# How many more bytes codes are sorted by than there would be different ones of as many codes.
+SPARE_BYTES = 1
 
 
 def encode(
@@ -94,10 +96,11 @@ def count_digits(
     shift,
     counts,  # out
 ):
-    """Write to `counts` (256,) int64 how many codes have each digit."""
+    """Write to `counts` (D,) int64 how many codes have each digit."""
     counts[:] = 0
+    mask = np.uint64(counts.shape[0] - 1)
     for i in range(np.uint64(codes.shape[0])):
-        counts[np.uint64(codes[i]) >> np.uint64(shift) & BYTE] += 1
+        counts[np.uint64(codes[i]) >> np.uint64(shift) & mask] += 1
 
 
 @kernel()
@@ -109,7 +112,7 @@ def move_by_digit(
     sorted_codes,  # out
     sorted_carried,  # out
 ):
-    """Write codes, and what they carry, to where `places` (256,) int64 says that the next of their digit goes.
+    """Write codes, and what they carry, to where `places` (D,) int64 says that the next of their digit goes.
 
     `carried` is (n,) uint32 or int64, or empty where there is nothing to carry.
     """
@@ -118,15 +121,16 @@ def move_by_digit(
 
 @part()
 def _move(codes, carried, shift, places, sorted_codes, sorted_carried):
+    mask = np.uint64(places.shape[0] - 1)
     if carried.shape[0] == 0:
         for i in range(np.uint64(codes.shape[0])):
-            digit = np.uint64(codes[i]) >> shift & BYTE
+            digit = np.uint64(codes[i]) >> shift & mask
             place = np.uint64(places[digit])
             places[digit] = place + ONE
             sorted_codes[place] = codes[i]
     else:
         for i in range(np.uint64(codes.shape[0])):
-            digit = np.uint64(codes[i]) >> shift & BYTE
+            digit = np.uint64(codes[i]) >> shift & mask
             place = np.uint64(places[digit])
             places[digit] = place + ONE
             sorted_codes[place] = codes[i]
@@ -144,7 +148,7 @@ def sort_parts(
     counts,  # out
     is_moved,
 ):
-    """Sort each part of codes, by their lowest digits, of which `counts` (D, 256) int64 has a row each.
+    """Sort each part of codes, by their lowest bytes, of which `counts` (B, 256) int64 has a row each.
 
     Parts end at `ends` (P,); one with more than `most` codes is left alone. They go to and fro between two arrays, and
     end in the other one if `is_moved` is 1, not 0.
@@ -164,9 +168,18 @@ def sort_parts(
 def _sort_part(codes, carried, other_codes, other_carried, counts, is_moved):
     is_there = 0
     if codes.shape[0] <= FEW:
-        _sort_few(codes, carried)
+        _sort_few(codes, carried, 0, codes.shape[0])
     else:
-        is_there = _sort_by_digits(codes, carried, other_codes, other_carried, counts)
+        # By bytes that leave few codes with those in common, and these by the rest.
+        n_bytes = 1 + SPARE_BYTES
+        while codes.shape[0] >> (8 * (n_bytes - SPARE_BYTES)) > 0:
+            n_bytes += 1
+        n_rest = max(0, counts.shape[0] - n_bytes)
+        is_there = _sort_by_bytes(codes, carried, other_codes, other_carried, n_rest, counts.shape[0], counts)
+        if n_rest > 0 and is_there:
+            _sort_runs(other_codes, other_carried, codes, carried, n_rest, counts)
+        elif n_rest > 0:
+            _sort_runs(codes, carried, other_codes, other_carried, n_rest, counts)
     if is_there != is_moved:
         if is_moved:
             _copy(codes, other_codes)
@@ -177,11 +190,11 @@ def _sort_part(codes, carried, other_codes, other_carried, counts, is_moved):
 
 
 @part()
-def _sort_few(codes, carried):
+def _sort_few(codes, carried, start, stop):
     """Sort by insertion: counting digits would take longer."""
-    for i in range(1, codes.shape[0]):
+    for i in range(start + 1, stop):
         code, j = codes[i], i
-        while j > 0 and codes[j - 1] > code:
+        while j > start and codes[j - 1] > code:
             codes[j] = codes[j - 1]
             j -= 1
         codes[j] = code
@@ -193,15 +206,15 @@ def _sort_few(codes, carried):
 
 
 @part()
-def _sort_by_digits(codes, carried, other_codes, other_carried, counts):
-    """Sort from the lowest digit up; return whether the result is in the other arrays, 1, or in the first, 0."""
+def _sort_by_bytes(codes, carried, other_codes, other_carried, first, last, counts):
+    """Sort by some bytes from the lowest up; return whether the result is in the other arrays, 1, or not, 0."""
     n = codes.shape[0]
     counts[:] = 0
     for i in range(np.uint64(n)):
-        for digit in range(counts.shape[0]):
+        for digit in range(first, last):
             counts[digit, np.uint64(codes[i]) >> np.uint64(8 * digit) & BYTE] += 1
     is_there = 0
-    for digit in range(counts.shape[0]):
+    for digit in range(first, last):
         places, shift = counts[digit], np.uint64(8 * digit)
         place = most = 0
         for value in range(256):
@@ -216,6 +229,33 @@ def _sort_by_digits(codes, carried, other_codes, other_carried, counts):
                 _move(codes, carried, shift, places, other_codes, other_carried)
             is_there = 1 - is_there
     return is_there
+
+
+@part()
+def _sort_runs(codes, carried, other_codes, other_carried, n_bytes, counts):
+    """Sort each run of codes that differ in their lowest bytes only."""
+    shift = np.uint64(8 * n_bytes)
+    n = codes.shape[0]
+    stop = 1
+    while stop < n:
+        if codes[stop - 1] <= codes[stop]:
+            stop += 1
+            continue
+        start, upper = stop - 1, np.uint64(codes[stop]) >> shift
+        while start > 0 and np.uint64(codes[start - 1]) >> shift == upper:
+            start -= 1
+        while stop < n and np.uint64(codes[stop]) >> shift == upper:
+            stop += 1
+        if stop - start <= FEW:
+            _sort_few(codes, carried, start, stop)
+        else:
+            own, other = codes[start:stop], other_codes[start:stop]
+            first = min(start, carried.shape[0])  # nothing may be carried
+            last = min(stop, carried.shape[0])
+            own_carried, other_own = carried[first:last], other_carried[first:last]
+            if _sort_by_bytes(own, own_carried, other, other_own, 0, n_bytes, counts):
+                _copy(other, own)
+                _copy(other_own, own_carried)
 
 
 @part()

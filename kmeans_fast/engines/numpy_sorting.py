@@ -33,8 +33,8 @@ def count_digits(
     shift: int,
     counts: NDArray[np.int64],  # out
 ) -> None:
-    """Write to `counts` (256,) int64 how many codes have each digit."""
-    counts[:] = np.bincount(_digits(codes, shift), minlength=256)
+    """Write to `counts` (D,) int64 how many codes have each digit."""
+    counts[:] = np.bincount(_digits(codes, shift, len(counts)), minlength=len(counts))
 
 
 def move_by_digit(
@@ -45,10 +45,10 @@ def move_by_digit(
     sorted_codes: NDArray[Any],  # out
     sorted_carried: NDArray[Any],  # out
 ) -> None:
-    """Write codes, and what they carry, to where `places` (256,) int64 says that the next of their digit goes."""
-    digits = _digits(codes, shift)
+    """Write codes, and what they carry, to where `places` (D,) int64 says that the next of their digit goes."""
+    digits = _digits(codes, shift, len(places))
     order = np.argsort(digits, kind="stable")  # a radix sort, for numbers this small
-    counts = np.bincount(digits, minlength=256)
+    counts = np.bincount(digits, minlength=len(places))
     targets = np.repeat(places - (np.cumsum(counts) - counts), counts) + np.arange(len(codes))
     sorted_codes[targets] = codes[order]
     if carried.size:
@@ -56,8 +56,8 @@ def move_by_digit(
     places += counts
 
 
-def _digits(codes: NDArray[Any], shift: int) -> NDArray[np.uint8]:
-    digits: NDArray[np.uint8] = (codes >> codes.dtype.type(shift)).astype(np.uint8)
+def _digits(codes: NDArray[Any], shift: int, n_values: int) -> NDArray[np.uint16]:
+    digits: NDArray[np.uint16] = (codes >> codes.dtype.type(shift)).astype(np.uint16) & np.uint16(n_values - 1)
     return digits
 
 
