@@ -112,8 +112,8 @@ class UniformSpace:
         light = transfer.light()
         for start in range(0, len(colors), BLOCK):
             block = slice(start, start + BLOCK)
-            red, green, blue = (light[colors[block, channel]] for channel in range(3))
-            roots = [self._root(_sum(row, red, green, blue)) for row in self.first]
+            channels = light.take(colors[block].T)
+            roots = self._root(np.stack([_sum(row, *channels) for row in self.first]))
             for axis, (row, offset) in enumerate(zip(self._scaled, self._offsets, strict=True)):
                 points[block, axis] = _sum(row, *roots) + (offset + 0.5)  # rounded down, as all are positive
         return points
@@ -167,7 +167,9 @@ def cielab(lightness: float) -> UniformSpace:
 def _sum(
     row: tuple[float, float, float], x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    total: NDArray[np.float64] = (row[0] * x + row[1] * y) + row[2] * z
+    total: NDArray[np.float64] = row[0] * x
+    total += row[1] * y
+    total += row[2] * z
     return total
 
 
@@ -180,17 +182,26 @@ def _cube_root(values: NDArray[np.float64]) -> NDArray[np.float64]:
     short = np.maximum(values.astype(np.float32), LEAST_ROOTED)
     guess = (ROOT_MAGIC - short.view(np.uint32) // np.uint32(3)).view(np.float32)
     for _ in range(2):
-        guess = _better(guess, short)
-    reciprocal = _better(guess.astype(np.float64), values)
-    roots: NDArray[np.float64] = values * (reciprocal * reciprocal)
+        _improve(guess, short)
+    roots: NDArray[np.float64] = guess.astype(np.float64)
+    _improve(roots, values)
+    roots *= roots
+    roots *= values
     return roots
 
 
-def _better(reciprocal: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+def _improve(reciprocal: NDArray[Any], values: NDArray[Any]) -> None:
+    """Add y·e·(1/3 + 2·e/9) to y; in place, as new arrays take as long as what is put into them."""
     number = reciprocal.dtype.type
-    error = 1 - values * (reciprocal * reciprocal * reciprocal)
-    better: NDArray[Any] = reciprocal + reciprocal * (error * (number(1 / 3) + number(2 / 9) * error))
-    return better
+    error = reciprocal * reciprocal
+    error *= reciprocal
+    error *= values
+    np.subtract(1, error, out=error)
+    step = number(2 / 9) * error
+    step += number(1 / 3)
+    step *= error
+    step *= reciprocal
+    reciprocal += step
 
 
 def _times(row: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
