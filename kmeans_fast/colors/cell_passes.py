@@ -49,9 +49,7 @@ class HistogramAlgorithm:
         self._n_points = n_points
         self._relabel = engine.cells.relabel
         self._workers = workers
-        self._dense = DenseAlgorithm(
-            Points(histogram.colors), histogram.counts.astype(np.float64), n_clusters, engine, workers
-        )
+        self._dense = DenseAlgorithm(Points(histogram.colors), histogram.counts, n_clusters, engine, workers)
         self.labels = self._dense.labels
         self._cells, moments = histogram.built(Machine(engine, workers))
         self._totals = moments.sum(axis=0)

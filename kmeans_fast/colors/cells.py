@@ -96,10 +96,9 @@ def excess_bits(codes: NDArray[Any], n_channels: int) -> int:
 
 def run_starts(keys: NDArray[Any]) -> NDArray[np.int64]:
     """Return where each run of equal keys begins, and where the last one ends."""
-    changes = np.flatnonzero(keys[1:] != keys[:-1])
-    starts = np.zeros(len(changes) + 2, np.int64)
-    np.add(changes, 1, out=starts[1:-1])
-    starts[-1] = len(keys)
+    is_edge = np.ones(len(keys) + 1, np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=is_edge[1:-1])
+    starts: NDArray[np.int64] = np.flatnonzero(is_edge).astype(np.int64, copy=False)
     return starts
 
 

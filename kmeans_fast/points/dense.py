@@ -30,7 +30,7 @@ class DenseAlgorithm:
     ----------
     points : Points
         N points of D features.
-    weights : ndarray of float64, shape (N,) or (0,)
+    weights : ndarray of float64 or int64, shape (N,) or (0,)
         A weight for each point, or nothing where all are 1.
     n_clusters : int
         K.
@@ -43,7 +43,7 @@ class DenseAlgorithm:
     name = "dense"
 
     def __init__(
-        self, points: Points, weights: NDArray[np.float64], n_clusters: int, engine: Engine, workers: Workers
+        self, points: Points, weights: NDArray[Any], n_clusters: int, engine: Engine, workers: Workers
     ) -> None:
         self._points = points
         self._weights = weights
@@ -55,7 +55,8 @@ class DenseAlgorithm:
         self._sums: NDArray[np.float64] | None = None  # by chunk, for `sum_again`
 
     def _chunk(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
-        return self._points.chunk(start, stop), self._weights[start:stop], self.labels[start:stop]
+        weights = self._weights[start:stop].astype(np.float64, copy=False)
+        return self._points.chunk(start, stop), weights, self.labels[start:stop]
 
     def _pieces(self, start: int, stop: int, n_clusters: int) -> Iterator[tuple[int, int]]:
         """Cut a chunk into parts that don't keep an interrupt waiting, until there is one; the sums stay the same."""
