@@ -15,10 +15,12 @@ from kmeans_fast.points.access import Points
 @pytest.mark.parametrize(("dtype", "n_bits"), [(np.uint32, 24), (np.uint32, 32), (np.uint64, 48), (np.uint64, 64)])
 def test_codes_are_sorted_and_equal_ones_stay_in_order(engine, monkeypatch, dtype, n_bits, n_threads, n_in_cache):
     monkeypatch.setattr(sorting, "SHARED_CODES", 100)
+    monkeypatch.setattr(sorting, "CODES_PER_TASK", 1000)
     monkeypatch.setattr(sorting, "MOST_IN_CACHE", n_in_cache)
     rng = np.random.default_rng(5)
     codes = (rng.integers(2**20, size=5000).astype(np.uint64) << np.uint64(n_bits - 20)).astype(dtype)
     codes[::3] = codes[0]
+    codes[1::3] ^= rng.integers(2**12, size=1667).astype(dtype)
     expected = np.argsort(codes, kind="stable")
     with workers(n_threads) as lent:
         machine = Machine(engines.load(engine), lent)
@@ -38,7 +40,7 @@ def test_sorting_counts_what_hashing_does(engine, monkeypatch, dtype, n_channels
     pixels[5000:] = pixels[:2000]
     with workers(2) as lent:
         machine = Machine(engines.load(engine), lent)
-        by_sorting, _ = counting._count_by_sorting(Points(pixels), machine)
+        by_sorting, _ = counting.count_by_sorting(Points(pixels), machine)
         by_hashing = counting._count_by_hashing(Points(pixels), machine.engine.hashing, lent)
     for ours, theirs in zip(by_sorting, by_hashing, strict=True):
         assert np.array_equal(ours, theirs)

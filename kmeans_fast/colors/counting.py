@@ -39,6 +39,8 @@ MOSTLY = 0.9
 PIXELS_AT_ONCE = 2**24
 # Of RGBA, this part must be opaque for tables to be worth their while.
 LEAST_OPAQUE = 1 / 16
+# With more pixels of a colour it takes less time to sort colours once more than to sort all pixels as points.
+MOST_OF_A_COLOR = 8
 
 
 def count_colors(pixels: Points, machine: Machine) -> Counts:
@@ -64,12 +66,12 @@ def count_in_order(pixels: Points, machine: Machine, *, is_kept: bool = True) ->
             except NotDoubledError:  # few aren't
                 pass
         if pixels.dtype == np.uint8 and pixels.n_features == MAX_CHANNELS:
-            others = sample[sample[:, 3] != OPAQUE]
+            others = _translucent(sample)
             if len(others) < (1 - LEAST_OPAQUE) * len(sample):
                 is_sorted = len(others) >= LEAST_SAMPLE and _mostly_distinct(others)
                 return _count_opaque_apart(pixels, machine, lent, is_sorted=is_sorted, is_kept=is_kept)
         if _mostly_distinct(sample):
-            return _count_by_sorting(pixels, machine, is_kept=is_kept)
+            return count_by_sorting(pixels, machine, is_kept=is_kept)
     return _count_by_hashing(pixels, machine.engine.hashing, lent), NOTHING
 
 
@@ -79,6 +81,25 @@ def are_mostly_distinct(pixels: Points) -> bool:
     So it is for pictures of 16 bits with noise in the lower ones.
     """
     return _mostly_distinct(_sample(pixels))
+
+
+def are_best_sorted(pixels: Points) -> bool:
+    """Say whether RGBA pixels had best be sorted at once as what they become, without counting colours before.
+
+    So it is if few are opaque and there are few pixels of a colour. That is told by how many of a sample's pixels are
+    alike: of n drawn from N colours that occur equally often, n² / 2N.
+    """
+    if not PIXELS_PER_TASK < pixels.size <= PIXELS_AT_ONCE:
+        return False
+    sample = _sample(pixels)
+    n_alike = len(sample) - len(np.unique(encode(sample)))
+    is_translucent = len(_translucent(sample)) >= (1 - LEAST_OPAQUE) * len(sample)
+    return is_translucent and 2 * n_alike * pixels.size <= MOST_OF_A_COLOR * len(sample) ** 2
+
+
+def _translucent(sample: NDArray[Any]) -> NDArray[Any]:
+    translucent: NDArray[Any] = sample[sample[:, 3] != OPAQUE]
+    return translucent
 
 
 def _sample(pixels: Points) -> NDArray[Any]:
@@ -96,7 +117,8 @@ def _stretches(n: int, most: int) -> list[tuple[int, int]]:
     return [(start, min(start + stretch, n)) for start in range(0, n, stretch)]
 
 
-def _count_by_sorting(pixels: Points, machine: Machine, *, is_kept: bool = False) -> tuple[Counts, NDArray[np.uint32]]:
+def count_by_sorting(pixels: Points, machine: Machine, *, is_kept: bool = False) -> tuple[Counts, NDArray[np.uint32]]:
+    """Do as `count_in_order`, whatever the pixels are."""
     total, order = Total(), NOTHING
     for start in range(0, pixels.size, PIXELS_AT_ONCE):
         n = min(PIXELS_AT_ONCE, pixels.size - start)

@@ -260,7 +260,7 @@ def compress(
         with timed(seconds, "start"):
             machine = stack.enter_context(request.machine(pixels.size))
         with timed(seconds, "count"):
-            colors = count_colors(pixels, machine)
+            colors = count_colors(pixels, machine, as_points=request.is_of_points)
         with timed(seconds, "cluster"):
             quantized = picture_in(pixels, colors, find_palette(colors, request), request)
     measured = None

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.colors.counting import are_best_sorted
 from kmeans_fast.colors.histogram import ColorHistogram, count_and_place, sort_points
 from kmeans_fast.engines.codes import OPAQUE, encode
 from kmeans_fast.fixing import FixedData
 from kmeans_fast.imaging import spaces
 from kmeans_fast.imaging.channels import is_translucent
 from kmeans_fast.imaging.ignoring import Ignored
-from kmeans_fast.imaging.mixture import Mixture, are_among
+from kmeans_fast.imaging.mixture import Mixture, Premultiplied, are_among
 from kmeans_fast.imaging.pixels import Pixels
 from kmeans_fast.imaging.spaces import Space
 from kmeans_fast.imaging.translucency import MixedData, mixed_data
@@ -30,11 +31,21 @@ from kmeans_fast.points.dense import DenseAlgorithm
 from kmeans_fast.session import ColorData, Data
 
 
-def count_colors(pixels: Pixels, machine: Machine, ignored: Ignored | None = None) -> Colors:
-    """Count the colours of a picture, without those that are to be ignored."""
+def count_colors(
+    pixels: Pixels, machine: Machine, ignored: Ignored | None = None, *, as_points: bool = False
+) -> Colors:
+    """Count the colours of a picture, without those that are to be ignored.
+
+    If nothing is asked of them but to be clustered, `as_points`, a picture with transparency everywhere may be counted
+    as the points it becomes: what sorts its pixels then sorts its points, too.
+    """
     channels, space = pixels.channels, pixels.space
     if pixels.counts is None:
-        histogram = count_and_place(Points(channels), machine)
+        points = Points(channels)
+        if as_points and space is spaces.TRANSLUCENT and are_best_sorted(points):
+            histogram = count_and_place(Premultiplied(points), machine, is_sorted=True)
+        else:
+            histogram = count_and_place(points, machine)
     else:
         histogram = ColorHistogram(channels.shape[-1], encode(channels[0]), pixels.counts)
     if ignored is not None:

@@ -219,7 +219,7 @@ def quantize(
     )
     pixels = checked_pixels(image, request)
     with request.machine(pixels.size) as machine:
-        colors = count_colors(pixels, machine)
+        colors = count_colors(pixels, machine, as_points=request.is_of_points)
         return picture_in(pixels, colors, find_palette(colors, request), request)
 
 
@@ -303,7 +303,8 @@ def palette(
     )
     pixels = checked_pixels_or_colors(image, request)
     with request.machine(pixels.size) as machine:
-        return find_palette(count_colors(pixels, machine, request.ignored), request).shown
+        colors = count_colors(pixels, machine, request.ignored, as_points=request.is_of_points)
+        return find_palette(colors, request).shown
 
 
 def apply_palette(

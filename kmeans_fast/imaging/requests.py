@@ -88,6 +88,12 @@ class Request:
         """Entries that are given, be they the palette or a part of it."""
         return self.palette if self.fixed is None else self.fixed
 
+    @property
+    def is_of_points(self) -> bool:
+        """Whether nothing is asked of colours but to be clustered."""
+        is_other = self.dithering.is_on or self.ignored is not None or self.entries is not None
+        return not is_other and self.max_error is None and self.merge == 0
+
     def machine(self, n_pixels: int) -> AbstractContextManager[Machine]:
         """Lend an engine and workers for all that a picture needs."""
         work = self.options.work(n_pixels) * (N_TRIES if self.is_search else 1)

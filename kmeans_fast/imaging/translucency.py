@@ -157,14 +157,9 @@ class MixedData:
 
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
         """Return labels of the picture's colours, of all of them."""
-        mixture, of_parts = self.mixture, algorithm.labels
-        n_hidden = 0 if self.only_visible or mixture.hidden is None else len(mixture.hidden)
-        n_others = n_hidden + len(mixture.places)
-        labels = np.empty(len(mixture.colors), of_parts.dtype)
-        labels[mixture.is_hidden] = of_parts[:n_hidden]
-        labels[mixture.is_visible] = of_parts[n_hidden:n_others][mixture.places]
-        labels[mixture.is_opaque] = of_parts[n_others:]
-        return labels
+        hidden = None if self.only_visible else self.mixture.hidden
+        n_hidden = 0 if hidden is None else len(hidden)
+        return self.mixture.labels(algorithm.labels[:n_hidden], algorithm.labels[n_hidden:])
 
 
 class _Part(NamedTuple):
