@@ -105,9 +105,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Refuse to find a number of colours that is given."""
+    """Refuse to find a number of colours that is given, and to measure what isn't printed."""
     if options.colors is not None and options.max_error is not None:
         options.parser.error("argument --max-error: not allowed with argument -k/--colors")
+    if getattr(options, "metrics", False) and options.quiet:
+        options.parser.error("argument --metrics: not allowed with argument --quiet, which prints none")
 
 
 def given_options(options: argparse.Namespace, of_run: dict[str, Any]) -> dict[str, Any]:

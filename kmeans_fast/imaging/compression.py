@@ -174,7 +174,7 @@ def compress(
         of one size, a TIFF of as many; all share one palette. Otherwise the first is taken, and a note says so.
     sort : {"luma", "count", "hue", "none"}, optional
         As for `quantize`; ``"luma"`` by default, unless a palette is given, which keeps its order. With up to 16
-        colours, dark to light makes files smaller than any other order.
+        colours, dark to light makes files smaller than any other order. WebP keeps none.
     dither, strength
         As for `quantize`. Dithered files are larger; with ``"bayer"`` the least so.
     quality, max_error, space, lightness, palette, fixed, min_region, keep_hidden_color, init, n_init, max_iter, tol,
@@ -238,6 +238,7 @@ def compress(
     encoding.check_level(written, compress_level, encoder)
     encoding.check_size(written, request.options.n_clusters, (1, 1))
     check_keeping(written, strip=strip, keep_metadata=keep_metadata)
+    encoding.check_sort(written, sort)
     if keep_hidden_color:
         encoding.check_keeping_hidden(written)
     seconds: dict[str, float] = {}

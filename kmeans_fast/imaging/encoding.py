@@ -196,6 +196,12 @@ def check_keeping_hidden(format_: Format) -> None:
         raise ValueError(f"{format_.name} can't keep the colours of what is transparent; {_others(can)}")
 
 
+def check_sort(format_: Format, sort: str | None) -> None:
+    """Check that a format keeps the order of entries, if one was asked for."""
+    if sort is not None and format_.name == "WebP":
+        raise ValueError(f"sort is for formats that keep the order of entries, which WebP doesn't, got {sort!r}")
+
+
 def check_keeping(format_: Format, *, strip: bool, keep_metadata: bool) -> None:
     """Check what is to become of metadata."""
     validation.flag("strip", strip)
