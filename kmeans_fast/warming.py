@@ -131,12 +131,13 @@ def _use_colors(dtype: DTypeLike, channels: int, n_clusters: int) -> None:
 
 
 def _quantize_translucent(n_clusters: int) -> None:
-    """Quantize a small picture with transparency, and label few of its colours, multiplied by alpha."""
+    """Quantize a small picture with transparency, dither, and label few colours, multiplied by alpha."""
     image = _picture(1, 4, np.uint8)
     for init in ("cubes", "variance", "k-means++"):
         quantize(image, max(n_clusters, 17), init=init, max_iter=2)  # with few, nothing is left to draw
     for dither in ("floyd-steinberg", "bayer"):
-        quantize(image, n_clusters, init="k-means++", max_iter=2, dither=dither)
+        opaque = np.ascontiguousarray(image[..., :3])
+        quantize(opaque, max(n_clusters, 17), init="k-means++", max_iter=2, dither=dither)  # few need no cubes
     quantize(image, n_clusters, init="k-means++", max_iter=2, min_region=50)
     quantize(_noise(), max(n_clusters, 17), max_iter=2)
     half_opaque = _noise()
