@@ -97,7 +97,7 @@ def resident_megabytes(pid):
 
 
 def workers(limit):
-    return LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=limit, dashboard_address=None)
+    return LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=limit, dashboard_address=":0")
 
 
 def print_overhead(megapixels, rounds):

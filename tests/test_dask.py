@@ -31,7 +31,7 @@ def signed(image):
 def cluster():
     """Two worker processes of 300 MB each."""
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, memory_limit="300MiB", dashboard_address=None) as workers,
+        LocalCluster(n_workers=2, threads_per_worker=1, memory_limit="300MiB", dashboard_address=":0") as workers,
         Client(workers),
     ):
         yield workers

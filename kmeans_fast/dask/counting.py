@@ -15,8 +15,8 @@ from kmeans_fast.engines.codes import MAX_CHANNELS
 from kmeans_fast.lending import machine_for
 from kmeans_fast.points.access import Points
 
-# Counts that are merged by one task: with 8 more of them wait in the workers' memory, with 2 each is merged more often.
-MERGED_AT_ONCE = 4
+# Counts that are merged by one task: those of chunks, and those of many chunks, of which few fit into memory at once.
+MERGED_AT_ONCE, LARGE_AT_ONCE = 4, 2
 
 
 def has_colors(source: Source) -> bool:
@@ -31,9 +31,10 @@ def count(name: str, source: Source, engine: str = "auto") -> ColorHistogram:
         _count, *source.arrays, engine=engine, drop_axis=source.array.ndim - 1, dtype=object, meta=np.empty(0, object)
     )
     counted: list[Delayed] = blocks.to_delayed().ravel().tolist()
+    at_once = MERGED_AT_ONCE
     while len(counted) > 1:
-        groups = [counted[i : i + MERGED_AT_ONCE] for i in range(0, len(counted), MERGED_AT_ONCE)]
-        counted = [delayed(_merge)(group) for group in groups]
+        counted = [delayed(_merge)(counted[i : i + at_once]) for i in range(0, len(counted), at_once)]
+        at_once = LARGE_AT_ONCE
     found: Counts | None = counted[0].compute() if counted else None
     if found is None:
         left_out = "" if source.mask is None else ", but the mask leaves out all of it"
