@@ -246,9 +246,10 @@ def _counted(points: Points, options: Options) -> tuple[Points, int]:
     is_float = points.array.dtype.kind == "f" and points.n_features <= MAX_CHANNELS
     if options.algorithm != "histogram" or not is_float:
         return points, 1
-    points.check_values()
     with lent_workers(options.n_threads, points.size) as lent:
         integers = integers_of(points, lent)
+    if integers is None:
+        points.check_values()
     return (points, 1) if integers is None else (Points(integers), int(np.iinfo(integers.dtype).max))
 
 

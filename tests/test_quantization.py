@@ -339,6 +339,12 @@ def test_bad_options(cat, options, error, message):
         (np.full((2, 2, 3), 255.0), ValueError, "image must be from 0 to 1 as it is of floats, got 255 to 255; if its"),
         (np.full((2, 2, 3), -1 / 255), ValueError, "image must be from 0 to 1 as it is of floats, got -0.00392157 to"),
         (np.full((2, 2, 3), np.nan), ValueError, "image must be finite, got NaN"),
+        (
+            np.full((2, 2, 3), 3e38, np.float32),
+            ValueError,
+            "image must be from 0 to 1 as it is of floats, got 3e+38 to",
+        ),
+        (np.full((2, 2, 3), 256 / 255), ValueError, "image must be from 0 to 1 as it is of floats, got 1.00392 to"),
         (np.zeros((2, 2, 3), np.float16), TypeError, "got float16; image.astype(np.float32) converts it"),
         (np.zeros((2, 2, 4), np.uint16), ValueError, "image must be opaque with 16 bits a channel, got a picture with"),
         (np.zeros((2, 2), np.int16), TypeError, "image must be uint8, uint16, or floats from 0 to 1, got int16"),

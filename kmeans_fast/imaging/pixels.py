@@ -197,18 +197,22 @@ def _integers(pixels: NDArray[Any], n_threads: int | None) -> NDArray[Any]:
     if pixels.dtype.kind == "u":
         return pixels
     points = Points(pixels, "image")
-    points.check_values()
+    with lent_workers(n_threads, points.size) as lent:
+        integers = integers_of(points, lent)
+        if integers is None:
+            points.check_values()
+            _check_range(pixels)
+            integers = in_16_bits(points, lent)
+    return integers.reshape(pixels.shape)
+
+
+def _check_range(pixels: NDArray[Any]) -> None:
     low, high = pixels.min(), pixels.max()
     if low < 0 or high > 1:
         raise ValueError(
             f"image must be from 0 to 1 as it is of floats, got {low:g} to {high:g}; if its values reach up to 255, "
             "np.rint(image).astype(np.uint8) converts it"
         )
-    with lent_workers(n_threads, points.size) as lent:
-        integers = integers_of(points, lent)
-        if integers is None:
-            integers = in_16_bits(points, lent)
-    return integers.reshape(pixels.shape)
 
 
 def _how_to_convert(dtype: np.dtype[Any]) -> str:
