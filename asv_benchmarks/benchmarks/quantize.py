@@ -106,3 +106,18 @@ class Inputs(Timed):
 
     def time_quantize(self, kind):
         quantize(self.image, 16, **self.options)
+
+
+class Dithering(Timed):
+    """A picture of 1 megapixel, labelled by an error that is passed on, or by mixtures."""
+
+    params = (["floyd-steinberg", "bayer"], [16, 256])
+    param_names = ("method", "n_colors")
+
+    def setup(self, method, n_colors):
+        require(lambda: quantize(FEW_PIXELS, 2, dither=method))
+        self.image = picture(1)
+        warm_up(self.time_quantize, method, n_colors)
+
+    def time_quantize(self, method, n_colors):
+        quantize(self.image, n_colors, dither=method)
