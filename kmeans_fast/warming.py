@@ -95,6 +95,7 @@ def _use(everything: bool) -> None:
             for channels in (1, 2, 3, 4):
                 _use_colors(dtype, channels, n_clusters)
         _quantize_translucent(n_clusters)
+    quantize(_picture(1, 3, np.uint8)[:, :9], 3, effort=2)
     for codes, channel in ((np.uint32, np.uint8), (np.uint64, np.uint16))[: 1 + everything]:
         twice = np.tile(np.arange(2 * PIXELS_PER_TASK, dtype=codes), 2)  # more than a table has room for
         ColorHistogram.from_image(twice.view(channel).reshape(-1, 4), n_threads=1)

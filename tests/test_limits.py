@@ -25,7 +25,7 @@ def relabel(engine, points, centroids, gains, limits, labels):
 @pytest.mark.parametrize(("n_features", "n_clusters"), [(5, 40), (70, 12), (400, 3)])
 def test_limits_are_just_below_the_leads(engine, dtype, n_features, n_clusters):
     points = draw(1500, n_features, dtype)
-    centroids, labels = points[:n_clusters] + 0.25, np.zeros(1500, np.uint8)
+    centroids, labels = points[:n_clusters].astype(np.float64) + 0.25, np.zeros(1500, np.uint8)
     limits = np.zeros(1500, np.float32)
     relabel(engine, points, centroids, np.zeros(n_clusters), limits, labels)
     assert np.array_equal(labels, reference.assign(points, centroids))

@@ -33,6 +33,7 @@ class Engine(NamedTuple):
     dithering: SimpleNamespace
     sorting: SimpleNamespace
     regions: SimpleNamespace
+    rounding: SimpleNamespace
 
     @property
     def served_by(self) -> str:
@@ -100,6 +101,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_histogram,
         numba_point_cells,
         numba_regions,
+        numba_rounding,
         numba_seeding,
         numba_sorting,
     )
@@ -115,6 +117,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_dithering,
         numba_sorting,
         numba_regions,
+        numba_rounding,
     )
 
 
@@ -128,6 +131,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_histogram,
         numpy_point_cells,
         numpy_regions,
+        numpy_rounding,
         numpy_seeding,
         numpy_sorting,
     )
@@ -143,4 +147,5 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_dithering,
         numpy_sorting,
         numpy_regions,
+        numpy_rounding,
     )

@@ -124,6 +124,8 @@ def _rounded(colors: Colors, visible: Data, algorithm: Algorithm, run: Run, *, s
     final = session.settle(everything, algorithm, colors.space.embed(entries).astype(np.float64))
     if searched:
         final = rounding.improved(everything, final, colors.rounded, len(colors.reserved))
+        if colors.are_points:
+            final = rounding.stepped(everything, final, colors.histogram, colors.machine)
     entries = colors.entries(final.centroids)  # exact: a centroid that had to be moved sits on a colour
     labels = everything.labels(final.algorithm).copy()
     return Found.of(colors, entries, labels, final.measure.counts, final.measure.inertia, (run.n_iter, run.converged))

@@ -119,6 +119,11 @@ class Colors:
         """Return the points of the palette entries for centroids."""
         return self.space.embed(self.entries(centroids)).astype(np.float64)
 
+    @property
+    def are_points(self) -> bool:
+        """Whether colours of 8 bits are clustered as they are, with no entry held."""
+        return self.space is spaces.OPAQUE and not len(self.given)
+
     def dense(self, n_entries: int) -> DenseAlgorithm:
         """Return the algorithm that compares each colour's point with each entry's."""
         weights = self.histogram.counts.astype(np.float64)
