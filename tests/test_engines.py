@@ -173,18 +173,21 @@ FUNCTIONS = [
 
 
 def results_of_all(image):
-    """Bytes of what the public functions return, by way of all kernels; the picture is counted in tables."""
+    """Bytes of what the public functions return, by way of all kernels; the picture, twice, is counted in tables."""
     part = image[:40]
     clear, floats, weights = np.dstack([part, part[..., 0]]), part[:5].astype(np.float32), np.arange(300)
     options = {"engine": "auto", "n_threads": 2}
     distinct = np.arange(2**18, dtype=np.uint32).view(np.uint8).reshape(-1, 4)
     repeated = np.tile(distinct, (4, 1))  # counted in tables that grow, where distinct ones are sorted
+    large = np.tile(image, (2, 1, 1))
+    opaque = np.dstack([large, np.where(large[..., :1] < 9, 200, 255).astype(np.uint8)])
     results = [
-        kf.quantize(image, 16, max_iter=3, **options),
+        kf.quantize(large, 16, max_iter=3, **options),
+        kf.quantize(image[:2], 4, max_iter=1, effort=2, **options),
         kf.quantize(part, 10, init="k-means++", max_iter=3, **options),
         kf.quantize(clear, 20, max_iter=3, **options),
         kf.quantize(part, 4, max_iter=1, dither="floyd-steinberg", **options),
-        kf.quantize(part, 4, max_iter=1, dither="bayer", **options),
+        kf.quantize(part, 40, max_iter=1, dither="bayer", **options),
         kf.quantize(part, 4, max_iter=1, min_region=9, **options),
         kf.kmeans(part, 4, init="random", max_iter=3, **options),
         kf.kmeans(floats, 40, max_iter=2, **options),
@@ -195,7 +198,10 @@ def results_of_all(image):
     ]
     arrays = [array for result in results for array in (result.labels, result.counts)]
     arrays += [kf.assign(floats, floats[0, :9], **options)]
-    arrays += [kf.ColorHistogram.from_image(pixels, **options).codes for pixels in (distinct, repeated)]
+    arrays += [
+        kf.ColorHistogram.from_image(pixels, **options).codes
+        for pixels in (distinct, repeated, opaque, large * np.uint16(257))
+    ]
     return b"".join(array.tobytes() for array in arrays)
 
 

@@ -411,7 +411,7 @@ def test_what_could_not_be_compiled_is_told_until_it_can_be(tmp_path, monkeypatc
     assert (done.stdout, done.stderr) == ("True None\n", "")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     told = warming.describe()["failed"]
-    assert re.search(r"numba_histogram\.\w+.* couldn't be compiled, so that numpy serves: ImportError: Numba", told)
+    assert re.search(r"numba_sorting\.\w+.* couldn't be compiled, so that numpy serves: ImportError: Numba", told)
     for kernel in numba_jit.KERNELS:
         monkeypatch.setattr(kernel, "_variants", {})
     kf.ColorHistogram.from_image(np.arange(3 * 200_000, dtype=np.uint8).reshape(400, 500, 3), engine="numba")
