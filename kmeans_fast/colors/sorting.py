@@ -55,7 +55,7 @@ def sort(
     codes stay in order. What was given is work space thereafter.
     """
     given, spare = (codes, carried), (np.empty_like(codes), np.empty_like(carried))
-    shift = n_bits - FIRST_BITS
+    shift = max(0, n_bits - FIRST_BITS)
     ends = _move_by_digit(given, spare, shift, machine)
     kernels = machine.engine.sorting
 
