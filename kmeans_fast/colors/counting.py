@@ -94,9 +94,10 @@ def are_best_sorted(pixels: Points) -> bool:
     if not PIXELS_PER_TASK < pixels.size <= PIXELS_AT_ONCE:
         return False
     sample = _sample(pixels)
+    if len(_translucent(sample)) < (1 - LEAST_OPAQUE) * len(sample):
+        return False
     n_alike = len(sample) - len(np.unique(encode(sample)))
-    is_translucent = len(_translucent(sample)) >= (1 - LEAST_OPAQUE) * len(sample)
-    return is_translucent and 2 * n_alike * pixels.size <= MOST_OF_A_COLOR * len(sample) ** 2
+    return 2 * n_alike * pixels.size <= MOST_OF_A_COLOR * len(sample) ** 2
 
 
 def _translucent(sample: NDArray[Any]) -> NDArray[Any]:

@@ -35,19 +35,15 @@ def improved(
 
     `rounded` returns the points of the entries for centroids. The first `n_reserved` entries stay as they are.
     """
-    best = partition
-    while True:
+
+    def next_of(best: Partition) -> NDArray[np.float64] | None:
         sums = best.algorithm.assign_and_sum(best.centroids)
         means = sums[:, :-1] / sums[:, -1:]
         centroids = np.ascontiguousarray(rounded(means))
         centroids[:n_reserved] = best.centroids[:n_reserved]
-        if np.array_equal(centroids, best.centroids):
-            return best
-        new = settle(data, best.algorithm, centroids)
-        if new.measure.inertia >= best.measure.inertia:
-            best.algorithm.assign(best.centroids)
-            return best
-        best = new
+        return None if np.array_equal(centroids, best.centroids) else centroids
+
+    return _lowered(data, partition, next_of)
 
 
 def stepped(data: Data, partition: Partition, histogram: ColorHistogram, machine: Machine) -> Partition:
@@ -55,15 +51,25 @@ def stepped(data: Data, partition: Partition, histogram: ColorHistogram, machine
 
     The points are the colours of a histogram, 8 bits in up to 3 channels.
     """
-    best = partition
     colors = np.zeros((len(histogram), 3), np.uint8)
     colors[:, : histogram.n_channels] = histogram.colors
-    while len(best.centroids) > 1:
+
+    def next_of(best: Partition) -> NDArray[np.float64] | None:
+        if len(best.centroids) == 1:
+            return None
         moves, gain = _best_steps(best, colors, histogram.counts, machine)
-        if gain <= LEAST_GAIN * best.measure.inertia:
-            break
-        new = settle(data, best.algorithm, best.centroids + moves[:, : histogram.n_channels])
-        if new.measure.inertia >= best.measure.inertia:  # never, but for the rounding of a sum
+        is_enough = gain > LEAST_GAIN * best.measure.inertia
+        return best.centroids + moves[:, : histogram.n_channels] if is_enough else None
+
+    return _lowered(data, partition, next_of)
+
+
+def _lowered(data: Data, partition: Partition, next_of: Callable[[Partition], NDArray[np.float64] | None]) -> Partition:
+    """Go on to the centroids that come next, if any do, as long as that lowers the error; the labels are in place."""
+    best = partition
+    while (centroids := next_of(best)) is not None:
+        new = settle(data, best.algorithm, centroids)
+        if new.measure.inertia >= best.measure.inertia:
             best.algorithm.assign(best.centroids)
             break
         best = new

@@ -270,9 +270,7 @@ def _shares(data: MixedData, n_clusters: int) -> list[int]:
     fixed = np.array([len(kind.fixed) for kind in kinds])
     n_left = n_clusters - int(fixed.sum())
     most = np.array([kind.n_distinct for kind in kinds])
-    least = np.array([bool(kind.parts) and kind.alpha is not None and not len(kind.fixed) for kind in kinds]).astype(
-        int
-    )
+    least = np.array([bool(kind.parts) and kind.alpha is not None and not len(kind.fixed) for kind in kinds], int)
     shares = np.zeros(len(kinds), int)
     if (most > 0).sum() > 1 and least.sum() < n_left < most.sum():
         means = giving_way(data.fixed, _means_of_boxes(kinds, n_clusters, data), n_left)

@@ -63,9 +63,8 @@ class _Conversion:
         most = values.dtype.type(np.iinfo(integers.dtype).max)
         space = self._free.pop() if self._free else np.empty(self._shape, values.dtype)
         fractions = space[: len(values)]
-        with np.errstate(
-            invalid="ignore", over="ignore"
-        ):  # of what is NaN or out of range an integer is made that isn't it
+        # Of what is NaN or out of range an integer is made that isn't it.
+        with np.errstate(invalid="ignore", over="ignore"):
             np.multiply(values, most, out=fractions)
             np.rint(fractions, out=fractions)
             np.copyto(integers, fractions, casting="unsafe")
