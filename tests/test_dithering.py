@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 import kmeans_fast as kf
 from kmeans_fast import engines
 from kmeans_fast.colors.nearest import find_nearest
-from kmeans_fast.engines import numpy_dithering
+from kmeans_fast.engines import numpy_entries
+from kmeans_fast.engines.numpy_packed import nearest_entries
 from kmeans_fast.engines.packing import pack
 from kmeans_fast.imaging.dithering import BAND_ROWS, DIFFUSED, METHODS
 from kmeans_fast.imaging.masks import bayer, blue_noise
@@ -70,14 +71,14 @@ def test_an_engine_can_go_on_where_the_other_began(small_cat):
     """Errors are passed in arrays, so that compiled code takes over when it is there."""
     palette = kf.quantize(small_cat, 8).palette
     weights, shares = np.array([[0] * 6, [28, 0, 12, 20, 4, 0]]), (small_cat[..., 0] < 120).astype(np.uint8)
-    nearest, keeps = find_nearest(palette, np.arange(8), numpy_dithering), np.zeros(0, np.uint8)
+    nearest, keeps = find_nearest(palette, np.arange(8), numpy_entries), np.zeros(0, np.uint8)
     results = []
     for names in (("numpy", "numpy"), ("numpy", "numba"), ("numba", "numpy")):
         errors, labels = np.zeros((2, 2, small_cat.shape[1] + 2), np.int64), np.zeros((2, 61, 97), np.uint8)
         for name, first, last in zip(names, (0, 17), (17, 61), strict=True):
             pixels, others = small_cat[first:last].copy(), small_cat[first : last - 20, ::-1].copy()
             rows, other_rows = labels[0, first:last], labels[1, first : last - 20]
-            diffuse = engines.load(name).dithering.diffuse
+            diffuse = engines.load(name).diffusion.diffuse
             how = pack(palette), keeps, nearest, weights
             diffuse(
                 pixels, others, shares[first:last], shares[first : last - 20], *how, first, errors, rows, other_rows
@@ -94,19 +95,19 @@ def test_an_engine_can_go_on_where_the_other_began(small_cat):
 )
 def test_the_nearest_entry_is_found_exactly(palette, colors):
     """Ties, and entries that are there twice, go to the lowest index."""
-    nearest = find_nearest(palette, np.arange(len(palette)), numpy_dithering)
+    nearest = find_nearest(palette, np.arange(len(palette)), numpy_entries)
     squares = ((colors[:, np.newaxis].astype(int) - palette) ** 2).sum(axis=2)
-    np.testing.assert_array_equal(numpy_dithering._nearest(pack(colors), nearest), squares.argmin(axis=1))
+    np.testing.assert_array_equal(nearest_entries(pack(colors), nearest), squares.argmin(axis=1))
 
 
 def test_every_cube_of_a_large_palette_has_its_candidates():
     rng = np.random.default_rng(0)
     palette = rng.integers(100, 140, (200, 3)).astype(np.uint8)  # crowded, so that cubes have many
     colors = rng.integers(0, 256, (20_000, 3)).astype(np.uint8)
-    nearest = find_nearest(palette, np.arange(200), numpy_dithering)
+    nearest = find_nearest(palette, np.arange(200), numpy_entries)
     assert len(nearest.more) > 100
     squares = ((colors[:, np.newaxis].astype(np.int32) - palette) ** 2).sum(axis=2)
-    np.testing.assert_array_equal(numpy_dithering._nearest(pack(colors), nearest), squares.argmin(axis=1))
+    np.testing.assert_array_equal(nearest_entries(pack(colors), nearest), squares.argmin(axis=1))
 
 
 # --------------------------------------------------------------------------------------------------------- what it does

@@ -30,7 +30,9 @@ class Engine(NamedTuple):
     color_seeding: SimpleNamespace
     histogram: SimpleNamespace
     hashing: SimpleNamespace
-    dithering: SimpleNamespace
+    entries: SimpleNamespace
+    diffusion: SimpleNamespace
+    mixing: SimpleNamespace
     sorting: SimpleNamespace
     regions: SimpleNamespace
     rounding: SimpleNamespace
@@ -96,9 +98,11 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_cells,
         numba_color_seeding,
         numba_dense,
-        numba_dithering,
+        numba_diffusion,
+        numba_entries,
         numba_hashing,
         numba_histogram,
+        numba_mixing,
         numba_point_cells,
         numba_regions,
         numba_rounding,
@@ -114,7 +118,9 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_color_seeding,
         numba_histogram,
         numba_hashing,
-        numba_dithering,
+        numba_entries,
+        numba_diffusion,
+        numba_mixing,
         numba_sorting,
         numba_regions,
         numba_rounding,
@@ -126,9 +132,11 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_cells,
         numpy_color_seeding,
         numpy_dense,
-        numpy_dithering,
+        numpy_diffusion,
+        numpy_entries,
         numpy_hashing,
         numpy_histogram,
+        numpy_mixing,
         numpy_point_cells,
         numpy_regions,
         numpy_rounding,
@@ -144,7 +152,9 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_color_seeding,
         numpy_histogram,
         numpy_hashing,
-        numpy_dithering,
+        numpy_entries,
+        numpy_diffusion,
+        numpy_mixing,
         numpy_sorting,
         numpy_regions,
         numpy_rounding,

@@ -26,8 +26,8 @@ SECONDS = {
     "numba_histogram.combine": 2.5,
     "numba_seeding._add_distinct": 2.5,
     "numba_color_seeding.add_gains": 2.0,
-    "numba_dithering.diffuse": 2.5,
-    "numba_dithering._mix": 2.5,
+    "numba_diffusion.diffuse": 2.5,
+    "numba_mixing._mix": 2.5,
     "numba_hashing._sort": 2.0,
 }
 OTHER_SECONDS = 1.5

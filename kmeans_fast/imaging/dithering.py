@@ -1,6 +1,6 @@
 """Dithering: the error that a palette makes is spread so that the mean of an area keeps its colour.
 
-Two families, whose kernels are in `engines.numba_dithering`:
+Two families, whose kernels are in `engines.numba_diffusion` and `engines.numba_mixing`:
 
 - Error diffusion [1]_ passes each pixel's error on to its neighbours, row by row, to and fro. In smooth areas all of
   it, so that they keep their mean; less where neighbours differ, as nobody sees the step between two entries there, but
@@ -168,13 +168,13 @@ def _shares_of(distance: float) -> NDArray[np.uint8]:
 
 
 class _Job:
-    """One palette (K, 3), for one picture or several; arrays as in `engines.numba_dithering`."""
+    """One palette (K, 3), for one picture or several; arrays as in those modules."""
 
     def __init__(self, palette: NDArray[np.uint8], keeps: NDArray[np.uint8], machine: Machine) -> None:
         self._palette, self._keeps = palette, keeps
-        self._kernels, self._workers = machine.engine.dithering, machine.workers
+        self._engine, self._workers = machine.engine, machine.workers
         chosen = np.arange(len(palette)) if not keeps.size else np.flatnonzero(keeps == 0)
-        self._nearest = find_nearest(palette[chosen], chosen, self._kernels)
+        self._nearest = find_nearest(palette[chosen], chosen, self._engine.entries)
         self._entries = pack(palette)
 
     def diffuse(
@@ -197,7 +197,7 @@ class _Job:
             rows = labels[first:last] if first >= start else above[start][done:]
             some, shares = np.ascontiguousarray(pixels[first : last + 1]), np.empty(rows.shape, np.uint8)
             if last > first:
-                self._kernels.share(some, shares_of, shares)
+                self._engine.diffusion.share(some, shares_of, shares)
             return some[: len(rows)], shares, rows
 
         def label_bands(bands: Sequence[int]) -> None:
@@ -208,7 +208,7 @@ class _Job:
                     rows_of(bands[1], done) if len(bands) > 1 else (some[:0], shares[:0], rows[:0])
                 )
                 how = self._entries, self._keeps, self._nearest, weights
-                self._kernels.diffuse(some, others, shares, other_shares, *how, done, errors, rows, other_rows)
+                self._engine.diffusion.diffuse(some, others, shares, other_shares, *how, done, errors, rows, other_rows)
 
         n_tasks = max(-(-len(starts) // 2), min(self._workers.n_threads, len(starts)))
         self._workers.for_each(label_bands, [starts[task::n_tasks] for task in range(n_tasks)])
@@ -223,7 +223,9 @@ class _Job:
 
         def mix(first: int) -> None:
             last = min(first + COLORS_AT_ONCE, len(packed))
-            self._kernels.mix(packed, self._entries, ranks, by_rank, self._nearest, strength, first, last, mixtures)
+            self._engine.mixing.mix(
+                packed, self._entries, ranks, by_rank, self._nearest, strength, first, last, mixtures
+            )
 
         self._workers.for_each(mix, range(0, len(packed), COLORS_AT_ONCE))
         return mixtures
@@ -231,7 +233,7 @@ class _Job:
     def place(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Return by what `pick` finds a colour's mixture; 4 MB."""
         places = np.empty(2**24 >> WORD_BITS, np.int64)
-        self._kernels.place(codes, places)
+        self._engine.mixing.place(codes, places)
         return places
 
     def pick(
@@ -248,7 +250,7 @@ class _Job:
         def pick(first: int) -> None:
             rows = slice(first, first + rows_at_once)
             some = np.ascontiguousarray(pixels[rows])
-            self._kernels.pick(some, self._keeps, places, mixtures, levels, first, labels[rows])
+            self._engine.mixing.pick(some, self._keeps, places, mixtures, levels, first, labels[rows])
 
         self._workers.for_each(pick, range(0, len(labels), rows_at_once))
 
@@ -266,7 +268,7 @@ def _measured(
         for first in range(part * rows_at_once, len(labels), n_parts * rows_at_once):
             rows = slice(first, first + rows_at_once)
             some = np.ascontiguousarray(pixels[rows])
-            totals[part] += machine.engine.dithering.measure(some, entries, labels[rows], counts[part])
+            totals[part] += machine.engine.entries.measure(some, entries, labels[rows], counts[part])
 
     machine.workers.for_each(measure, range(n_parts))
     return counts.sum(axis=(0, 1)), sum(totals)
