@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from kmeans_fast import validation
 from kmeans_fast.imaging import encoding, writing
+from kmeans_fast.imaging.allowed import UnsupportedError, how_to_allow_more
 from kmeans_fast.imaging.channels import with_channels
-from kmeans_fast.imaging.decoding import UnsupportedError, decode, how_to_allow_more
+from kmeans_fast.imaging.decoding import decode
 from kmeans_fast.imaging.encoding import COMPRESS_LEVEL, Format
 from kmeans_fast.imaging.frames import Frames, decode_sequence
 from kmeans_fast.imaging.metadata import Metadata, Timing

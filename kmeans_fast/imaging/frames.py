@@ -16,24 +16,14 @@ from numpy.typing import NDArray
 
 from kmeans_fast import arrays
 from kmeans_fast.imaging import tiff
+from kmeans_fast.imaging.allowed import UnsupportedError, check_size, how_to_allow_more, most_pixels
 from kmeans_fast.imaging.channels import with_channels, without_idle_alpha
-from kmeans_fast.imaging.decoding import (
-    CONVERSIONS,
-    Decoded,
-    UnsupportedError,
-    check_size,
-    count_frames_of,
-    decode,
-    how_to_allow_more,
-    most_pixels,
-    open_image,
-    size_unmentioned,
-    upright,
-    warnings_ignored,
-    with_usable_profile,
-)
+from kmeans_fast.imaging.decoding import Decoded, count_frames_of, decode, upright
 from kmeans_fast.imaging.headers import sizes_to_allocate
 from kmeans_fast.imaging.metadata import Timing, read_metadata, with_everything
+from kmeans_fast.imaging.modes import CONVERSIONS
+from kmeans_fast.imaging.notes import with_usable_profile
+from kmeans_fast.imaging.opening import open_image, size_unmentioned, warnings_ignored
 from kmeans_fast.imaging.sources import Source
 
 if TYPE_CHECKING:
