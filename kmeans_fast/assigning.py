@@ -5,7 +5,7 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast import arrays, validation
-from kmeans_fast.lending import machine_for
+from kmeans_fast.lending import machine_for, work_of
 from kmeans_fast.machine.chunks import count_pieces
 from kmeans_fast.points.dense import NO_WEIGHTS, DenseAlgorithm
 
@@ -61,7 +61,8 @@ def assign(
     source = selection.points
     checked = arrays.centroids("centroids", centroids, source.n_features)
     source.check_values()
-    work, n_pieces = source.size * len(checked), count_pieces(source.size, source.n_features, len(checked))
+    work = work_of(source.size, *checked.shape)
+    n_pieces = count_pieces(source.size, source.n_features, len(checked))
     with machine_for(engine, validation.thread_count(n_threads), source.size, work, n_pieces) as machine:
         dense = DenseAlgorithm(source, NO_WEIGHTS, len(checked), *machine)
         dense.assign(checked)

@@ -231,7 +231,8 @@ def _kmeans_of_points(selection: Selection, weights: NDArray[np.float64], option
     options = replace(
         options.in_steps(unit), init=options.init if isinstance(options.init, str) else options.init * unit
     )
-    work, n_pieces = options.work(points.size), count_pieces(points.size, points.n_features, options.n_clusters)
+    work = options.work(points.size, points.n_features)
+    n_pieces = count_pieces(points.size, points.n_features, options.n_clusters)
     with machine_for(options.engine, options.n_threads, points.size, work, n_pieces) as machine:
         data = session.data_of(points, weights, has_colors, options, machine)
         return _result(data, options, machine.engine, selection, scale, unit)

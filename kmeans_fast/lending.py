@@ -13,6 +13,15 @@ from kmeans_fast.machine.processors import available_threads
 from kmeans_fast.machine.threads import Workers, workers
 
 
+# Features up to which comparing a point takes NumPy about as long.
+FEW_FEATURES = 4
+
+
+def work_of(n_points: int, n_centroids: int, n_features: int) -> int:
+    """Return points times centroids, each as often as few features go into its features."""
+    return n_points * n_centroids * -(-n_features // FEW_FEATURES)
+
+
 class Machine(NamedTuple):
     """An engine, whose kernels run, and the workers who run them."""
 
@@ -24,7 +33,7 @@ class Machine(NamedTuple):
 def machine_for(engine: str, n_threads: int | None, n_points: int, work: int, n_pieces: int = 1) -> Iterator[Machine]:
     """Lend an engine of this name, as it suits the work, and no more workers than there are chunks or pieces of points.
 
-    Work is in points times centroids that they are compared with.
+    Work is in points times centroids that they are compared with, see `work_of`.
     """
     chosen = engines.load(engines.choose(engine, work))
     with lent_workers(n_threads, n_points, n_pieces) as lent:

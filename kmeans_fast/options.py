@@ -17,7 +17,7 @@ from kmeans_fast.colors import seeding as color_seeding
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines import NAMES as ENGINES
-from kmeans_fast.lending import Machine
+from kmeans_fast.lending import Machine, work_of
 from kmeans_fast.lloyd import LLOYD, Callback, Step
 from kmeans_fast.ordering import ORDERS
 from kmeans_fast.points import seeding
@@ -85,9 +85,9 @@ class Options:
     n_threads: int | None
     sort: str = "none"
 
-    def work(self, n_points: int) -> int:
-        """Return points times clusters times runs."""
-        return n_points * self.n_clusters * self.n_init
+    def work(self, n_points: int, n_features: int = 1) -> int:
+        """Return points times clusters times runs, more with many features."""
+        return work_of(n_points, self.n_clusters, n_features) * self.n_init
 
     def in_steps(self, unit: int, origin: tuple[int, ...] = (0,)) -> Options:
         """Return these for points whose 1 became so many steps, from an origin; a callback sees what it would without.

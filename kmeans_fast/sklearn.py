@@ -29,7 +29,7 @@ from kmeans_fast.clustering import kmeans
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines.codes import MAX_CHANNELS
-from kmeans_fast.lending import machine_for
+from kmeans_fast.lending import machine_for, work_of
 from kmeans_fast.points import seeding
 from kmeans_fast.points.access import Points
 from kmeans_fast.progress import print_progress
@@ -418,5 +418,5 @@ def _draw_places(
     points.check_values()
     if n_candidates is None:
         n_candidates = seeding.candidate_count(n_clusters)
-    with machine_for("auto", None, points.size, points.size * n_clusters) as machine:
+    with machine_for("auto", None, points.size, work_of(points.size, n_clusters, points.n_features)) as machine:
         return seeding.k_means_plus_plus_places(points, weights, n_clusters, n_candidates, draws, machine)

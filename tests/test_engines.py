@@ -39,6 +39,17 @@ def test_choice(monkeypatch, name, work, is_imported, expected):
     assert engines.choose(name, work) == expected
 
 
+@pytest.mark.parametrize(("shape", "expected"), [((20_000, 3), "numpy"), ((2000, 784), "auto")])
+def test_few_points_of_many_features_are_much_work(monkeypatch, shape, expected):
+    monkeypatch.delitem(sys.modules, "llvmlite", raising=False)
+    chosen, choose = [], engines.choose
+    monkeypatch.setattr(engines, "choose", lambda name, work: chosen.append(choose(name, work)) or "numpy")
+    points = np.arange(shape[0] * shape[1]).reshape(shape) % 251 / 1.0
+    kf.kmeans(points, 10, init=points[:10], max_iter=1)
+    kf.assign(points, points[:10])
+    assert chosen == [expected, expected]
+
+
 @needs_compiled_code
 def test_a_small_call_in_a_fresh_process_does_not_import_llvmlite():
     code = """if True:

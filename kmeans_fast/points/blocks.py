@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.draws import Draws
-from kmeans_fast.lending import machine_for
+from kmeans_fast.lending import machine_for, work_of
 from kmeans_fast.lloyd import Givers, Measure
 from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.points import seeding
@@ -179,7 +179,7 @@ def _sums(block: NDArray[Any], centroids: NDArray[np.float64], engine: str) -> N
     n_clusters, n_features = centroids.shape
     if not len(block):
         return np.zeros((n_clusters, n_features + 1))
-    with machine_for(engine, 1, len(block), len(block) * n_clusters) as machine:
+    with machine_for(engine, 1, len(block), work_of(len(block), *centroids.shape)) as machine:
         return _algorithm_of(block, n_clusters, machine).assign_and_sum(centroids)
 
 
@@ -188,7 +188,7 @@ def _measure(
 ) -> tuple[float, NDArray[np.int64], NDArray[np.float64]]:
     if not len(block):
         return 0.0, np.zeros(len(centroids), np.int64), np.zeros(len(centroids))
-    with machine_for(engine, 1, len(block), len(block) * len(centroids)) as machine:
+    with machine_for(engine, 1, len(block), work_of(len(block), *centroids.shape)) as machine:
         algorithm = _algorithm_of(block, len(centroids), machine)
         algorithm.assign(assigned)
         measure = algorithm.measure(centroids)
@@ -200,7 +200,7 @@ def _farthest_members(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if not len(block):
         return np.full(len(centroids), -1.0), np.zeros(centroids.shape)
-    with machine_for(engine, 1, len(block), len(block) * len(centroids)) as machine:
+    with machine_for(engine, 1, len(block), work_of(len(block), *centroids.shape)) as machine:
         algorithm = _algorithm_of(block, len(centroids), machine)
         algorithm.assign(assigned)
         return algorithm.farthest_members(centroids)
@@ -210,7 +210,7 @@ def _distinct(block: NDArray[Any], limit: int, engine: str) -> NDArray[np.float6
     """Return the distinct points, or None if there are more than `limit`."""
     if not len(block):
         return np.empty((0, block.shape[1]))
-    with machine_for(engine, 1, len(block), len(block)) as machine:
+    with machine_for(engine, 1, len(block), work_of(len(block), 1, block.shape[1])) as machine:
         return seeding.distinct_points(Points(block), NO_WEIGHTS, limit, machine.engine)
 
 
@@ -231,7 +231,7 @@ def _lower(block: NDArray[Any], kept: Closest, centroid: NDArray[np.float64], en
     closest, potentials = kept[0].copy(), kept[1].copy()
     if len(block):
         points = Points(block)
-        with machine_for(engine, 1, len(block), len(block)) as machine:
+        with machine_for(engine, 1, len(block), work_of(len(block), 1, block.shape[1])) as machine:
             for i, (start, stop) in enumerate(chunk_bounds(len(block))):
                 potentials[i] = machine.engine.seeding.lower_to_centroid(
                     points.chunk(start, stop), NO_WEIGHTS, centroid, closest[start:stop]
@@ -250,7 +250,7 @@ def _candidate_potentials(
     total = np.zeros(len(candidates))
     if len(block):
         points = Points(block)
-        with machine_for(engine, 1, len(block), len(block) * len(candidates)) as machine:
+        with machine_for(engine, 1, len(block), work_of(len(block), *candidates.shape)) as machine:
             for start, stop in chunk_bounds(len(block)):
                 part = np.zeros(len(candidates))
                 machine.engine.seeding.potentials(
@@ -262,6 +262,6 @@ def _candidate_potentials(
 
 def _locate(block: NDArray[Any], kept: Closest, chunk: int, target: float, engine: str) -> NDArray[np.float64]:
     start, stop = chunk_bounds(len(block))[chunk]
-    with machine_for(engine, 1, len(block), len(block)) as machine:
+    with machine_for(engine, 1, len(block), work_of(len(block), 1, block.shape[1])) as machine:
         place = machine.engine.seeding.locate(NO_WEIGHTS, kept[0][start:stop], target)
     return _take(block, start + int(place))
