@@ -12,7 +12,6 @@ from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.machine.processors import available_threads
 from kmeans_fast.machine.threads import Workers, workers
 
-
 # Features up to which comparing a point takes NumPy about as long.
 FEW_FEATURES = 4
 
