@@ -464,6 +464,36 @@ def add(
 
 
 @kernel()
+def move(
+    points,  # in
+    labels,  # in
+    before,  # in/out
+    sums,  # in/out
+):
+    """Move each point whose label isn't that of `before` from the one cluster's sums to the other's; set `before`."""
+    for start in range(0, labels.size, WIDE_BLOCK):
+        stop = min(start + WIDE_BLOCK, labels.size)
+        n_changed = 0
+        for i in range(start, stop):  # in vectors, as mostly there are few
+            n_changed += before[i] != labels[i]
+        if n_changed:
+            for i in range(start, stop):
+                if before[i] != labels[i]:
+                    _move(points[i], sums[before[i]], sums[labels[i]])
+                    before[i] = labels[i]
+
+
+@part()
+def _move(point, giver, taker):
+    for f in range(point.size):
+        value = np.float64(point[f])
+        giver[f] -= value
+        taker[f] += value
+    giver[point.size] -= 1.0
+    taker[point.size] += 1.0
+
+
+@kernel()
 def measure(
     points,  # in
     weights,  # in

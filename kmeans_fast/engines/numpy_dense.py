@@ -98,6 +98,23 @@ def add(
         _add(points[start:stop], weights[start:stop], labels[start:stop], sums)
 
 
+def move(
+    points: NDArray[Any],  # in
+    labels: NDArray[Any],  # in
+    before: NDArray[Any],  # in/out
+    sums: NDArray[Any],  # in/out
+) -> None:
+    """Move each point whose label isn't that of `before` from the one cluster's sums to the other's; set `before`."""
+    for start in range(0, len(points), POINTS_AT_ONCE):
+        changed = start + np.flatnonzero(
+            labels[start : start + POINTS_AT_ONCE] != before[start : start + POINTS_AT_ONCE]
+        )
+        moved = points[changed].astype(np.float64)
+        _add(moved, np.empty(0), labels[changed], sums)
+        _add(moved, np.full(len(moved), -1.0), before[changed], sums)
+        before[changed] = labels[changed]
+
+
 def _add(points: NDArray[Any], weights: NDArray[Any], labels: NDArray[Any], sums: NDArray[Any]) -> None:
     """Add the points one after the other: `np.add.at` keeps their order, so the float sums have the kernel's bytes."""
     labels = labels.astype(np.intp)

@@ -62,6 +62,8 @@ class Points:
             raise ValueError(f"{name} must not be empty, got shape {self.array.shape}")
         if self.n_features == 0:
             raise ValueError(f"{name} must have features, got shape {self.array.shape}")
+        self.largest = math.inf
+        """The largest magnitude of floats, once they have been checked."""
         self._flat = self._flatten()
 
     def _flatten(self) -> NDArray[Any] | None:
@@ -99,6 +101,7 @@ class Points:
             return
         limit = LARGEST_FLOAT if self.array.dtype.kind == "f" else LARGEST_INTEGER
         step = max(1, min(CHUNK_SIZE, CHECKED_AT_ONCE // self.n_features))
+        largest = 0.0
         for start in range(0, self.size, step):
             stop = min(start + step, self.size)
             chunk = self.chunk(start, stop)
@@ -111,6 +114,8 @@ class Points:
                 )
             if max(-low, high) > limit:
                 raise ValueError(f"{self.name} must be at most {limit:g} in magnitude, got {max(-low, high):g}")
+            largest = max(largest, -low, high)
+        self.largest = largest
 
 
 def _rows(array: NDArray[Any], start: int, stop: int) -> NDArray[Any]:

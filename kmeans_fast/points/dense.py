@@ -2,9 +2,11 @@
 
 Sums are kept for each chunk and added in the order of the chunks, so that the bytes don't depend on the threads. With
 many features a chunk is much work: threads then share it in pieces, whose points are added to its sums in their order.
+Where no sum is rounded, order doesn't matter, and only points that change hands are looked at, see `exactness`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -16,6 +18,7 @@ from kmeans_fast.lloyd import Givers, Measure
 from kmeans_fast.machine.chunks import MANY_FEATURES, chunk_bounds, even_bounds, piece_size
 from kmeans_fast.machine.threads import Turns, Workers
 from kmeans_fast.points.access import Points
+from kmeans_fast.points.exactness import sums_are_exact
 from kmeans_fast.points.limits import Limits
 
 # Points times centroids times features in a call of a kernel, which nothing can interrupt: some 0.2 s.
@@ -52,7 +55,8 @@ class DenseAlgorithm:
         self._chunks = list(enumerate(chunk_bounds(points.size, n_clusters)))
         self.labels = np.empty(points.size, smallest_label_dtype(n_clusters))
         self._limits: Limits | None = None  # with many features
-        self._sums: NDArray[np.float64] | None = None  # by chunk, for `sum_again`
+        self._sums = np.empty(0)  # by chunk, once they are kept
+        self._summed = self.labels  # the labels that they are of
 
     def _chunk(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
         weights = self._weights[start:stop].astype(np.float64, copy=False)
@@ -95,10 +99,9 @@ class DenseAlgorithm:
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Label every point; return the weighted sums of each cluster's points, and in the last column its weight."""
         n_clusters, n_features = centroids.shape
-        sums = np.zeros((len(self._chunks), n_clusters, n_features + 1))
         if n_features >= MANY_FEATURES:
-            self._label_and_sum(centroids, sums)
-            return add_in_order(sums)
+            return self._label_and_sum(centroids)
+        sums = np.zeros((len(self._chunks), n_clusters, n_features + 1))
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
             for piece in self._pieces(*task[1], n_clusters):
@@ -126,15 +129,12 @@ class DenseAlgorithm:
 
         return label
 
-    def _label_and_sum(self, centroids: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
+    def _label_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Label pieces in any order, add each chunk's in theirs."""
         shares = self._shares(len(centroids))
         bounds = {share[:2]: share[2:] for share in shares}
-
-        def add(chunk: int, place: int) -> None:
-            self._kernels.add(*self._chunk(*bounds[chunk, place]), sums[chunk])
-
-        turns = Turns(len(self._chunks), add)
+        add = self._summing(len(centroids))
+        turns = Turns(len(self._chunks), lambda chunk, place: add(chunk, *bounds[chunk, place]))
         label = self._labelling(centroids)
 
         def run(share: tuple[int, int, int, int]) -> None:
@@ -142,6 +142,33 @@ class DenseAlgorithm:
             turns.end(*share[:2])
 
         self._workers.for_each(run, shares)
+        return add_in_order(self._sums)
+
+    def _summing(self, n_clusters: int) -> Callable[[int, int, int], None]:
+        """Return what brings a chunk's sums up to date with labels of it, which come in order; not all need to come."""
+        if self._sums.size and self._is_exact:
+            return self._move
+        if not self._sums.size:
+            self._sums = np.empty((len(self._chunks), n_clusters, self._points.n_features + 1))
+            self._summed = np.empty_like(self.labels)
+        return self._add
+
+    @cached_property
+    def _is_exact(self) -> bool:
+        return not self._weights.size and sums_are_exact(self._points, self._chunks[0][1][1], self._workers)
+
+    def _add(self, chunk: int, start: int, stop: int) -> None:
+        """Add points to their chunk's sums, which begin anew with its first point."""
+        points, weights, labels = self._chunk(start, stop)
+        if start == self._chunks[chunk][1][0]:
+            self._sums[chunk] = 0.0
+        self._kernels.add(points, weights, labels, self._sums[chunk])
+        self._summed[start:stop] = labels
+
+    def _move(self, chunk: int, start: int, stop: int) -> None:
+        """Move points whose labels have changed since they were added."""
+        points, _, labels = self._chunk(start, stop)
+        self._kernels.move(points, labels, self._summed[start:stop], self._sums[chunk])
 
     def sum_again(self, n_clusters: int, changed: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return what `assign_and_sum` would for the labels as they are.
@@ -149,19 +176,11 @@ class DenseAlgorithm:
         `changed` are points in ascending order; chunks without any have the labels they had at the last call. The
         first call must name one of each.
         """
-        if self._sums is None:
-            self._sums = np.empty((len(self._chunks), n_clusters, self._points.n_features + 1))
-        sums = self._sums
-
-        def run(task: tuple[int, tuple[int, int]]) -> None:
-            sums[task[0]] = 0.0
-            points, weights, labels = self._chunk(*task[1])
-            self._kernels.add(points, weights, labels, sums[task[0]])
-
+        update = self._summing(n_clusters)
         starts = np.array([start for _, (start, _) in self._chunks])
         among = np.unique(starts.searchsorted(changed, side="right") - 1)
-        self._workers.for_each(run, [self._chunks[i] for i in among])
-        return add_in_order(sums)
+        self._workers.for_each(lambda i: update(i, *self._chunks[i][1]), among.tolist())
+        return add_in_order(self._sums)
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
         """Measure the clusters that the labels describe."""
