@@ -101,8 +101,12 @@ def with_alpha(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     return coded
 
 
-def without_alpha(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Turn codes of RGBA into those of RGB."""
+def without_alpha(codes: NDArray[Any]) -> NDArray[Any]:
+    """Turn codes of RGBA into those of RGB, of as many bits."""
+    if codes.dtype == np.uint64:
+        upper, lower = ((codes >> np.uint64(shift)).astype(np.uint32) for shift in (32, 0))
+        wide: NDArray[np.uint64] = without_alpha(upper).astype(np.uint64) << np.uint64(24) | without_alpha(lower)
+        return wide
     _, narrowed = _alpha_tables()
     coded: NDArray[np.uint32] = narrowed[codes >> np.uint32(16)] << np.uint32(12) | narrowed[codes & np.uint32(0xFFFF)]
     return coded

@@ -24,7 +24,7 @@ from kmeans_fast.imaging.given import of_depth
 from kmeans_fast.imaging.metrics import psnr
 from kmeans_fast.imaging.palettes import QuantizedImage
 from kmeans_fast.imaging.pixels import checked_image
-from kmeans_fast.imaging.spaces import OPAQUE_16, UNIT, premultiplied
+from kmeans_fast.imaging.spaces import plain, with_transparency
 
 # Pixels whose pairs are counted at a time, and pairs that are measured at a time.
 BLOCK, PAIRS = 1 << 22, 1 << 16
@@ -88,7 +88,7 @@ def compare(image: Any, other: Any, *, n_threads: int | None = None) -> Comparis
     TypeError
         If one isn't a picture.
     ValueError
-        If the sizes differ, one has no pixels, or one has transparency where one has 16 bits a channel.
+        If the sizes differ, or one has no pixels.
 
     Notes
     -----
@@ -96,7 +96,8 @@ def compare(image: Any, other: Any, *, n_threads: int | None = None) -> Comparis
     transparent pixel hides doesn't count; the colour difference is that on black or on white, whichever is larger; and
     SSIM is the lesser of the two.
 
-    With 16 bits a channel `mse` is in squared 8-bit steps as well, of 257 of its own each.
+    With 16 bits a channel `mse` is in squared 8-bit steps as well, of 257 of its own each; premultiplied colours are
+    rounded to 16 bits.
 
     SSIM is made with Gaussian windows of standard deviation 1.5 that lie wholly in the picture, from the luma of
     ITU-R 601.
@@ -145,11 +146,6 @@ def _alike(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], NDA
     first, second = without_idle_alpha(first), without_idle_alpha(second)
     n_channels = max(first.shape[-1], second.shape[-1])
     dtype = max(first.dtype, second.dtype)
-    if dtype == np.uint16 and n_channels == 4:
-        raise ValueError(
-            "pictures to compare must be opaque with 16 bits a channel, got one with transparency; "
-            "np.rint(image / 257).astype(np.uint8) makes 8 bits of 16"
-        )
     first, second = (of_depth("image", with_channels(picture, n_channels), dtype) for picture in (first, second))
     return first, second
 
@@ -189,11 +185,9 @@ def _split(pairs: ColorHistogram, n_channels: int) -> Iterator[tuple[NDArray[Any
 
 def _squares(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
     """Return squared distances (N,) in 8-bit steps, premultiplied if there is alpha."""
-    if first.shape[1] < 4:
-        squares: NDArray[np.float64] = ((first.astype(np.float64) - second) ** 2).sum(axis=1)
-        return squares / (OPAQUE_16.unit if first.dtype == np.uint16 else 1) ** 2
-    squares = ((premultiplied(first).astype(np.float64) - premultiplied(second)) ** 2).sum(axis=1)
-    return squares / UNIT**2
+    space = plain(first.dtype) if first.shape[1] < 4 else with_transparency(first.dtype)
+    squares: NDArray[np.float64] = ((space.embed(first).astype(np.float64) - space.embed(second)) ** 2).sum(axis=1)
+    return squares / space.unit**2
 
 
 def _ssim(first: NDArray[Any], second: NDArray[Any]) -> float | None:

@@ -27,7 +27,7 @@ BLOCK = 1 << 14
 def visible_difference(colors: NDArray[Any], others: NDArray[Any]) -> Floats:
     """Return how different colours (N, C) of 1, 3 or 4 channels look from others, (N,).
 
-    Those with alpha, of 8 bits, are seen on black or on white, whichever shows more difference.
+    Those with alpha are seen on black or on white, whichever shows more difference.
     """
     result = np.zeros(len(colors))
     for start in range(0, len(colors), BLOCK):
@@ -42,9 +42,10 @@ def shown(colors: NDArray[Any], background: int) -> NDArray[Any]:
     """Return colours (..., C) as RGB (..., 3), in front of black for a background of 0 and of white for 1."""
     if colors.shape[-1] < 4:
         return np.broadcast_to(colors, (*colors.shape[:-1], 3))
-    alpha = colors[..., 3:].astype(np.uint16)
-    over = colors[..., :3] * alpha + (255 - alpha) * (255 * background)
-    seen: NDArray[np.uint8] = ((over + 127) // 255).astype(np.uint8)
+    top = int(np.iinfo(colors.dtype).max)
+    alpha = colors[..., 3:].astype(np.uint16 if top == 255 else np.uint32)
+    over = colors[..., :3] * alpha + (top - alpha) * (top * background)
+    seen: NDArray[Any] = ((over + top // 2) // top).astype(colors.dtype)
     return seen
 
 

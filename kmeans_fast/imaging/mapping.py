@@ -17,7 +17,7 @@ from kmeans_fast.imaging.picture_colors import Colors
 from kmeans_fast.imaging.pixels import Pixels
 from kmeans_fast.imaging.regions import without_specks
 from kmeans_fast.imaging.requests import Request
-from kmeans_fast.imaging.spaces import OPAQUE
+from kmeans_fast.imaging.spaces import plain
 from kmeans_fast.points.access import Points
 
 BLOCK = 1 << 16  # pixels that are measured at a time
@@ -90,7 +90,7 @@ def _measured(pixels: Pixels, found: Found, labels: NDArray[Any], *, may_drop: b
 
 def _squares(pixels: Pixels, entries: NDArray[Any], labels: NDArray[Any]) -> float:
     """Return the sum of squared distances of pixels to their entries in 8-bit steps, exactly."""
-    space = pixels.space if pixels.space.has_alpha or pixels.channels.dtype.itemsize > 1 else OPAQUE
+    space = pixels.space if pixels.space.has_alpha else plain(pixels.channels.dtype)
     points = space.embed(entries).astype(np.float64)
     colors, flat = pixels.channels.reshape(-1, entries.shape[1]), labels.reshape(-1)
     squares = 0.0

@@ -45,7 +45,7 @@ def _nearest_pair(entries: NDArray[Any], limit: float) -> tuple[int, int] | None
     distances = ((points[:, np.newaxis] - points) ** 2).sum(axis=2)
     distances[np.tril_indices(len(entries))] = np.inf
     if entries.shape[1] == 4:
-        is_faint = entries[:, 3] < 255
+        is_faint = entries[:, 3] < np.iinfo(entries.dtype).max
         distances[is_faint] = distances[:, is_faint] = np.inf
     first, second = divmod(int(distances.argmin()), len(entries))
     return (first, second) if distances[first, second] <= (limit * space.scale) ** 2 else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -26,6 +26,18 @@ def are_among(colors: NDArray[Any], histogram: ColorHistogram) -> NDArray[np.boo
     places = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
     found: NDArray[np.bool_] = codes[places] == wanted
     return found
+
+
+def first_places(
+    points: NDArray[np.float64], distinct: ColorHistogram, places: NDArray[Any]
+) -> Iterator[tuple[int, int]]:
+    """Yield the number of each of the points (K, D) that is among distinct ones, and the first of `places` for it."""
+    is_whole = (points == np.rint(points)).all(axis=1)
+    whole = np.flatnonzero(is_whole)
+    known = whole[are_among(points[whole], distinct)]
+    wanted = np.searchsorted(distinct.codes, encode(points[known].astype(distinct.colors.dtype)))
+    for k, place in zip(known.tolist(), wanted, strict=True):
+        yield k, int((places == place).argmax())
 
 
 class Premultiplied(Points):
@@ -67,7 +79,7 @@ class Mixture:
     Attributes
     ----------
     colors : ColorHistogram
-        Of RGBA as they are in the picture, 8 bits a channel, or premultiplied, 16 bits.
+        Of RGBA as they are in the picture, or of 8 bits premultiplied, which has 16.
     machine : Machine
         What they are sorted on.
     space : Space
@@ -80,12 +92,12 @@ class Mixture:
 
     @property
     def _is_premultiplied(self) -> bool:
-        return self.colors.colors.dtype == np.uint16
+        return self.colors.colors.dtype == np.uint16 and self.space.top == OPAQUE
 
     @cached_property
     def is_opaque(self) -> NDArray[np.bool_]:
         """Which of the colours are."""
-        top = OPAQUE * UNIT if self._is_premultiplied else OPAQUE
+        top = OPAQUE * UNIT if self._is_premultiplied else self.space.top
         is_opaque: NDArray[np.bool_] = self.colors.colors[:, 3] == top
         return is_opaque
 
@@ -138,7 +150,7 @@ class Mixture:
 
     @property
     def visible(self) -> ColorHistogram | None:
-        """Colours that are neither opaque nor fully transparent, premultiplied: all of them different."""
+        """Colours that are neither opaque nor fully transparent, premultiplied: those that differ so."""
         return self._visible.colors
 
     @cached_property
@@ -175,4 +187,25 @@ class Mixture:
     @property
     def n_distinct(self) -> int:
         """Distinct colours; all that are fully transparent count as one, unless they are kept."""
-        return int((~self.is_hidden).sum()) + (0 if self.hidden is None else len(self.hidden))
+        return sum(len(part) for part in (self.hidden, self.visible, self.opaque) if part is not None)
+
+    def has(self, colors: NDArray[Any]) -> NDArray[np.bool_]:
+        """Say which of the straight colours (K, 4) there are, or others that have the same point."""
+        found: NDArray[np.bool_] = np.zeros(len(colors), np.bool_)
+        is_opaque, is_hidden = colors[:, 3] == self.space.top, colors[:, 3] == HIDDEN
+        flat = colors[:, :3]
+        for chosen, points, part in (
+            (is_opaque, flat, self.opaque),
+            (is_hidden, flat if self.space.keeps_hidden else np.zeros_like(colors), self.hidden),
+            (~(is_opaque | is_hidden), self.space.embed(colors), self.visible),
+        ):
+            if part is not None:
+                found[chosen] = are_among(points[chosen], part)
+        return found
+
+    def first_of(self, points: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield the number of each of the points (K, 4) that translucent colours have, and the first such colour."""
+        part, places = self._visible
+        if part is not None and places is not None:
+            chosen = np.flatnonzero(self.is_visible)
+            yield from ((k, self.colors.colors[chosen[first]]) for k, first in first_places(points, part, places))

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from kmeans_fast.colors.counting import are_best_sorted
 from kmeans_fast.colors.histogram import ColorHistogram, count_and_place, sort_points
-from kmeans_fast.engines.codes import OPAQUE, encode
+from kmeans_fast.engines.codes import encode
 from kmeans_fast.fixing import FixedData
 from kmeans_fast.imaging import spaces
 from kmeans_fast.imaging.channels import is_translucent
 from kmeans_fast.imaging.ignoring import Ignored
-from kmeans_fast.imaging.mixture import Mixture, Premultiplied, are_among
+from kmeans_fast.imaging.mixture import Mixture, Premultiplied
 from kmeans_fast.imaging.pixels import Pixels
 from kmeans_fast.imaging.spaces import Space
 from kmeans_fast.imaging.translucency import MixedData, mixed_data
@@ -50,7 +50,7 @@ def count_colors(
         histogram = ColorHistogram(channels.shape[-1], encode(channels[0]), pixels.counts)
     if ignored is not None:
         histogram = ignored.left_of(histogram, keeps_alpha=is_translucent(pixels.given))
-        space = spaces.OPAQUE if space.has_alpha and histogram.n_channels == 3 else space
+        space = spaces.plain(channels.dtype) if space.has_alpha and histogram.n_channels == 3 else space
     kind = Colors if space.is_plain else MixedColors if space.has_alpha else EmbeddedColors
     return kind(histogram, space, machine, pixels.given[:, : histogram.n_channels])
 
@@ -153,15 +153,13 @@ class MixedColors(Colors):
     def least_entries(self) -> int:
         """How many entries there have to be: what is given, and one for each kind of pixels that has none, or more."""
         alpha, mixture = self.given[:, 3], self.mixture
-        hidden, opaque = mixture.has_hidden and alpha.all(), mixture.opaque is not None and not (alpha == OPAQUE).any()
+        hidden, opaque = mixture.has_hidden and alpha.all(), mixture.opaque is not None
+        opaque = opaque and not (alpha == self.space.top).any()
         return len(self.given) + max(len(self.reserved) + 1, int(hidden) + int(opaque))
 
     @property
     def most_entries(self) -> int:  # noqa: D102
-        is_there = are_among(self.given, self.histogram)
-        if not self.space.keeps_hidden:
-            is_there[self.given[:, 3] == 0] = self.mixture.has_hidden
-        return super().most_entries - int(is_there.sum())
+        return super().most_entries - int(self.mixture.has(self.given).sum())
 
     @property
     def reserved(self) -> NDArray[Any]:  # noqa: D102
@@ -169,7 +167,13 @@ class MixedColors(Colors):
         return np.zeros((int(is_one and self.mixture.has_visible and bool(self.given[:, 3].all())), 4), np.uint8)
 
     def entries(self, centroids: NDArray[np.float64]) -> NDArray[Any]:  # noqa: D102
-        return self.space.restore(centroids)  # each kind has what is given in its midst, and the way back is exact
+        entries = self.space.restore(centroids)  # each kind has what is given in its midst, and the way back is exact
+        if self.space.merges:  # but for what of several colours it was
+            for k, color in self.mixture.first_of(centroids):
+                entries[k] = color
+            for color, point in zip(self.given, self.given_points, strict=True):
+                entries[(centroids == point).all(axis=1)] = color
+        return entries
 
     def visible(self, n_clusters: int) -> MixedData:  # noqa: D102
         return mixed_data(self.mixture, n_clusters, self.machine, self.given_points)

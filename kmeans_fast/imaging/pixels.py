@@ -17,7 +17,7 @@ from kmeans_fast.imaging.channels import is_translucent, with_channels
 from kmeans_fast.imaging.dithering import check_depth
 from kmeans_fast.imaging.given import of_depth
 from kmeans_fast.imaging.requests import Request
-from kmeans_fast.imaging.spaces import NAMED, OPAQUE, OPAQUE_16, STRAIGHT, TRANSLUCENT, Space
+from kmeans_fast.imaging.spaces import NAMED, Space, plain, with_transparency
 from kmeans_fast.lending import lent_workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.fractions import in_16_bits, integers_of
@@ -60,19 +60,14 @@ def checked_pixels(image: Any, request: Request) -> Pixels:
     selection = _selected(image, request)
     array = selection.points.array
     check_depth(array, request.dithering)
-    is_wide = array.dtype.itemsize == 2
     given = np.empty((0, array.shape[-1]), array.dtype)
     if request.entries is not None:
         given = of_depth("palette" if request.fixed is None else "fixed", request.entries, array.dtype)
         array, given = _alike(array, given, request)
     translucent = (is_translucent(array) and not request.drops_transparent) or is_translucent(given)
-    if is_wide and translucent:
-        raise ValueError(
-            "image must be opaque with 16 bits a channel, got a picture with transparency; "
-            "np.rint(image / 257).astype(np.uint8) makes 8 bits of 16, and np.rint(image * 255) of floats"
-        )
-    with_alpha = STRAIGHT if request.keep_hidden_color else TRANSLUCENT
-    space = with_alpha if translucent else OPAQUE_16 if is_wide else OPAQUE
+    space = plain(array.dtype)
+    if translucent:
+        space = with_transparency(array.dtype, keeps_hidden=request.keep_hidden_color)
     if request.space != "srgb":
         _check_named_space(array, translucent, request)
         space = NAMED[request.space](request.lightness)
@@ -82,6 +77,8 @@ def checked_pixels(image: Any, request: Request) -> Pixels:
         if space.has_alpha:
             raise ValueError("init must be the name of a method for a picture with transparency, got an array")
         request.options.check_features(given.shape[1])
+    if request.fixed is not None and len(np.unique(space.embed(given), axis=0)) < len(given):
+        raise ValueError("fixed must be of colours that differ in the space they are compared in, got two too close")
     if space.has_alpha and request.palette is None:
         _check_kinds(array, given, request)
     return Pixels(array, space, given, selection)
@@ -100,10 +97,11 @@ def _check_kinds(array: NDArray[Any], fixed: NDArray[Any], request: Request) -> 
     n_colors = request.options.n_clusters
     if n_colors - len(fixed) > 1:
         return
+    top = np.iinfo(array.dtype).max
     is_hidden = array[..., 3] == 0
     needs_hidden = is_hidden.any() and not (fixed[:, 3] == 0).any()
-    rest = array[..., 3] == 255 if len(fixed) else ~is_hidden
-    if needs_hidden and rest.any() and not (fixed[:, 3] == 255).any():
+    rest = array[..., 3] == top if len(fixed) else ~is_hidden
+    if needs_hidden and rest.any() and not (fixed[:, 3] == top).any():
         raise ValueError(
             f"n_colors must be at least {len(fixed) + 2} for a picture that is transparent in one place only, "
             f"got {n_colors}"

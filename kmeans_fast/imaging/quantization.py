@@ -50,9 +50,8 @@ def quantize(
         Of shape (H, W) or (H, W, 1) grey, (H, W, 3) RGB, or (H, W, 4) RGBA with straight alpha: an array, or what
         ``np.asarray`` makes one of, such as Pillow's images of modes L, RGB, RGBA and I;16. Floats are taken for
         the 8-bit or 16-bit integers that, divided by 255 or 65535, they are; if not all are such, each for the nearest
-        of 16 bits. With 16 bits a picture must be opaque. Not changed. Or frames of one size, which share the palette:
-        a list of such pictures, an array (F, H, W, C), or what `read_frames` gives. In a masked array,
-        pixels of which a channel is masked are left out.
+        of 16 bits. Not changed. Or frames of one size, which share the palette: a list of such pictures, an array
+        (F, H, W, C), or what `read_frames` gives. In a masked array, pixels of which a channel is masked are left out.
     n_colors : int, optional
         The number of colours, at least 1; 8 by default. A picture that has no more than these keeps them exactly.
     quality : float, optional
@@ -144,13 +143,13 @@ def quantize(
         If `image` is no array or of another dtype, a list with masked arrays in it, or a picture in a mode of Pillow's
         that isn't L, RGB, RGBA or I;16, or `n_colors` is no integer.
     ValueError
-        If `image` has another shape or no pixels, floats outside 0 to 1, or transparency
-        with 16 bits; if `n_colors` is below 1, or 1 (beside what is fixed) for a picture that is transparent in one
-        place and visible in another, or given together with `quality` or `max_error`; if a palette is given together
-        with what it would leave nothing to do for, or can't be read; if what is fixed isn't as said above; if a space
-        other than sRGB is asked for and `image` is grey or has transparency or 16 bits; if `lightness` isn't 1 in a
-        space without that axis; if `min_region` isn't 1 with dithering, or either is asked for with a mask; if the mask
-        leaves out all pixels or is of another shape; and whatever `kmeans_fast.kmeans` says of the other options.
+        If `image` has another shape or no pixels, or floats outside 0 to 1; if `n_colors` is below 1, or 1 (beside
+        what is fixed) for a picture that is transparent in one place and visible in another, or given together with
+        `quality` or `max_error`; if a palette is given together with what it would leave nothing to do for, or can't
+        be read; if what is fixed isn't as said above; if a space other than sRGB is asked for and `image` is grey or
+        has transparency or 16 bits; if `lightness` isn't 1 in a space without that axis; if `min_region` isn't 1 with
+        dithering, or either is asked for with a mask; if the mask leaves out all pixels or is of another shape; and
+        whatever `kmeans_fast.kmeans` says of the other options.
 
     Notes
     -----
@@ -160,6 +159,10 @@ def quantize(
     the nearest of all. How many are opaque is found by splitting both kinds of colours where it lowers the error most.
     With `keep_hidden_color` what is fully transparent is such a kind as well, and stays so; `mse` and `psnr` are then
     of the four channels as they are.
+
+    Premultiplied colours of 8 bits are exact. Those of 16 are rounded to 16 bits, by which they move by at most 1/514
+    of an 8-bit step a channel: faint colours that become the same by that are one colour, of which the palette has the
+    first. With `keep_hidden_color` nothing is rounded.
 
     In all spaces distinct colours are clustered as points of whole numbers, made without a machine's own powers and
     roots, so that the result is the same on every machine: light in steps of 1/65,535, Oklab in steps of 1/65,280,

@@ -6,14 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.engines.codes import OPAQUE
-
 ORDERS = ("none", "count", "luma", "hue")
 # Of R, G and B in luma, in 1/10,000: ITU-R BT.709. Integers, so that equals are equal on every machine.
 LUMA = (2126, 7152, 722)
 
 
-def order_of(palette: NDArray[np.uint8], counts: NDArray[np.int64], by: str) -> NDArray[np.intp]:
+def order_of(palette: NDArray[Any], counts: NDArray[np.int64], by: str) -> NDArray[np.intp]:
     """Return the order of the entries (K, C) of a palette; equals are sorted by their channels, alpha first.
 
     ``"count"`` puts the most frequent first, ``"luma"`` the darkest, and before all that is opaque the darkest of what
@@ -26,12 +24,12 @@ def order_of(palette: NDArray[np.uint8], counts: NDArray[np.int64], by: str) -> 
     luma = (
         sum(part * channel for part, channel in zip(LUMA, channels, strict=False)) if len(channels) > 1 else channels[0]
     )
-    by_luma = [luma, palette[:, 3] == OPAQUE] if palette.shape[1] == 4 else [luma]
+    by_luma = [luma, palette[:, 3] == np.iinfo(palette.dtype).max] if palette.shape[1] == 4 else [luma]
     ranks: dict[str, list[NDArray[Any]]] = {"count": [-counts], "luma": by_luma, "hue": [luma, _hues(palette)]}
     return np.lexsort([*channels, *ranks[by]])
 
 
-def _hues(palette: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _hues(palette: NDArray[Any]) -> NDArray[np.float64]:
     """Hue from 0 to 1, and −1 for a grey."""
     if palette.shape[1] < 3:
         return np.full(len(palette), -1.0)

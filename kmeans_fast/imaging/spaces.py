@@ -2,8 +2,10 @@
 
 An opaque picture is clustered as it is, or in the space that was asked for: in linear light, or in one that is uniform
 to the eye (see `uniform`). One with transparency is clustered by premultiplied colour, where a pixel counts the less
-the fainter it is. To stay exact, a straight colour (r, g, b, a) becomes the integers (r·a, g·a, b·a, 255·a): its
-premultiplied colour, in steps of 1/255. Where hidden colours are to be kept, it is taken as it is.
+the fainter it is. To stay exact, a straight colour (r, g, b, a) of 8 bits becomes the integers (r·a, g·a, b·a, 255·a):
+its premultiplied colour, in steps of 1/255. One of 16 bits becomes (r·a/65535, g·a/65535, b·a/65535, a), rounded to the
+nearest: half a step of 16 bits, 1/514 of one of 8, is what that changes at most, and faint colours that it makes the
+same are one. Where hidden colours are to be kept, colours are taken as they are.
 """
 
 from __future__ import annotations
@@ -37,14 +39,29 @@ class Space:
     """Whether it is for pictures with transparency."""
     keeps_hidden: bool = False
     """Whether colours that are fully transparent differ."""
+    top: int = 255
+    """Largest value of a channel of the colours."""
+
+    @property
+    def step(self) -> int:
+        """Length of a step of an opaque colour's channels in the points, of a space for transparency."""
+        return 255 * self.unit // self.top
+
+    @property
+    def merges(self) -> bool:
+        """Whether different colours that aren't fully transparent may have the same point."""
+        return not (self.is_plain or self.keeps_hidden or self.step > 1)
 
 
-# Length of an 8-bit step in premultiplied points.
+# Length of an 8-bit step in premultiplied points of 8-bit colours.
 UNIT = 255
+TOP_16 = 65_535
 
 
-def premultiplied(colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Turn straight colours (..., 4) into premultiplied ones times 255."""
+def premultiplied(colors: NDArray[Any]) -> NDArray[np.uint16]:
+    """Turn straight colours (..., 4) into premultiplied ones: of 8 bits times 255, of 16 rounded."""
+    if colors.dtype.itemsize > 1:
+        return _premultiplied_16(colors)
     points = colors.astype(np.uint16)
     for channel in range(3):  # several times as fast as rows of three
         points[..., channel] *= points[..., 3]
@@ -52,13 +69,31 @@ def premultiplied(colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
     return points
 
 
+def _premultiplied_16(colors: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    points = colors.astype(np.uint16)
+    alpha = colors[..., 3].astype(np.uint32)
+    for channel in range(3):
+        product = alpha * colors[..., channel]
+        product += np.uint32(TOP_16 // 2)
+        points[..., channel] = product // np.uint32(TOP_16)
+    return points
+
+
 def straight(points: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Turn premultiplied colours times 255, of shape (K, 4), into straight ones, rounded; undoes `premultiplied`."""
-    alpha = np.rint(points[:, 3:] / 255)
+    return _divided(points, np.rint(points[:, 3:] / UNIT), 255).astype(np.uint8)
+
+
+def straight_16(points: NDArray[np.float64]) -> NDArray[np.uint16]:
+    """Turn premultiplied colours of 16 bits (K, 4) into straight ones, which have those points."""
+    return _divided(points, np.rint(points[:, 3:]), TOP_16).astype(np.uint16)
+
+
+def _divided(points: NDArray[np.float64], alpha: NDArray[np.float64], top: int) -> NDArray[np.float64]:
     colors = np.zeros_like(points)
-    np.divide(points[:, :3] * 255, points[:, 3:], out=colors[:, :3], where=alpha > 0)
+    np.divide(points[:, :3] * top, points[:, 3:], out=colors[:, :3], where=alpha > 0)
     colors[:, 3:] = alpha
-    return np.rint(colors).astype(np.uint8)
+    return np.rint(colors)
 
 
 def _rounded(centroids: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -90,11 +125,13 @@ LINEAR_SCALE = 65_535
 #: Grey or RGB as they are.
 OPAQUE = Space(lambda colors: colors, _rounded, 1, is_plain=True)
 #: The same with 16 bits a channel: 65535 is 255 steps of 257.
-OPAQUE_16 = Space(lambda colors: colors, _rounded_to_16_bits, 257, is_plain=True)
+OPAQUE_16 = Space(lambda colors: colors, _rounded_to_16_bits, 257, is_plain=True, top=TOP_16)
 #: RGBA, premultiplied.
 TRANSLUCENT = Space(premultiplied, straight, UNIT, has_alpha=True)
+TRANSLUCENT_16 = Space(premultiplied, straight_16, 257, has_alpha=True, top=TOP_16)
 #: RGBA as it is, of textures.
 STRAIGHT = Space(lambda colors: colors, _rounded, 1, has_alpha=True, keeps_hidden=True)
+STRAIGHT_16 = Space(lambda colors: colors, _rounded_to_16_bits, 257, has_alpha=True, keeps_hidden=True, top=TOP_16)
 #: RGB in linear light.
 LINEAR = Space(linear, nearest_in_light, LINEAR_SCALE // 255)
 
@@ -106,3 +143,14 @@ NAMED: dict[str, Callable[[float], Space]] = {
     "lab": lambda lightness: _uniform(cielab(lightness), unit=100),
 }
 WITH_LIGHTNESS = ("oklab", "lab")
+
+
+def plain(dtype: np.dtype[Any]) -> Space:
+    """Return the space for grey or RGB of a depth, as it is."""
+    return OPAQUE if dtype.itemsize == 1 else OPAQUE_16
+
+
+def with_transparency(dtype: np.dtype[Any], *, keeps_hidden: bool = False) -> Space:
+    """Return the space for RGBA of a depth."""
+    of_8_bits, of_16_bits = (STRAIGHT, STRAIGHT_16) if keeps_hidden else (TRANSLUCENT, TRANSLUCENT_16)
+    return of_8_bits if dtype.itemsize == 1 else of_16_bits

@@ -4,10 +4,10 @@ An opaque pixel has to stay opaque. So entries are of two kinds: opaque colours 
 translucent ones among all, and the mean of an opaque entry's members is taken with an alpha of 255, which is the best
 that it can be. Each step of Lloyd's algorithm lowers the error under this condition as it does without.
 
-Everything is measured in premultiplied colours times 255, as `spaces` makes them, where all that is fully transparent
-is one colour. Opaque colours are the most mostly; for their part, they are compared as the three 8-bit channels that
-they are, with centroids divided by 255. Where hidden colours are to be kept, colours are compared as they are, and what
-is fully transparent has entries of its own as well: a third kind, which has to stay transparent.
+Everything is measured in premultiplied colours, as `spaces` makes them, of 8 bits times 255, where all that is fully
+transparent is one colour. Opaque colours are the most mostly; for their part, they are compared as the three channels
+that they are, with centroids in steps of these. Where hidden colours are to be kept, colours are compared as they are,
+and what is fully transparent has entries of its own as well: a third kind, which has to stay transparent.
 
 How many entries each kind gets is found by splitting: each kind of colours begins as a box of its own, and each time
 that box of all is split where it lowers the error most, until there are as many as entries.
@@ -104,7 +104,7 @@ class MixedData:
 
     def kinds(self, n_clusters: int) -> list[_Kind]:
         """Return the kinds of colours in the order of their entries, and of their labels."""
-        mixture, unit = self.mixture, self.mixture.space.unit
+        mixture, step = self.mixture, self.mixture.space.step
         first, last = self.n_hidden, n_clusters - self.n_opaque
         hidden = [] if self.only_visible or mixture.hidden is None else [mixture.hidden]
         visible = [] if mixture.visible is None else [mixture.visible]
@@ -112,10 +112,10 @@ class MixedData:
         alpha = self.fixed[:, 3]
         is_flat = (alpha == HIDDEN) & mixture.space.keeps_hidden, alpha == self._top
         own = _Kind(visible, slice(first, last), self.fixed[~(is_flat[0] | is_flat[1])], None)
-        last_kind = _Kind(opaque, slice(last, n_clusters), self.fixed[is_flat[1], :3] / unit, self._top)
+        last_kind = _Kind(opaque, slice(last, n_clusters), self.fixed[is_flat[1], :3] / step, self._top)
         if not mixture.space.keeps_hidden:
             return [own._replace(parts=hidden + visible), last_kind]
-        return [_Kind(hidden, slice(0, first), self.fixed[is_flat[0], :3] / unit, HIDDEN), own, last_kind]
+        return [_Kind(hidden, slice(0, first), self.fixed[is_flat[0], :3] / step, HIDDEN), own, last_kind]
 
     @property
     def with_hidden(self) -> MixedData:
@@ -137,9 +137,9 @@ class MixedData:
 
     def _stacked(self, kinds: list[_Kind], points: list[NDArray[Any]]) -> NDArray[np.float64]:
         """Return centroids, with what is fixed, given the others of each kind."""
-        unit = self.mixture.space.unit
+        step = self.mixture.space.step
         found = [np.concatenate([some, kind.fixed]) for kind, some in zip(kinds, points, strict=True)]
-        return np.concatenate([_in_4_channels(some, kind.alpha, unit) for kind, some in zip(kinds, found, strict=True)])
+        return np.concatenate([_in_4_channels(some, kind.alpha, step) for kind, some in zip(kinds, found, strict=True)])
 
     def algorithm(self, n_clusters: int) -> Algorithm:
         """Return the algorithm for K clusters."""
@@ -149,7 +149,7 @@ class MixedData:
             entries = slice(0, n_clusters) if kind.alpha is None else kind.own
             for colors in kind.parts:
                 algorithm = HistogramAlgorithm(colors, entries.stop - entries.start, *self.machine)
-                unit = 1 if kind.alpha is None else self.mixture.space.unit
+                unit = 1 if kind.alpha is None else self.mixture.space.step
                 parts.append(_Part(algorithm, entries, kind.own, kind.alpha, unit))
         mixed = MixedAlgorithm(parts, n_clusters)
         places = [np.arange(kind.own.stop - len(kind.fixed), kind.own.stop) for kind in kinds]
@@ -292,7 +292,7 @@ def _means_of_boxes(kinds: list[_Kind], n_boxes: int, data: MixedData) -> NDArra
         for colors in kind.parts[-1:]:
             places, sums = seeding.cubes(colors, seeding.ITEMS_PER_SPLIT * n_boxes, data.machine)
             if kind.alpha is not None:
-                sums[:, 1:] *= data.mixture.space.unit
+                sums[:, 1:] *= data.mixture.space.step
                 places, sums = np.pad(places, ((0, 0), (0, 1))), np.column_stack([sums, kind.alpha * sums[:, 0]])
             coordinates.append(places)
             moments.append(sums)
