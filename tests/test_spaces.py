@@ -24,9 +24,9 @@ def some_colors():
     return np.concatenate([list(grid), np.random.default_rng(0).integers(0, 256, (3000, 3))]).astype(np.uint8)
 
 
-def exact_light(value):
+def exact_light(value, top=255):
     """IEC 61966-2-1, in as many digits as the context has."""
-    v = Decimal(int(value)) / 255
+    v = Decimal(int(value)) / top
     return (
         v / Decimal("12.92")
         if v <= Decimal("0.04045")
@@ -72,7 +72,7 @@ def exact_roots(name, values):
     ]
 
 
-def exact_point(name, color):
+def exact_point(name, color, top=255):
     """The definition, in 50 digits, without rounding to steps."""
     with localcontext() as context:
         context.prec = 50
@@ -81,7 +81,7 @@ def exact_point(name, color):
         else:
             first = np.array(list(xyz_matrix()), object).T
             second = np.array([[0, 116, 0], [500, -500, 0], [0, 200, -200]], object)
-        light = np.array([exact_light(value) for value in color], object)
+        light = np.array([exact_light(value, top) for value in color], object)
         axes = second @ np.array(exact_roots(name, first @ light), object)
         _, scale, least = UNIFORM[name]
         return (axes + np.array([least, 0, 0])) * scale + np.array([0, uniform.ORIGIN, uniform.ORIGIN])

@@ -10,7 +10,6 @@ References
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -57,19 +56,12 @@ def lab(colors: NDArray[Any]) -> Floats:
     >>> lab(np.array([[255, 0, 0]], np.uint8)).round(3).tolist()
     [[53.237, 80.09, 67.203]]
     """
-    light = transfer.light() if colors.dtype == np.uint8 else _light_of_16_bits()
+    light = transfer.light(int(np.iinfo(colors.dtype).max))
     xyz = light[colors] @ np.array(uniform.LIGHT_TO_XYZ).T
     rooted = np.where(xyz > uniform.FOOT, np.cbrt(xyz), xyz * uniform.FOOT_SLOPE + uniform.FOOT_HEIGHT)
     result: Floats = rooted @ np.array(uniform.XYZ_TO_LAB).T
     result[:, 0] += uniform.LEAST_LAB
     return result
-
-
-@cache
-def _light_of_16_bits() -> Floats:
-    """Return the light (65536,) of each 16-bit value, from 0 to 1, but for a machine's own rounding."""
-    values = np.arange(65536) / 65535
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def ciede2000(first: Floats, second: Floats) -> Floats:

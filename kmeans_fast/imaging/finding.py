@@ -126,7 +126,7 @@ def _rounded(colors: Colors, visible: Data, algorithm: Algorithm, run: Run, *, s
         final = rounding.improved(everything, final, colors.rounded, len(colors.reserved))
         if colors.are_points:
             final = rounding.stepped(everything, final, colors.histogram, colors.machine)
-    entries = colors.entries(final.centroids)  # exact: a centroid that had to be moved sits on a colour
+    entries = colors.entries_at(final.centroids)  # exact: a centroid that had to be moved sits on a colour
     labels = everything.labels(final.algorithm).copy()
     return Found.of(colors, entries, labels, final.measure.counts, final.measure.inertia, (run.n_iter, run.converged))
 
@@ -139,6 +139,6 @@ def _in_space(options: Options, colors: Colors, n_clusters: int) -> Options:
         named = "cubes" if n_clusters <= MOST_ON_CUBES and options.effort else "variance"
         init = named if options.n_init == 1 else "k-means++"
     elif not isinstance(init, str):
-        init = init if space.is_plain else space.embed(init.astype(np.uint8)).astype(np.float64)
+        init = init if space.is_plain else space.embed(init.astype(colors.histogram.colors.dtype)).astype(np.float64)
         init = np.vstack([colors.given_points, init])
     return replace(options.in_steps(space.unit, space.origin), n_clusters=n_clusters, init=init)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +21,7 @@ from kmeans_fast.fixing import FixedData
 from kmeans_fast.imaging import spaces
 from kmeans_fast.imaging.channels import is_translucent
 from kmeans_fast.imaging.ignoring import Ignored
-from kmeans_fast.imaging.mixture import Mixture, Premultiplied
+from kmeans_fast.imaging.mixture import Mixture, Premultiplied, are_among, first_places
 from kmeans_fast.imaging.pixels import Pixels
 from kmeans_fast.imaging.spaces import Space
 from kmeans_fast.imaging.translucency import MixedData, mixed_data
@@ -115,6 +116,10 @@ class Colors:
         entries[: len(self.given)] = self.given
         return entries
 
+    def entries_at(self, points: NDArray[np.float64]) -> NDArray[Any]:
+        """Return the entries that have these points: of colours, or of entries that were returned for centroids."""
+        return self.entries(points)
+
     def rounded(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the points of the palette entries for centroids."""
         return self.space.embed(self.entries(centroids)).astype(np.float64)
@@ -137,7 +142,44 @@ class Colors:
         return inertia / self.space.unit**2 / self.histogram.n_pixels
 
 
-class MixedColors(Colors):
+class MergedColors(Colors):
+    """Those of which some may have the same point. So an entry is remembered, as its point doesn't tell it."""
+
+    @cached_property
+    def _remembered(self) -> dict[tuple[float, ...], NDArray[Any]]:
+        """The entry that was the last to have a point."""
+        return {}
+
+    def entries(self, centroids: NDArray[np.float64]) -> NDArray[Any]:  # noqa: D102
+        entries = self._own(self.space.restore(centroids), centroids)
+        self._remembered.update(zip(map(tuple, self.space.embed(entries).tolist()), entries, strict=True))
+        return entries
+
+    def entries_at(self, points: NDArray[np.float64]) -> NDArray[Any]:  # noqa: D102
+        entries = self.space.restore(points)
+        for k, point in enumerate(points.tolist()):
+            entries[k] = self._remembered.get(tuple(point), entries[k])
+        return self._own(entries, points)
+
+    def _own(self, entries: NDArray[Any], points: NDArray[np.float64]) -> NDArray[Any]:
+        """Put what is given, or the first colour, in place of entries that aren't colours where these have the points.
+
+        The way back may lead to another colour that has the point, or to one near it.
+        """
+        is_off = (self.space.embed(entries) != points).any(axis=1) | ~are_among(entries, self.histogram)
+        off = np.flatnonzero(is_off)
+        for k, color in self._first_of(points[off]):
+            entries[off[k]] = color
+        for color, point in zip(self.given, self.given_points, strict=True):
+            entries[(points == point).all(axis=1)] = color
+        return entries
+
+    def _first_of(self, points: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield the number of each of the points (K, D) that colours have, and the first such colour."""
+        raise NotImplementedError
+
+
+class MixedColors(MergedColors):
     """Those of a picture with transparency."""
 
     @cached_property
@@ -167,13 +209,14 @@ class MixedColors(Colors):
         return np.zeros((int(is_one and self.mixture.has_visible and bool(self.given[:, 3].all())), 4), np.uint8)
 
     def entries(self, centroids: NDArray[np.float64]) -> NDArray[Any]:  # noqa: D102
-        entries = self.space.restore(centroids)  # each kind has what is given in its midst, and the way back is exact
-        if self.space.merges:  # but for what of several colours it was
-            for k, color in self.mixture.first_of(centroids):
-                entries[k] = color
-            for color, point in zip(self.given, self.given_points, strict=True):
-                entries[(centroids == point).all(axis=1)] = color
-        return entries
+        # each kind has what is given in its midst, and mostly the way back is exact
+        return super().entries(centroids) if self.space.merges else self.space.restore(centroids)
+
+    def entries_at(self, points: NDArray[np.float64]) -> NDArray[Any]:  # noqa: D102
+        return super().entries_at(points) if self.space.merges else self.space.restore(points)
+
+    def _first_of(self, points: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[Any]]]:
+        return self.mixture.first_of(points)
 
     def visible(self, n_clusters: int) -> MixedData:  # noqa: D102
         return mixed_data(self.mixture, n_clusters, self.machine, self.given_points)
@@ -182,7 +225,7 @@ class MixedColors(Colors):
         return visible.with_hidden if isinstance(visible, MixedData) and len(self.reserved) else visible
 
 
-class EmbeddedColors(Colors):
+class EmbeddedColors(MergedColors):
     """Those of an opaque picture in another space than sRGB."""
 
     def visible(self, n_clusters: int) -> Data:  # noqa: ARG002, D102
@@ -210,17 +253,13 @@ class EmbeddedColors(Colors):
 
         return sort_points(len(points), chunk, (3, points.dtype), self.machine, self.histogram.counts)
 
-    def entries(self, centroids: NDArray[np.float64]) -> NDArray[Any]:  # noqa: D102
-        entries = super().entries(centroids)
-        is_off = (self.space.embed(entries) != centroids).any(axis=1)  # the way back is not exact
-        for k in np.flatnonzero(is_off & (centroids == np.rint(centroids)).all(axis=1)):
-            same = (self.points == centroids[k]).all(axis=1)
-            if same.any():
-                entries[k] = self.histogram.colors[same.argmax()]
-        return entries
+    def _first_of(self, points: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[Any]]]:
+        for k, first in first_places(points, *self._sorted):
+            yield k, self.histogram.colors[first]
 
-    def mse(self, entries: NDArray[Any], labels: NDArray[Any], inertia: float) -> float:  # noqa: ARG002, D102
+    def mse(self, entries: NDArray[Any], labels: NDArray[Any], inertia: float) -> float:  # noqa: D102
         counts = self.histogram.counts.astype(np.float64)
         algorithm = DenseAlgorithm(Points(self.histogram.colors), counts, len(entries), *self.machine)
         algorithm.labels[:] = labels
-        return algorithm.measure(entries.astype(np.float64)).inertia / self.histogram.n_pixels
+        inertia = algorithm.measure(entries.astype(np.float64)).inertia
+        return inertia / spaces.plain(entries.dtype).unit ** 2 / self.histogram.n_pixels

@@ -70,7 +70,7 @@ def checked_pixels(image: Any, request: Request) -> Pixels:
         space = with_transparency(array.dtype, keeps_hidden=request.keep_hidden_color)
     if request.space != "srgb":
         _check_named_space(array, translucent, request)
-        space = NAMED[request.space](request.lightness)
+        space = NAMED[request.space](request.lightness, int(np.iinfo(array.dtype).max))
     if not space.has_alpha:
         array, given = array[..., : 4 if request.drops_transparent else 3], given[..., :3]
     if not isinstance(request.options.init, str):
@@ -116,18 +116,14 @@ def _check_named_space(array: NDArray[Any], translucent: bool, request: Request)
             f"space={name!r} needs a picture without transparency, got alpha below 255; space='srgb' takes any, and "
             "what is put onto a background has none"
         )
-    if array.dtype.itemsize == 2:
-        raise ValueError(
-            f"space={name!r} needs a picture of 8 bits a channel, got 16; space='srgb' takes it, and "
-            "np.rint(image / 257).astype(np.uint8) makes 8 bits of 16"
-        )
     if array.shape[-1] < 3:
         raise ValueError(
             f"space={name!r} needs a picture of three channels, got a grey one; space='srgb' takes it, and "
             "np.stack([image] * 3, axis=-1) makes it RGB"
         )
-    if not isinstance(init, str) and not np.isin(init, np.arange(256)).all():
-        raise ValueError(f"init must be whole numbers from 0 to 255 with space={name!r}; np.rint(init) rounds")
+    top = np.iinfo(array.dtype).max
+    if not isinstance(init, str) and not np.isin(init, np.arange(top + 1)).all():
+        raise ValueError(f"init must be whole numbers from 0 to {top} with space={name!r}; np.rint(init) rounds")
 
 
 def _selected(image: Any, request: Request) -> Selection:

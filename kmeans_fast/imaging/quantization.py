@@ -121,7 +121,7 @@ def quantize(
         As for `kmeans_fast.kmeans`. ``"auto"`` is ``"cubes"`` for up to 16 colours and ``"variance"`` for more, or
         ``"k-means++"`` for several runs. An array has one row of values of the picture's depth for each colour, whose
         number it also is; it is not possible for a picture with transparency. Rows are sRGB whatever the space, in
-        other spaces than sRGB in whole numbers from 0 to 255.
+        other spaces than sRGB in whole numbers from 0 to 255 or 65535.
     max_iter, tol, relaxation, momentum
         As for `kmeans_fast.kmeans`. The defaults stop within 0.5 % of the error of the fixed point, mostly, in a
         fraction of its time; ``max_iter=10**6, tol=0, relaxation=1, momentum=0`` goes all the way.
@@ -147,7 +147,7 @@ def quantize(
         what is fixed) for a picture that is transparent in one place and visible in another, or given together with
         `quality` or `max_error`; if a palette is given together with what it would leave nothing to do for, or can't
         be read; if what is fixed isn't as said above; if a space other than sRGB is asked for and `image` is grey or
-        has transparency or 16 bits; if `lightness` isn't 1 in a space without that axis; if `min_region` isn't 1 with
+        has transparency; if `lightness` isn't 1 in a space without that axis; if `min_region` isn't 1 with
         dithering, or either is asked for with a mask; if the mask leaves out all pixels or is of another shape; and
         whatever `kmeans_fast.kmeans` says of the other options.
 
@@ -167,12 +167,14 @@ def quantize(
     In all spaces distinct colours are clustered as points of whole numbers, made without a machine's own powers and
     roots, so that the result is the same on every machine: light in steps of 1/65,535, Oklab in steps of 1/65,280,
     CIELAB in steps of 1/255, each rounded to the nearest. So a point is at most 1.4e-5 from its place in Oklab, and
-    0.0034 in CIELAB, where people begin to see a difference at about 0.02 and 1 to 2.3; all 16,777,216 colours have
+    0.0034 in CIELAB, where people begin to see a difference at about 0.02 and 1 to 2.3; all 16,777,216 of 8 bits have
     points of their own. A weight of lightness below 1 makes the steps of that axis coarser, one above 1 those of the
-    others, so that colours less than a step apart may be taken for one. Palettes are of 8-bit sRGB, and every pixel
-    has the entry that is nearest in the space asked for. `mse`, `psnr` and `quality` are of sRGB values in every space,
-    so that they can be compared; `tol`, and what a callback sees, are in 1/255 of a unit (Oklab, light) or of 100
-    units (CIELAB).
+    others, so that colours less than a step apart may be taken for one. So may colours of 16 bits be, which have the
+    same steps: of light up to 13 values near black have one, of Oklab and CIELAB up to 65 that differ in a channel
+    beside a bright one, a quarter of an 8-bit step. A palette has a picture's own colour where it has its point, the
+    first of several. Palettes are of sRGB, in the picture's depth, and every pixel has the entry that is nearest in the
+    space asked for. `mse`, `psnr` and `quality` are of sRGB values in every space, so that they can be compared; `tol`,
+    and what a callback sees, are in 1/255 of a unit (Oklab, light) or of 100 units (CIELAB).
 
     Of specks that are equally small that goes first which begins first, row by row; of borders that are equally long
     that with the first entry counts. A speck becomes one region with all those of its new entry that it touches.

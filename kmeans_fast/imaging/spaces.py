@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache, partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,23 +106,38 @@ def _rounded_to_16_bits(centroids: NDArray[np.float64]) -> NDArray[np.uint16]:
     return np.clip(np.rint(centroids), 0, 65535).astype(np.uint16)
 
 
-def linear(colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
+def linear(colors: NDArray[Any]) -> NDArray[np.uint16]:
     """Turn colours into light, in steps of 1/65,535, rounded to the nearest."""
-    points: NDArray[np.uint16] = np.rint(transfer.light() * LINEAR_SCALE).astype(np.uint16)[colors]
+    points: NDArray[np.uint16] = _steps_of_light(int(np.iinfo(colors.dtype).max))[colors]
     return points
 
 
-def nearest_in_light(points: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Turn light in steps of 1/65,535 into the colours nearest to it; undoes `linear`."""
-    steps = linear(np.arange(256, dtype=np.uint8)).astype(np.float64)
-    return ((steps[:-1] + steps[1:]) / 2).searchsorted(points).astype(np.uint8)
+@cache
+def _steps_of_light(top: int) -> NDArray[np.uint16]:
+    return np.rint(transfer.light(top) * LINEAR_SCALE).astype(np.uint16)
+
+
+def nearest_in_light(points: NDArray[np.float64], top: int = 255) -> NDArray[Any]:
+    """Turn light in steps of 1/65,535 into the colours nearest to it; undoes `linear`.
+
+    Dark values of 16 bits have a step with others: the one in their middle is taken.
+    """
+    steps = _steps_of_light(top).astype(np.float64)
+    nearest = steps[((steps[:-1] + steps[1:]) / 2).searchsorted(points)]
+    firsts, ends = (steps.searchsorted(nearest, side) for side in SIDES)
+    return ((firsts + ends - 1) // 2).astype(np.min_scalar_type(top))
+
+
+def _linear(top: int) -> Space:
+    return Space(linear, partial(nearest_in_light, top=top), LINEAR_SCALE // 255, top=top)
 
 
 def _uniform(space: UniformSpace, unit: int) -> Space:
-    return Space(space.embed, space.restore, unit, (0, ORIGIN, ORIGIN))
+    return Space(space.embed, space.restore, unit, (0, ORIGIN, ORIGIN), top=space.top)
 
 
 LINEAR_SCALE = 65_535
+SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 #: Grey or RGB as they are.
 OPAQUE = Space(lambda colors: colors, _rounded, 1, is_plain=True)
 #: The same with 16 bits a channel: 65535 is 255 steps of 257.
@@ -133,14 +149,15 @@ TRANSLUCENT_16 = Space(premultiplied, straight_16, 257, has_alpha=True, top=TOP_
 STRAIGHT = Space(lambda colors: colors, _rounded, 1, has_alpha=True, keeps_hidden=True)
 STRAIGHT_16 = Space(lambda colors: colors, _rounded_to_16_bits, 257, has_alpha=True, keeps_hidden=True, top=TOP_16)
 #: RGB in linear light.
-LINEAR = Space(linear, nearest_in_light, LINEAR_SCALE // 255)
+LINEAR, LINEAR_16 = _linear(255), _linear(TOP_16)
 
-#: The spaces in which an opaque RGB picture can be clustered, for a weight of lightness, and those that know one.
-NAMED: dict[str, Callable[[float], Space]] = {
-    "srgb": lambda _: OPAQUE,
-    "linear": lambda _: LINEAR,
-    "oklab": lambda lightness: _uniform(oklab(lightness), unit=256),
-    "lab": lambda lightness: _uniform(cielab(lightness), unit=100),
+#: The spaces in which an opaque RGB picture can be clustered, for a weight of lightness and the largest value of a
+#: channel, and those that know such a weight.
+NAMED: dict[str, Callable[..., Space]] = {
+    "srgb": lambda _, top=255: OPAQUE if top == OPAQUE.top else OPAQUE_16,
+    "linear": lambda _, top=255: LINEAR if top == LINEAR.top else LINEAR_16,
+    "oklab": lambda lightness, top=255: _uniform(oklab(lightness, top), unit=256),
+    "lab": lambda lightness, top=255: _uniform(cielab(lightness, top), unit=100),
 }
 WITH_LIGHTNESS = ("oklab", "lab")
 

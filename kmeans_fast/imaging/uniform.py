@@ -10,7 +10,8 @@ u = 2⁻⁵³, light and coefficients are off by u each, sums of three products 
 its own last steps by 5·u, and products and sums of the roots, below 350,000 steps in all, by 5·u again: 13·u·350,000.
 None of the 2²⁴ colours comes nearer than 2·10⁻⁹ to the middle between two steps, as a test that tries all of them
 finds. So each point is what exact arithmetic would round to, as long as lightness counts as it does by itself.
-With another weight points are the same on every machine, too, and within half a step and 5·10⁻¹⁰ of the exact ones.
+With another weight, or 16 bits a channel, points are the same on every machine, too, and within half a step and
+5·10⁻¹⁰ of the exact ones. Of colours of 16 bits that are next to each other some have the same point.
 
 References
 ----------
@@ -38,8 +39,8 @@ ORIGIN = 32_768
 FOOT, FOOT_SLOPE, FOOT_HEIGHT = 216 / 24389, 841 / 108, 4 / 29
 # Colours at a time: 32 kB for each of the numbers made of them, which stay in the cache.
 BLOCK = 4096
-# The reciprocal cube root of a float32 from a third of its bits, within 3.5 % between 2⁻²⁰ and 1.
-ROOT_MAGIC, LEAST_ROOTED = np.uint32(0x54A21D2A), np.float32(2.0**-20)
+# The reciprocal cube root of a float32 from a third of its bits, within 3.5 % between 2⁻³⁰ and 1.
+ROOT_MAGIC, LEAST_ROOTED = np.uint32(0x54A21D2A), np.float32(2.0**-30)
 # A colour, and the 26 that differ by 1 in some channels.
 STEPS = np.array(sorted(np.ndindex(3, 3, 3), key=lambda step: step != (1, 1, 1)), np.int16) - 1
 
@@ -80,6 +81,8 @@ class UniformSpace:
         Steps to a unit of the axes.
     lightness : float
         How much lightness counts. The axis that counts more has `scale` steps to a unit, the other ones fewer.
+    top : int
+        The largest value of a channel, 255 or 65535, of the colours that points are restored to.
     """
 
     first: Matrix
@@ -88,6 +91,7 @@ class UniformSpace:
     least: float
     scale: int
     lightness: float
+    top: int = 255
 
     @cached_property
     def _scales(self) -> tuple[float, float, float]:
@@ -106,10 +110,10 @@ class UniformSpace:
     def _inverses(self) -> tuple[Matrix, Matrix]:
         return _inverse(self._scaled), _inverse(self.first)
 
-    def embed(self, colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
-        """Return the points (N, 3) of colours (N, 3)."""
+    def embed(self, colors: NDArray[Any]) -> NDArray[np.uint16]:
+        """Return the points (N, 3) of colours (N, 3) of 8 or 16 bits."""
         points = np.empty(colors.shape, np.uint16)
-        light = transfer.light()
+        light = transfer.light(int(np.iinfo(colors.dtype).max))
         for start in range(0, len(colors), BLOCK):
             block = slice(start, start + BLOCK)
             channels = light.take(colors[block].T)
@@ -118,7 +122,7 @@ class UniformSpace:
                 points[block, axis] = _sum(row, *roots) + (offset + 0.5)  # rounded down, as all are positive
         return points
 
-    def restore(self, centroids: NDArray[np.float64]) -> NDArray[np.uint8]:
+    def restore(self, centroids: NDArray[np.float64]) -> NDArray[Any]:
         """Return colours (K, 3) for centroids (K, 3): such that none that differs by 1 in some channels is nearer."""
         parts = [self._nearest(centroids[start : start + BLOCK]) for start in range(0, len(centroids), BLOCK)]
         return np.concatenate(parts)
@@ -131,12 +135,23 @@ class UniformSpace:
         cubes: NDArray[np.float64] = roots * roots * roots
         return np.where(cubes > FOOT, cubes, (roots - FOOT_HEIGHT) / FOOT_SLOPE) if self.has_foot else cubes
 
-    def _nearest(self, centroids: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Go from the colour that a point is converted to from neighbour to neighbour, as long as they are nearer."""
+    def _nearest(self, centroids: NDArray[np.float64]) -> NDArray[Any]:
+        """Go from the colour that a point is converted to from neighbour to neighbour, as long as they are nearer.
+
+        Of 16 bits, at first in steps of 8: a centroid that has no colour may be far from the nearest one.
+        """
         colors = self._converted(centroids)
+        stride = (self.top + 1) // 256
+        while stride:
+            colors = self._descended(colors, centroids, stride)
+            stride //= 2
+        return colors
+
+    def _descended(self, colors: NDArray[Any], centroids: NDArray[np.float64], stride: int) -> NDArray[Any]:
         rows = np.arange(len(colors))
+        steps = STEPS * np.int32(stride)
         while True:
-            neighbours = np.clip(colors[:, np.newaxis] + STEPS, 0, 255).astype(np.uint8)
+            neighbours = np.clip(colors[:, np.newaxis] + steps, 0, self.top).astype(colors.dtype)
             points = self.embed(neighbours.reshape(-1, 3)).reshape(neighbours.shape)
             away = points - centroids[:, np.newaxis]
             away *= away
@@ -145,23 +160,23 @@ class UniformSpace:
                 return colors
             colors = neighbours[rows, best]
 
-    def _converted(self, centroids: NDArray[np.float64]) -> NDArray[np.uint8]:
+    def _converted(self, centroids: NDArray[np.float64]) -> NDArray[Any]:
         """Return the colours at these places, or near them, where there are none."""
         of_axes, of_cubes = self._inverses
         axes = [centroids[:, axis] - offset for axis, offset in enumerate(self._offsets)]
         cubes = [self._cube(_sum(row, *axes)) for row in of_axes]
-        channels = [transfer.between().searchsorted(_sum(row, *cubes)) for row in of_cubes]
-        return np.stack(channels, axis=1).astype(np.uint8)
+        channels = [transfer.between(self.top).searchsorted(_sum(row, *cubes)) for row in of_cubes]
+        return np.stack(channels, axis=1).astype(np.min_scalar_type(self.top))
 
 
-def oklab(lightness: float) -> UniformSpace:
+def oklab(lightness: float, top: int = 255) -> UniformSpace:
     """Return Oklab in steps of 1/65,280."""
-    return UniformSpace(LIGHT_TO_CONES, CONES_TO_OKLAB, has_foot=False, least=0.0, scale=65_280, lightness=lightness)
+    return UniformSpace(LIGHT_TO_CONES, CONES_TO_OKLAB, False, 0.0, 65_280, lightness, top)
 
 
-def cielab(lightness: float) -> UniformSpace:
+def cielab(lightness: float, top: int = 255) -> UniformSpace:
     """Return CIELAB in steps of 1/255."""
-    return UniformSpace(LIGHT_TO_XYZ, XYZ_TO_LAB, has_foot=True, least=LEAST_LAB, scale=255, lightness=lightness)
+    return UniformSpace(LIGHT_TO_XYZ, XYZ_TO_LAB, True, LEAST_LAB, 255, lightness, top)
 
 
 def _sum(
