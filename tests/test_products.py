@@ -7,8 +7,12 @@ from conftest import locked
 from test_kmeans import assert_is_textbook
 
 import kmeans_fast as kf
+from kmeans_fast import engines
 from kmeans_fast.engines import numpy_products
 from kmeans_fast.machine.chunks import CHUNK_SIZE, FEWEST_IN_A_PIECE, count_pieces
+from kmeans_fast.machine.threads import Workers
+from kmeans_fast.points.access import Points
+from kmeans_fast.points.dense import NO_WEIGHTS, DenseAlgorithm
 
 # Around the sizes of steps, tiles, strips and groups.
 N_FEATURES = [5, 6, 7, 8, 9, 16, 31, 32, 33, 64, 65, 511, 513, 800]
@@ -68,6 +72,17 @@ def test_chunks_and_pieces_are_summed_in_order_by_any_number_of_threads(engine, 
             options = {"sample_weight": sample_weight, "n_threads": n_threads, "engine": engine}
             result = kf.kmeans(points, 6, init=init, max_iter=2, **options)
             assert_is_textbook(result, points, init, 2, weights=sample_weight)
+
+
+def test_pieces_are_small_enough_for_threads_to_end_together():
+    points = Points(np.zeros((100_000, 5), np.float32))
+    sizes = {}
+    for n_threads in (1, 2):
+        dense = DenseAlgorithm(points, NO_WEIGHTS, 4, engines.load("numpy"), Workers(n_threads, None))
+        sizes[n_threads] = [stop - start for *_, start, stop in dense._shares(4)]
+        assert sum(sizes[n_threads]) == 100_000
+    assert max(sizes[1]) == CHUNK_SIZE
+    assert max(sizes[2]) <= 100_000 / 12
 
 
 def test_pieces_of_one_chunk_keep_several_threads_busy():

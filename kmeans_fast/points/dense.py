@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast.engines import Engine
 from kmeans_fast.lloyd import Givers, Measure
-from kmeans_fast.machine.chunks import MANY_FEATURES, chunk_bounds, even_bounds, piece_size
+from kmeans_fast.machine.chunks import FEWEST_IN_A_PIECE, MANY_FEATURES, chunk_bounds, even_bounds, piece_size
 from kmeans_fast.machine.threads import Turns, Workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.exactness import sums_are_exact
@@ -23,6 +23,8 @@ from kmeans_fast.points.limits import Limits
 
 # Points times centroids times features in a call of a kernel, which nothing can interrupt: some 0.2 s.
 PIECE = 2**28
+# Pieces for each thread at least, as chunks are few: of 100,000 points the first is twice as large as the second.
+PIECES_EACH = 6
 NO_WEIGHTS = np.empty(0)
 
 
@@ -76,6 +78,8 @@ class DenseAlgorithm:
         First comes the first piece of each chunk, then the second of each, so that several chunks are added up at once.
         """
         size = piece_size(self._points.n_features, n_clusters)
+        if self._workers.n_threads > 1:
+            size = min(size, max(FEWEST_IN_A_PIECE, self._points.size // (PIECES_EACH * self._workers.n_threads)))
         by_chunk = [
             [(i, j, *bounds) for j, bounds in enumerate(even_bounds(start, stop, size))]
             for i, (start, stop) in self._chunks
