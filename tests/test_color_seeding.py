@@ -8,14 +8,16 @@ import reference
 from conftest import locked
 
 import kmeans_fast as kf
-from kmeans_fast import engines
+from kmeans_fast import engines, lloyd
 from kmeans_fast.colors import seeding as color_seeding
 from kmeans_fast.colors.histogram import count
+from kmeans_fast.colors.side_by_side import SideBySide
 from kmeans_fast.draws import Draws
 from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.machine.threads import workers
 from kmeans_fast.points import seeding
 from kmeans_fast.points.access import Points
+from kmeans_fast.points.dense import DenseAlgorithm
 
 
 def plain_k_means_plus_plus(histogram, n_clusters, seed):
@@ -128,18 +130,43 @@ def test_few_colours_are_drawn_as_many_are(small_cat, engine, n_clusters):
     histogram = kf.ColorHistogram.from_image(small_cat[::2])
     with machine_for(engine, 1, 1, 1) as machine:
         expected = color_seeding.k_means_plus_plus(histogram, n_clusters, Draws(3), machine)
-    few = color_seeding.k_means_plus_plus_of_few(histogram.colors, histogram.counts, n_clusters, Draws(3))
+        few = color_seeding.k_means_plus_plus_of_few(histogram.colors, histogram.counts, n_clusters, Draws(3), machine)
     assert np.array_equal(few, expected)
 
 
-def test_a_draw_at_the_very_end_takes_the_last_colour_that_can_be_drawn():
+def test_a_draw_at_the_very_end_takes_the_last_colour_that_can_be_drawn(engine):
     class Last(Draws):
         def uniform(self):
             return 1.0
 
     colors, counts = np.array([[0], [9], [200], [0]], np.uint8), np.ones(4, np.int64)
-    few = color_seeding.k_means_plus_plus_of_few(colors, counts, 2, Last(0))
+    with machine_for(engine, 1, 1, 1) as machine:
+        few = color_seeding.k_means_plus_plus_of_few(colors, counts, 2, Last(0), machine)
     assert few.tolist() == [[0], [200]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("n_channels", [1, 3, 4])
+@pytest.mark.parametrize(("n_clusters", "tol"), [(1, 0), (3, 2.0), (7, 30), (16, 0.0)])
+def test_runs_side_by_side_end_as_each_does_by_itself(engine, dtype, n_channels, n_clusters, tol):
+    """Some converge before others, and some of the first centroids have no colours."""
+    rng = np.random.default_rng(n_clusters)
+    scale = np.iinfo(dtype).max // 255
+    colors = np.unique(rng.integers(0, 256, (900, n_channels)), axis=0).astype(dtype) * dtype(scale)
+    counts = rng.integers(1, 2000, len(colors))
+    starts = rng.random((5, n_clusters, n_channels)) * 300 * scale
+    starts[0] = colors[:1]
+    with machine_for(engine, 1, 1, 1) as machine:
+        algorithm = DenseAlgorithm(Points(colors), counts.astype(np.float64), n_clusters, *machine)
+        runs = [lloyd.lloyd(algorithm, start, 25, tol * scale**2, None, lloyd.LONG) for start in starts]
+        together = SideBySide(colors, counts, len(starts), n_clusters, machine)
+        ends, measure = lloyd.ends_of_runs(
+            together, np.concatenate(starts), len(starts), 25, tol * scale**2, lloyd.LONG
+        )
+    assert np.array_equal(ends, np.concatenate([run.centroids for run in runs]))
+    assert together.inertias == [run.measure.inertia for run in runs]
+    assert np.array_equal(measure.counts, np.concatenate([run.measure.counts for run in runs]))
+    assert n_clusters != 7 or len({run.n_iter for run in runs}) > 1
 
 
 @pytest.mark.parametrize("init", ["variance", "cubes"])

@@ -18,11 +18,11 @@ from kmeans_fast import lloyd
 from kmeans_fast.colors.cells import CELL_BITS, excess_bits, nothing_closest, run_starts
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.shared_passes import SharedPasses
+from kmeans_fast.colors.side_by_side import SideBySide, rows_of
 from kmeans_fast.draws import Draws
 from kmeans_fast.lending import Machine
 from kmeans_fast.points import seeding
 from kmeans_fast.points.access import Points
-from kmeans_fast.points.dense import DenseAlgorithm
 
 # Sums of squared distances below this are exact in int64.
 MOST_POTENTIAL = 2**63
@@ -104,49 +104,35 @@ def best_on_cubes(histogram: ColorHistogram, n_clusters: int, draws: Draws, mach
     coordinates, moments = cubes(histogram, ITEMS_PER_CLUSTER * n_clusters, machine)
     if len(moments) <= n_clusters:
         return k_means_plus_plus(histogram, n_clusters, draws, machine)
-    colors, counts = np.rint(_means(moments)).astype(histogram.colors.dtype), moments[:, 0]
-    algorithm = DenseAlgorithm(Points(colors), counts.astype(np.float64), n_clusters, *machine)
+    colors, counts = np.rint(_means(moments)).astype(histogram.colors.dtype), moments[:, 0].copy()
     starts = [_means(_split(coordinates, moments, n_clusters, machine))]
-    starts += [k_means_plus_plus_of_few(colors, counts, n_clusters, draws) for _ in range(N_DRAWS)]
+    starts += [k_means_plus_plus_of_few(colors, counts, n_clusters, draws, machine) for _ in range(N_DRAWS)]
+    runs = SideBySide(colors, counts, len(starts), n_clusters, machine)
     tol = TOL / histogram.built(machine).cells.scale ** 2
-    runs = [lloyd.lloyd(algorithm, start, MAX_ITER, tol, None, lloyd.LONG) for start in starts]
-    return min(runs, key=lambda run: run.measure.inertia).centroids
+    ends, _ = lloyd.ends_of_runs(runs, np.concatenate(starts), len(starts), MAX_ITER, tol, lloyd.LONG)
+    best = int(np.argmin(runs.inertias))
+    return ends[best * n_clusters : (best + 1) * n_clusters]
 
 
 def k_means_plus_plus_of_few(
-    colors: NDArray[Any], counts: NDArray[np.int64], n_clusters: int, draws: Draws
+    colors: NDArray[Any], counts: NDArray[np.int64], n_clusters: int, draws: Draws, machine: Machine
 ) -> NDArray[np.float64]:
-    """Choose what `k_means_plus_plus` does, without an engine: for a few thousand colours its calls cost the most."""
-    weights = counts if _is_exact(colors, counts) else counts.astype(np.float64)
-    channels = np.ascontiguousarray(colors.T, np.int32 if colors.dtype == np.uint8 else np.int64)
-    n_candidates = seeding.candidate_count(n_clusters)
-    chosen = [seeding.first_place(len(colors), counts.astype(np.float64), draws)]
-    closest = _squared_distances(channels, channels[:, chosen])[0]
-    while len(chosen) < n_clusters:
-        ends = np.cumsum(weights * closest)
-        targets = np.array([draws.uniform() for _ in range(n_candidates)]) * float(ends[-1])
-        # the last that adds to it, should rounding have put a draw at the very end
-        candidates = np.minimum(ends.searchsorted(targets, side="right"), ends.searchsorted(ends[-1]))
-        left = np.minimum(_squared_distances(channels, channels[:, candidates]), closest)
-        best = int((left * weights).sum(axis=1).argmin())
-        chosen.append(int(candidates[best]))
-        closest = left[best]
-    return colors[chosen].astype(np.float64)
+    """Choose what `k_means_plus_plus` does by one call of the engine: with a few thousand colours calls cost most."""
+    weights = counts.astype(np.float64)
+    if not _is_exact(colors, counts):
+        return seeding.k_means_plus_plus(Points(colors), weights, n_clusters, draws, machine)
+    places = np.zeros(n_clusters, np.int64)
+    places[0] = seeding.first_place(len(colors), weights, draws)
+    shape = n_clusters - 1, seeding.candidate_count(n_clusters)
+    drawn = np.array([draws.uniform() for _ in range(shape[0] * shape[1])]).reshape(shape)
+    closest = np.empty(len(colors), np.int32 if colors.dtype == np.uint8 else np.int64)
+    machine.engine.color_seeding.choose(rows_of(colors, np.int32), counts, drawn, closest, places)
+    return colors[places].astype(np.float64)
 
 
 def _is_exact(colors: NDArray[Any], counts: NDArray[np.int64]) -> bool:
     """Say whether no sum of squared distances between such colours can leave int64."""
     return int(counts.sum()) * 4 * int(np.iinfo(colors.dtype).max) ** 2 < MOST_POTENTIAL
-
-
-def _squared_distances(channels: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
-    """Return (T, N) for colours (C, N) and others (C, T)."""
-    total = np.zeros((others.shape[1], channels.shape[1]), channels.dtype)
-    for ours, theirs in zip(channels, others, strict=True):
-        difference = ours - theirs[:, np.newaxis]
-        difference *= difference
-        total += difference
-    return total
 
 
 def _split(

@@ -13,6 +13,8 @@ from kmeans_fast.engines.numba_jit import kernel, part
 VALUES = 256
 # Less than 1 − 4 u, u being 2⁻²⁴.
 BELOW_ROUNDING = 1 - 2.0**-20
+# Colours that are compared at a time: five rows of so many are 5 kB.
+BLOCK = 128
 
 
 @kernel()
@@ -103,6 +105,68 @@ def locate(
             running += potential
             if np.float64(running) > targets[t]:
                 break
+
+
+@kernel()
+def choose(
+    channels,  # in
+    weights,  # in
+    draws,  # in
+    closest,  # work space
+    places,  # in/out
+):
+    """Choose colours as greedy k-means++ does; the first of `places` (K,) int64 is there, the others are written.
+
+    Takes `channels` (4, N) int32, `weights` (N,) int64, and `draws` (K − 1, T) float64 from 0 to 1, one for each
+    candidate. Squared distances are of the dtype of `closest` (N,): int32 for 8-bit colours, int64 for 16-bit ones.
+    """
+    for i in range(closest.size):
+        closest[i] = np.iinfo(closest.dtype).max
+    for n in range(1, places.size):
+        _lower_all(channels, closest, places[n - 1])
+        total = np.int64(0)
+        for i in range(np.uint64(closest.size)):
+            total += weights[i] * np.int64(closest[i])
+        least = np.iinfo(np.int64).max
+        for t in range(draws.shape[1]):
+            place = _place_of(weights, closest, draws[n - 1, t] * np.float64(total))
+            left = _left_by(channels, weights, closest, place)
+            if left < least:
+                least, places[n] = left, place
+
+
+def sum_runs(
+    rows: Any,  # in
+    weights: Any,  # in
+    centroids: Any,  # in
+    sums: Any,  # in/out
+) -> None:
+    """Add each colour to its nearest centroid's row of `sums` (R, K, 5) in each of several runs.
+
+    Takes the channels `rows` (4, N), `weights` (N,) and `centroids` (R, K, 4), all float64. The nearest is found by the
+    textbook: feature by feature, nothing fused, the first of equals.
+    """
+    _sum_runs(rows, weights, centroids, np.empty(2 * BLOCK), sums)
+
+
+@kernel()
+def _sum_runs(
+    rows,  # in
+    weights,  # in
+    centroids,  # in
+    room,  # work space
+    sums,  # in/out
+):
+    n_clusters = centroids.shape[1]
+    for start in range(0, rows.shape[1], BLOCK):
+        n = min(BLOCK, rows.shape[1] - start)
+        for run in range(centroids.shape[0]):
+            room[:BLOCK] = np.inf
+            for k in range(0, n_clusters, 4):
+                a, b = _centroid(centroids, run, k, n_clusters), _centroid(centroids, run, k + 1, n_clusters)
+                c, d = _centroid(centroids, run, k + 2, n_clusters), _centroid(centroids, run, k + 3, n_clusters)
+                _compare(rows, np.uint64(start), n, a, b, c, d, room)
+            _add_block(rows, weights, np.uint64(start), n, room, sums[run])
 
 
 def split(
@@ -219,6 +283,78 @@ def _squared_distance(x0, x1, x2, x3, k0, k1, k2, k3):
     d0, d1 = np.int32(np.int32(x0) - k0), np.int32(np.int32(x1) - k1)
     d2, d3 = np.int32(np.int32(x2) - k2), np.int32(np.int32(x3) - k3)
     return d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
+
+
+@part()
+def _lower_all(channels, closest, place):
+    kind = closest.dtype.type
+    r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
+    k0, k1, k2, k3 = r0[place], r1[place], r2[place], r3[place]
+    for i in range(np.uint64(closest.size)):
+        closest[i] = min(closest[i], kind(_squared_distance(r0[i], r1[i], r2[i], r3[i], k0, k1, k2, k3)))
+
+
+@part()
+def _left_by(channels, weights, closest, place):
+    """Return the potential that would be left if a colour were chosen."""
+    kind = closest.dtype.type
+    r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
+    k0, k1, k2, k3 = r0[place], r1[place], r2[place], r3[place]
+    left = np.int64(0)
+    for i in range(np.uint64(closest.size)):
+        distance = kind(_squared_distance(r0[i], r1[i], r2[i], r3[i], k0, k1, k2, k3))
+        left += weights[i] * np.int64(min(closest[i], distance))
+    return left
+
+
+@part()
+def _place_of(weights, closest, target):
+    """Return the first colour at which the running potential exceeds a target, or the last that adds to it."""
+    running, last = np.int64(0), 0
+    for i in range(closest.size):
+        if closest[i] > 0:
+            last = i
+            running += weights[i] * np.int64(closest[i])
+            if np.float64(running) > target:
+                break
+    return last
+
+
+@part(inline=True)
+def _centroid(centroids, run, k, n_clusters):
+    """Return a centroid and its number; past the end the last one, which isn't nearer than itself."""
+    j = min(k, n_clusters - 1)
+    return centroids[run, j, 0], centroids[run, j, 1], centroids[run, j, 2], centroids[run, j, 3], np.float64(j)
+
+
+@part()
+def _compare(rows, start, n, a, b, c, d, room):
+    """Take four centroids into account in the least distance of each colour of a block, and in whose that is."""
+    r0, r1, r2, r3 = rows[0], rows[1], rows[2], rows[3]
+    for j in range(n):
+        i = np.uint64(j)
+        x = r0[start + i], r1[start + i], r2[start + i], r3[start + i]
+        found = _nearer(x, b, _nearer(x, a, (room[i], room[np.uint64(BLOCK) + i])))
+        room[i], room[np.uint64(BLOCK) + i] = _nearer(x, d, _nearer(x, c, found))
+
+
+@part()
+def _nearer(x, centroid, found):
+    least, nearest = found
+    d0, d1, d2, d3 = x[0] - centroid[0], x[1] - centroid[1], x[2] - centroid[2], x[3] - centroid[3]
+    distance = ((d0 * d0 + d1 * d1) + d2 * d2) + d3 * d3
+    return min(distance, least), centroid[4] if distance < least else nearest
+
+
+@part()
+def _add_block(rows, weights, start, n, room, sums):
+    r0, r1, r2, r3 = rows[0], rows[1], rows[2], rows[3]
+    for j in range(n):
+        i = start + np.uint64(j)
+        k, weight = np.uint64(room[np.uint64(BLOCK + j)]), weights[i]
+        sum0, sum1 = sums[k, 0] + weight * r0[i], sums[k, 1] + weight * r1[i]
+        sum2, sum3, total = sums[k, 2] + weight * r2[i], sums[k, 3] + weight * r3[i], sums[k, 4] + weight
+        sums[k, 0], sums[k, 1], sums[k, 2], sums[k, 3], sums[k, 4] = sum0, sum1, sum2, sum3, total
 
 
 @part()

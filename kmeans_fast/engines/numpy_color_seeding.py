@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.engines import numpy_dense
 from kmeans_fast.engines.layout import Cells, Closest
 
 VALUES = 256
@@ -70,6 +71,37 @@ def locate(
         places[t] = start + min(place, int(adding[-1]) if adding.size else 0)
 
 
+def choose(
+    channels: NDArray[np.int32],  # in
+    weights: NDArray[np.int64],  # in
+    draws: NDArray[np.float64],  # in
+    closest: NDArray[Any],  # work space
+    places: NDArray[np.int64],  # in/out
+) -> None:
+    """Choose colours as greedy k-means++ does; the first of `places` (K,) int64 is there, the others are written."""
+    closest[:] = _all_squared_distances(channels, places[:1], closest.dtype)[0]
+    for n, of_candidates in enumerate(draws, 1):
+        ends = np.cumsum(weights * closest)
+        # the last that adds to it, should rounding have put a draw at the very end
+        found = ends.searchsorted(of_candidates * float(ends[-1]), side="right")
+        candidates = np.minimum(found, ends.searchsorted(ends[-1]))
+        left = np.minimum(_all_squared_distances(channels, candidates, closest.dtype), closest)
+        best = int((left * weights).sum(axis=1).argmin())
+        places[n], closest[:] = candidates[best], left[best]
+
+
+def sum_runs(
+    rows: NDArray[np.float64],  # in
+    weights: NDArray[np.float64],  # in
+    centroids: NDArray[np.float64],  # in
+    sums: NDArray[np.float64],  # in/out
+) -> None:
+    """Add each colour to its nearest centroid's row of `sums` (R, K, 5) in each of several runs."""
+    points, labels = np.ascontiguousarray(rows.T), np.empty(rows.shape[1], np.intp)
+    for of_run, sums_of_run in zip(centroids, sums, strict=True):
+        numpy_dense.assign_and_sum(points, weights, of_run, labels, sums_of_run)
+
+
 def split(
     coordinates: NDArray[np.uint8],  # in
     moments: NDArray[np.int64],  # in
@@ -118,6 +150,18 @@ def _squared_distances(colors: NDArray[Any], centroid: NDArray[np.int32]) -> NDA
     for f in range(4):
         difference = colors[:, f].astype(total.dtype) - centroid[f]
         total += difference * difference
+    return total
+
+
+def _all_squared_distances(
+    channels: NDArray[np.int32], places: NDArray[np.int64], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Return (T, N): of each colour to those at T places."""
+    total = np.zeros((len(places), channels.shape[1]), dtype)
+    for row in channels:
+        difference = (row - row[places, np.newaxis]).astype(dtype, copy=False)
+        difference *= difference
+        total += difference
     return total
 
 
