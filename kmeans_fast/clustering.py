@@ -10,7 +10,7 @@ from kmeans_fast.arrays import Selection
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.engines import Engine
 from kmeans_fast.engines.codes import MAX_CHANNELS
-from kmeans_fast.lending import lent_workers, machine_for
+from kmeans_fast.lending import machine_for
 from kmeans_fast.lloyd import LLOYD, Callback
 from kmeans_fast.machine.chunks import count_pieces
 from kmeans_fast.options import COLORS_NEEDED, DEFAULT_EFFORT, Options, checked_options
@@ -247,8 +247,8 @@ def _counted(points: Points, options: Options) -> tuple[Points, int]:
     is_float = points.array.dtype.kind == "f" and points.n_features <= MAX_CHANNELS
     if options.algorithm != "histogram" or not is_float:
         return points, 1
-    with lent_workers(options.n_threads, points.size) as lent:
-        integers = integers_of(points, lent)
+    with machine_for(options.engine, options.n_threads, points.size, points.size) as machine:
+        integers = integers_of(points, machine)
     if integers is None:
         points.check_values()
     return (points, 1) if integers is None else (Points(integers), int(np.iinfo(integers.dtype).max))

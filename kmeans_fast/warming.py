@@ -114,7 +114,7 @@ def _cluster_points(dtype: DTypeLike, n_clusters: int, n_features: int) -> None:
 def _use_colors(dtype: DTypeLike, channels: int, n_clusters: int) -> None:
     """Count and label a small picture and one that is large enough for tables; cluster colours, one cluster empty.
 
-    Those of 16 bits with each value a byte twice, and not.
+    Those of 16 bits with each value a byte twice, and not; and as floats.
     """
     large = _picture(PIXELS_PER_TASK // WIDTH + 1, channels, dtype)
     for image in (large[:5], large, large[:5] ^ 1, large ^ 1):
@@ -124,6 +124,9 @@ def _use_colors(dtype: DTypeLike, channels: int, n_clusters: int) -> None:
     few = np.arange(9 * channels, dtype=dtype).reshape(9, channels)
     for points in (few, large[0]):
         kmeans(points, 2, sample_weight=np.arange(len(points)), max_iter=1)
+    for kind in DTYPES:
+        fractions = (large[0] ^ 1) / np.iinfo(dtype).max
+        kmeans(fractions.astype(kind), 2, max_iter=1, algorithm="histogram")
     colors = ColorHistogram.from_image(large[:1])
     if n_clusters < len(colors):
         emptied = np.concatenate([colors.colors[: n_clusters - 1], colors.colors[:1]])

@@ -13,10 +13,10 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 import kmeans_fast as kf
-from kmeans_fast import QuantizedImage, quantize, read_image
+from kmeans_fast import QuantizedImage, engines, quantize, read_image
 from kmeans_fast import palette as palette_of
 from kmeans_fast.imaging.metrics import psnr
-from kmeans_fast.lending import lent_workers
+from kmeans_fast.lending import machine_for
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.fractions import integers_of
 
@@ -432,7 +432,7 @@ def test_orders_of_16_bits(cat, order):
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize("make", ["divided", "multiplied", "divided in float64", "multiplied in float32"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_floats_that_were_integers(cat, dtype, make, kind):
+def test_floats_that_were_integers(cat, engine, dtype, make, kind):
     """As picture libraries make them; every value there is."""
     top = np.iinfo(dtype).max
     values = np.arange(top + 1).astype(dtype)
@@ -444,14 +444,31 @@ def test_floats_that_were_integers(cat, dtype, make, kind):
         floats = (values / top).astype(kind)
     else:
         floats = (values.astype(np.float32) * np.float32(1 / top)).astype(kind)
-    with lent_workers(2, floats.size) as lent:
-        found = integers_of(Points(floats[:, np.newaxis]), lent)
+    with machine_for(engine, 2, floats.size, floats.size) as machine:
+        found = integers_of(Points(floats[:, np.newaxis]), machine)
     assert found.dtype == dtype
     assert np.array_equal(found[:, 0], values)
     image = cat if dtype == np.uint8 else wide(cat)
-    expected, result = quantize(image, 9, max_iter=3), quantize(floats[image], 9, max_iter=3)
+    expected, result = (quantize(pixels, 9, max_iter=3, engine=engine) for pixels in (image, floats[image]))
     assert np.array_equal(result.palette, expected.palette)
     assert np.array_equal(result.labels, expected.labels)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1e-3, 1.001, 1e30, -1e30, 0.5, 1e-300])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_one_value_that_is_no_fraction_is_found_wherever_it_is(engine, dtype, kind, value):
+    find = engines.load(engine).fractions.find_integers
+    top = np.iinfo(dtype).max
+    table = np.arange(top + 1).astype(kind) / kind(top)
+    values = np.resize(table, 70_000)
+    none, integers = np.full((3, top + 1), -1, kind), np.empty(70_000, dtype)
+    assert find(values, none, integers) == 70_000
+    assert np.array_equal(integers, np.resize(np.arange(top + 1), 70_000))
+    for place in (0, 1, 1023, 1024, 69_999):
+        spoilt = values.copy()
+        spoilt[place] = value
+        assert find(spoilt, none, integers) == (place if kind(value) else 70_000)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])

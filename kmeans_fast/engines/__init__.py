@@ -33,6 +33,7 @@ class Engine(NamedTuple):
     entries: SimpleNamespace
     diffusion: SimpleNamespace
     mixing: SimpleNamespace
+    fractions: SimpleNamespace
     sorting: SimpleNamespace
     regions: SimpleNamespace
     rounding: SimpleNamespace
@@ -100,6 +101,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_dense,
         numba_diffusion,
         numba_entries,
+        numba_fractions,
         numba_hashing,
         numba_histogram,
         numba_mixing,
@@ -121,6 +123,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_entries,
         numba_diffusion,
         numba_mixing,
+        numba_fractions,
         numba_sorting,
         numba_regions,
         numba_rounding,
@@ -134,6 +137,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_dense,
         numpy_diffusion,
         numpy_entries,
+        numpy_fractions,
         numpy_hashing,
         numpy_histogram,
         numpy_mixing,
@@ -155,6 +159,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_entries,
         numpy_diffusion,
         numpy_mixing,
+        numpy_fractions,
         numpy_sorting,
         numpy_regions,
         numpy_rounding,

@@ -18,7 +18,7 @@ from kmeans_fast.imaging.dithering import check_depth
 from kmeans_fast.imaging.given import of_depth
 from kmeans_fast.imaging.requests import Request
 from kmeans_fast.imaging.spaces import NAMED, Space, plain, with_transparency
-from kmeans_fast.lending import lent_workers
+from kmeans_fast.lending import machine_for
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.fractions import in_16_bits, integers_of
 
@@ -128,26 +128,32 @@ def _check_named_space(array: NDArray[Any], translucent: bool, request: Request)
 
 def _selected(image: Any, request: Request) -> Selection:
     """Return the pixels that take part, of uint8 or uint16."""
-    n_threads, channel_axis = request.options.n_threads, request.channel_axis
+    options, channel_axis = request.options, request.channel_axis
     if frames.are_frames(image):
-        array = frames.read_all(image, lambda frame: checked_image(frame, n_threads, channel_axis))
+        array = frames.read_all(
+            image, lambda frame: checked_image(frame, options.n_threads, channel_axis, options.engine)
+        )
     else:
         array = _with_channels_last(_numbers_of(image), channel_axis)
     selection = arrays.select("image", array, request.mask)
     if selection.is_masked and (request.dithering.is_on or request.min_region > 1):
         raise ValueError("dither and min_region can't be given for a picture with a mask, as they need neighbours")
-    return replace(selection, points=Points(_integers(selection.points.array, n_threads), "image"))
+    return replace(
+        selection, points=Points(_integers(selection.points.array, options.n_threads, options.engine), "image")
+    )
 
 
-def checked_image(image: Any, n_threads: int | None = None, channel_axis: int | None = -1) -> NDArray[Any]:
+def checked_image(
+    image: Any, n_threads: int | None = None, channel_axis: int | None = -1, engine: str = "auto"
+) -> NDArray[Any]:
     """Return a picture as an array (H, W, C), or frames as one (F, H, W, C), uint8 or uint16, without a mask.
 
     It is their own memory, if they are one array, or what their floats are fractions of.
     """
     if frames.are_frames(image):
-        return frames.read_all(image, lambda frame: checked_image(frame, n_threads, channel_axis))
+        return frames.read_all(image, lambda frame: checked_image(frame, n_threads, channel_axis, engine))
     array = arrays.unmasked_numbers("image", _numbers_of(image), "; fill it, or say mask= where that is taken")
-    return _integers(_with_channels_last(array, channel_axis), n_threads)
+    return _integers(_with_channels_last(array, channel_axis), n_threads, engine)
 
 
 def _numbers_of(image: Any) -> NDArray[Any]:
@@ -186,17 +192,17 @@ def _with_channels_last(array: NDArray[Any], channel_axis: int | None) -> NDArra
     return pixels
 
 
-def _integers(pixels: NDArray[Any], n_threads: int | None) -> NDArray[Any]:
+def _integers(pixels: NDArray[Any], n_threads: int | None, engine: str) -> NDArray[Any]:
     """Return a picture's integers, those that its floats are fractions of, or else the nearest of 16 bits."""
     if pixels.dtype.kind == "u":
         return pixels
     points = Points(pixels, "image")
-    with lent_workers(n_threads, points.size) as lent:
-        integers = integers_of(points, lent)
+    with machine_for(engine, n_threads, points.size, points.size) as machine:
+        integers = integers_of(points, machine)
         if integers is None:
             points.check_values()
             _check_range(pixels)
-            integers = in_16_bits(points, lent)
+            integers = in_16_bits(points, machine.workers)
     return integers.reshape(pixels.shape)
 
 
