@@ -53,6 +53,21 @@ def test_options_of_quantize(cat, pair, capsys):
     assert not capsys.readouterr().out
 
 
+@pytest.mark.parametrize("n_channels", [3, 4])
+@pytest.mark.parametrize("name", OPTIONS)
+def test_options_for_16_bits(cat, name, n_channels):
+    """What is refused for them is dithering, and spaces where there is transparency."""
+    image = cat[:9, :9].astype(np.uint16) * 251
+    image = np.dstack([image, image[..., :1]])[..., :n_channels]
+    if name in ("dither", "strength") or (n_channels == 4 and name in ("space", "lightness")):
+        with pytest.raises(ValueError, match=r"8 bits|without transparency"):
+            kf.quantize(image, engine="numpy", **OPTIONS[name])
+    else:
+        result = kf.quantize(image, engine="numpy", **OPTIONS[name])
+        assert result.palette.dtype == np.uint16
+        assert result.labels.shape == (9, 9)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
