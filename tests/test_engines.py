@@ -175,7 +175,7 @@ def test_numba_that_cannot_be_imported(tmp_path, source, reason):
 # ------------------------------------------------------------------------------------- one engine goes on in the other
 
 # Functions that leave state for others; the rest is tried in the stress run, as it takes a minute.
-STATEFUL = {"lower_to_centroid", "relabel", "lower", "combine", "tally"}
+STATEFUL = {"lower_to_centroid", "relabel", "lower", "count", "tally"}
 FUNCTIONS = [
     pytest.param(part, name, id=f"{part}.{name}", marks=() if name in STATEFUL else pytest.mark.stress)
     for part, module in zip(engines.Engine._fields[2:], engines._numpy_modules(), strict=True)

@@ -61,7 +61,7 @@ print(suffices(n_bytes, lambda: kf.ColorHistogram.from_image(image, engine=engin
 
 @pytest.mark.parametrize(
     ("n_channels", "work_space", "bytes_per_color"),
-    [(3, 140, 15), (4, 100, 16 + 24)],  # in MB two tables and some work space, or what sorting takes
+    [(3, 45, 15), (4, 100, 16 + 24)],  # in MB two tables and some work space, or what sorting takes
 )
 def test_bytes_of_counting(engine, n_channels, work_space, bytes_per_color):
     assert data_limit.run(COUNT, engine, n_channels, work_space, bytes_per_color) == "True"

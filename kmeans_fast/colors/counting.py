@@ -24,12 +24,12 @@ from kmeans_fast.points.access import Points
 
 # Pixels in a task: many tasks a picture, each of them long against what handing it to a thread costs.
 PIXELS_PER_TASK = 2**17
-# Tables are for so many channels at most, and there are at most so many of them: 192 MB in all.
+# Tables are for so many channels at most, and there are at most so many of them: 48 MB in all.
 TABLE_CHANNELS = 3
 MAX_TABLES = 3
 # A thread's own table has to be walked through and added to the first one: not for fewer pixels than this.
 PIXELS_PER_TABLE = 2**20
-# An entry has 32 bits. That all tables together hold no more pixels than that lets them be added in place.
+# Pixels of one set of tables: what is carried takes 4 bytes for 255 of them, and its number has 32 bits.
 MAX_TABLE_PIXELS = 2**32 - 1
 # Of so many pixels, at least so many of which count, this part is different where they are sorted; as many at a time
 # as take 256 MB at most.
@@ -198,7 +198,7 @@ class _Sorted:
 def _count_in_tables(pixels: Points, kernels: SimpleNamespace, lent: Workers) -> Counts:
     parts = []
     for start, stop in _stretches(pixels.size, MAX_TABLE_PIXELS):
-        tables = ColorTables(pixels.n_features, kernels, lent)
+        tables = ColorTables(pixels.n_features, stop - start, kernels, lent)
 
         def count(first: int, stop: int = stop, tables: ColorTables = tables) -> None:
             with tables.one() as table:
@@ -216,7 +216,7 @@ def _count_opaque_apart(
     kernels, hashing = machine.engine.histogram, machine.engine.hashing
     parts = []
     for start, stop in _stretches(pixels.size, PIXELS_AT_ONCE if is_sorted else MAX_TABLE_PIXELS):
-        tables = ColorTables(3, kernels, lent)
+        tables = ColorTables(3, stop - start, kernels, lent)
         others: _Sorted | _Hashed = _Sorted(machine) if is_sorted else _Hashed(pixels, hashing, lent)
 
         def count(

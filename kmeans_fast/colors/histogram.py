@@ -129,8 +129,8 @@ class ColorHistogram:
 
         Notes
         -----
-        Beyond the result of 12 + C bytes a colour, 16 + 2·C with 16 bits, it takes at most 64 MB for each thread used,
-        192 MB in all, and a few megabytes of work space. With four channels, or 16 bits, it takes up to 60, or 80,
+        Beyond the result of 12 + C bytes a colour, 16 + 2·C with 16 bits, it takes at most 16 MB for each thread used,
+        48 MB in all, and a few megabytes of work space. With four channels, or 16 bits, it takes up to 60, or 80,
         bytes a colour besides; or, where nearly all pixels differ, up to 256 MB to sort their codes.
 
         Examples

@@ -23,7 +23,6 @@ SECONDS = {
     "numba_dense._filtered_pass": 5.5,
     "numba_dense._product_pass": 4.5,
     "numba_color_seeding._split": 2.5,
-    "numba_histogram.combine": 2.5,
     "numba_seeding._add_distinct": 2.5,
     "numba_color_seeding.add_gains": 2.0,
     "numba_diffusion.diffuse": 2.5,

@@ -17,6 +17,8 @@ MAX_CHANNELS = 4
 OPAQUE = 255
 # Logarithm of the number of entries of a table of codes that share a mark; see `kmeans_fast.colors.counting`.
 RUN_BITS = 9
+# Pixels that a code stands for that is carried from an entry of 8 bits.
+CARRY = 255
 # Codes decoded at a time, so that work space stays in a cache.
 CODES_AT_ONCE = 2**14
 

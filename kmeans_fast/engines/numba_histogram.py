@@ -1,10 +1,11 @@
 """Counting pixels by colour and looking up what belongs to their colours, compiled.
 
-In every signature: pixels (n, C) uint8; `tables` (T, 2, 2**(8·C)) uint16 with an entry for each code (see
-`color_codes`), its lower and its upper 16 bits, and `marks` (T, 2, 2**(8·C − RUN_BITS)) uint8, not 0 for each run of
-entries that may hold anything. With one channel there is one run, longer than needed. `table` and `table_marks` are one
-of T. Upper bits are seldom touched, and half the memory makes counting 1.8 times as fast: most of it is waiting for
-memory.
+In every signature: pixels (n, C) uint8; `tables` (T, 2**(8·C)) uint8 with an entry for each code (see `color_codes`)
+and `marks` (T, 2**(8·C − RUN_BITS)) uint8, not 0 for each run of entries that holds anything. With one channel there is
+one run, longer than needed. An entry is 0 without pixels and then goes from 1 to 255; when it starts at 1 again, its
+code is added to `carried` (T, P) uint32, whose first number says how many follow: each stands for `codes.CARRY` pixels.
+`table`, `table_marks` and `table_carried` are those of one of T. Most of counting is waiting for memory: with entries
+of 16 bits it took a third more time.
 
 Three channels, which most pictures have, are spelled out, so that the loop over pixels has no other loop in it. Of
 pictures with transparency the opaque pixels go by their first three.
@@ -24,9 +25,10 @@ def count(
     pixels: Any,  # in
     table: Any,  # in/out
     table_marks: Any,  # in/out
+    table_carried: Any,  # in/out
 ) -> None:
     """Add 1 to the entry of each pixel's colour, and mark its run."""
-    _count(pixels, spread_table(pixels.shape[1]), table, table_marks)
+    _count(pixels, spread_table(pixels.shape[1]), table, table_marks, table_carried)
 
 
 @kernel()
@@ -35,29 +37,40 @@ def _count(
     spread,  # in
     table,  # in/out
     marks,  # in/out
+    carried,  # in/out
 ):
-    lower, upper = table[0], table[1]
-    lower_marks, upper_marks = marks[0], marks[1]
     is_rgb = pixels.shape[1] == 3
     s0, s1, s2 = spread[0], spread[min(1, spread.shape[0] - 1)], spread[spread.shape[0] - 1]
+    n_carried = np.uint64(carried[0])
     for i in range(pixels.shape[0]):
         code = s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]] if is_rgb else _code(pixels, i, spread)
-        value = np.uint16(lower[code] + np.uint16(1))
-        lower[code] = value
-        lower_marks[code >> np.uint32(RUN_BITS)] = 1
-        if value == 0:
-            upper[code] += np.uint16(1)
-            upper_marks[code >> np.uint32(RUN_BITS)] = 1
+        value = np.uint8(table[code] + np.uint8(1))
+        table[code] = value
+        if value <= np.uint8(1):
+            n_carried = _begin(code, value, table, marks, carried, n_carried)
+    carried[0] = n_carried
+
+
+@part()
+def _begin(code, value, table, marks, carried, n_carried):
+    """Mark the run of an entry that has its first pixel, or let one that is full begin again."""
+    marks[code >> np.uint32(RUN_BITS)] = 1
+    if value == 0:
+        table[code] = 1
+        n_carried += np.uint64(1)
+        carried[n_carried] = code
+    return n_carried
 
 
 def count_opaque(
     pixels: Any,  # in
     table: Any,  # in/out
     table_marks: Any,  # in/out
+    table_carried: Any,  # in/out
     rest: Any,  # out
 ) -> int:
     """Do as `count` with opaque pixels' RGB; copy the others of RGBA to `rest` (n, 4); return how many these are."""
-    n_rest: int = _count_opaque(pixels, spread_table(3), table, table_marks, rest)
+    n_rest: int = _count_opaque(pixels, spread_table(3), table, table_marks, table_carried, rest)
     return n_rest
 
 
@@ -67,25 +80,23 @@ def _count_opaque(
     spread,  # in
     table,  # in/out
     marks,  # in/out
+    carried,  # in/out
     rest,  # out
 ):
-    lower, upper = table[0], table[1]
-    lower_marks, upper_marks = marks[0], marks[1]
     s0, s1, s2 = spread[0], spread[1], spread[2]
-    n_rest = np.uint64(0)
+    n_carried, n_rest = np.uint64(carried[0]), np.uint64(0)
     for i in range(pixels.shape[0]):
         if pixels[i, 3] == OPAQUE:
             code = s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]
-            value = np.uint16(lower[code] + np.uint16(1))
-            lower[code] = value
-            lower_marks[code >> np.uint32(RUN_BITS)] = 1
-            if value == 0:
-                upper[code] += np.uint16(1)
-                upper_marks[code >> np.uint32(RUN_BITS)] = 1
+            value = np.uint8(table[code] + np.uint8(1))
+            table[code] = value
+            if value <= np.uint8(1):
+                n_carried = _begin(code, value, table, marks, carried, n_carried)
         else:
             for f in range(4):
                 rest[n_rest, f] = pixels[i, f]
             n_rest += np.uint64(1)
+    carried[0] = n_carried
     return np.int64(n_rest)
 
 
@@ -97,93 +108,88 @@ def _code(pixels, i, spread):
     return code
 
 
-@kernel()
-def combine(
-    tables,  # in/out
-    marks,  # in/out
-    first,
-    last,
-):
-    """Add runs `first` to `last` of all tables to the first table; return how many entries aren't 0 then."""
-    n_colors = 0
-    for run in range(first, last):
-        start, stop = run * RUN, (run + 1) * RUN
-        lower, upper = tables[0, 0, start:stop], tables[0, 1, start:stop]
-        for t in range(1, tables.shape[0]):
-            if marks[t, 0, run]:
-                marks[0, 0, run] = 1
-                if _carry(tables[t, 0, start:stop], lower, upper):
-                    marks[0, 1, run] = 1
-                _add(tables[t, 0, start:stop], lower)
-            if marks[t, 1, run]:
-                marks[0, 1, run] = 1
-                _add(tables[t, 1, start:stop], upper)
-        if marks[0, 1, run]:
-            n_colors += _count_either(lower, upper)
-        elif marks[0, 0, run]:
-            n_colors += _count_nonzero(lower)
-    return n_colors
-
-
-@part()
-def _carry(values, lower, upper):
-    """Add 1 to the upper bits where the sum of lower bits will overflow; say whether it does anywhere."""
-    most = np.uint32(0)
-    for i in range(values.size):
-        most = max(most, np.uint32(values[i]) + np.uint32(lower[i]))
-    if most >= 2**16:
-        for i in range(values.size):
-            upper[i] += np.uint32(values[i]) + np.uint32(lower[i]) >= 2**16
-    return most >= 2**16
-
-
-@part()
-def _add(values, total):
-    for i in range(total.size):
-        total[i] += values[i]
-
-
-@part()
-def _count_nonzero(values):
-    n = 0
-    for i in range(values.size):
-        n += values[i] != 0
-    return n
-
-
-@part()
-def _count_either(lower, upper):
-    n = 0
-    for i in range(lower.size):
-        n += (lower[i] | upper[i]) != 0
-    return n
+def count_entries(
+    tables: Any,  # in
+    marks: Any,  # in
+    first: int,
+    last: int,
+) -> int:
+    """Return how many entries in runs `first` to `last` aren't 0 in some table."""
+    n_entries: int = _count_entries(tables, marks, first, last, np.empty(RUN, np.uint16))
+    return n_entries
 
 
 @kernel()
-def collect(
+def _count_entries(
     tables,  # in
     marks,  # in
     first,
     last,
+    totals,  # work space
+):
+    n_entries = 0
+    for run in range(first, last):
+        if _is_marked(marks, run):
+            _add_up(tables, run, totals)
+            for i in range(RUN):
+                n_entries += totals[i] != 0
+    return n_entries
+
+
+def collect(
+    tables: Any,  # in
+    marks: Any,  # in
+    first: int,
+    last: int,
+    codes: Any,  # out
+    counts: Any,  # out
+) -> None:
+    """Write code and sum over all tables of each entry in runs `first` to `last` that isn't 0 in some table."""
+    _collect(tables, marks, first, last, np.empty(RUN, np.uint16), np.empty(RUN + 1, np.uint32), codes, counts)
+
+
+@kernel()
+def _collect(
+    tables,  # in
+    marks,  # in
+    first,
+    last,
+    totals,  # work space
+    found,  # work space
     codes,  # out
     counts,  # out
 ):
-    """Write code and count of each entry of the first table, in its runs `first` to `last`, that isn't 0."""
-    lower, upper = tables[0, 0], tables[0, 1]
-    n = 0
+    n = np.uint64(0)
     for run in range(first, last):
-        if marks[0, 1, run]:
-            for code in range(run * RUN, (run + 1) * RUN):
-                if lower[code] | upper[code]:
-                    codes[n] = code
-                    counts[n] = np.int64(lower[code]) + (np.int64(upper[code]) << 16)
-                    n += 1
-        elif marks[0, 0, run]:
-            for code in range(run * RUN, (run + 1) * RUN):
-                if lower[code]:
-                    codes[n] = code
-                    counts[n] = lower[code]
-                    n += 1
+        if _is_marked(marks, run):
+            _add_up(tables, run, totals)
+            n_found = np.uint64(0)
+            for i in range(RUN):  # whether there is one can't be foretold, so that jumps would cost more
+                found[n_found] = i
+                n_found += np.uint64(totals[i] != 0)
+            for j in range(n_found):
+                i = found[j]
+                codes[n + j], counts[n + j] = np.uint32(run * RUN) + i, totals[i]
+            n += n_found
+
+
+@part()
+def _add_up(tables, run, totals):
+    first = tables[0, run * RUN : (run + 1) * RUN]
+    for i in range(RUN):
+        totals[i] = first[i]
+    for t in range(1, tables.shape[0]):
+        further = tables[t, run * RUN : (run + 1) * RUN]
+        for i in range(RUN):
+            totals[i] += further[i]
+
+
+@part()
+def _is_marked(marks, run):
+    is_marked = False
+    for t in range(marks.shape[0]):
+        is_marked |= marks[t, run] != 0
+    return is_marked
 
 
 def look_up(
