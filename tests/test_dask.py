@@ -5,18 +5,23 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 
 import dask.array as da
 import numpy as np
 import pytest
 import rasterio
 import xarray as xr
+from dask._task_spec import convert_legacy_graph
+from dask.delayed import delayed
 from dask.diagnostics import ProgressBar
 from dask.distributed import Client, LocalCluster
+from dask.order import order
 from rasterio.windows import Window
 
 import kmeans_fast as kf
 import kmeans_fast.dask as kd
+from kmeans_fast.dask import counting
 
 IMAGE = kf.read_image(kf.sample_path())
 CHUNKS = [(300, 451, 3), (100, 130, 2), (1, 451, 1), (299, 7, 3)]
@@ -396,6 +401,27 @@ def test_a_histogram_is_of_bytes():
         kd.histogram(da.zeros((4, 3)))
     with pytest.raises(ValueError, match="the mask leaves out all of it"):
         kd.histogram(da.zeros((4, 3), dtype=np.uint8), mask=da.zeros(4, dtype=bool))
+
+
+@pytest.mark.parametrize("n_chunks", [100, 900])
+def test_few_sums_of_many_chunks_are_there_at_once(n_chunks):
+    """A worker has room for few: one that is made, and what it's made of."""
+    chunks = [delayed(object, pure=False)() for _ in range(n_chunks)]
+    summed = counting.merged(chunks)
+    graph = convert_legacy_graph(summed.dask.to_dict())
+    uses = Counter(key for task in graph.values() for key in task.dependencies)
+    n_counted, there, most, most_large = {}, set(), 0, 0
+    for key in sorted(graph, key=order(graph).get):
+        parts = graph[key].dependencies
+        n_counted[key] = sum(n_counted[part] for part in parts) or 1
+        there.add(key)
+        most = max(most, len(there))
+        most_large = max(most_large, sum(n_counted[part] > counting.MERGED_AT_ONCE for part in there))
+        uses.subtract(parts)
+        there -= {part for part in parts if not uses[part]}
+    assert n_counted[summed.key] == n_chunks
+    assert most_large <= 3
+    assert most <= counting.MERGED_AT_ONCE + 3
 
 
 def test_a_progress_bar_moves(capsys):

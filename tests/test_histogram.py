@@ -113,6 +113,18 @@ def test_merging_in_pieces(small_cat, n_channels, monkeypatch):
     assert_counts(kf.ColorHistogram.from_image(image, n_threads=3), image)
 
 
+@pytest.mark.parametrize("dtype", [np.uint32, np.uint64])
+def test_narrow_counts_are_as_wide_as_their_sum_needs(dtype):
+    codes = np.arange(3, dtype=dtype)
+    bytes_each = counts.Counts(codes, np.array([1, 200, 255])).narrowed()
+    assert bytes_each.counts.dtype == np.uint8
+    twice = counts.merge_narrow([bytes_each, counts.Counts(codes[1:], bytes_each.counts[1:])])
+    assert (twice.counts.dtype, twice.codes.dtype) == (np.uint16, dtype)
+    assert twice.counts.tolist() == [1, 400, 510]
+    many = counts.Counts(codes, np.array([1, 2**32 - 1, 2**40])).narrowed()
+    assert counts.merge_narrow([twice, many, twice]).counts.tolist() == [3, 2**32 + 799, 2**40 + 1020]
+
+
 @pytest.mark.parametrize(
     "view",
     [

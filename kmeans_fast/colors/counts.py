@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Entries of each part that are merged at a time, so that work space doesn't grow with the parts.
-MERGE_SIZE = 2**18
+# Entries of each part that are merged at a time: work space, 1 MB, stays in a cache and doesn't grow with the parts.
+MERGE_SIZE = 2**14
 
 
 class Counts(NamedTuple):
@@ -19,11 +19,15 @@ class Counts(NamedTuple):
     codes : ndarray of uint32, or uint64 for 16 bits a channel, shape (N,)
         The colours' codes in ascending order.
     counts : ndarray of int64, shape (N,)
-        All at least 1.
+        All at least 1. Those of `narrowed` counts are unsigned integers of fewer bytes.
     """
 
     codes: NDArray[Any]
-    counts: NDArray[np.int64]
+    counts: NDArray[Any]
+
+    def narrowed(self) -> "Counts":
+        """Return what takes the least memory until it's merged by `merge_narrow`."""
+        return Counts(self.codes, self.counts.astype(np.min_scalar_type(_most(self))))
 
 
 class Total:
@@ -48,6 +52,19 @@ class Total:
 
 def merge(parts: Sequence[Counts]) -> Counts:
     """Add counts up, in a piece of the range of codes at a time."""
+    return _merge(parts, np.dtype(np.int64))
+
+
+def merge_narrow(parts: Sequence[Counts]) -> Counts:
+    """Add narrowed counts up: what `merge` returns, in integers no wider than the sums could be."""
+    return _merge(parts, np.min_scalar_type(sum(map(_most, parts))))
+
+
+def _most(part: Counts) -> int:
+    return int(part.counts.max(initial=0))
+
+
+def _merge(parts: Sequence[Counts], dtype: np.dtype[Any]) -> Counts:
     parts = [part for part in parts if part.codes.size] or parts[:1]
     if len(parts) == 1:
         return parts[0]
@@ -55,7 +72,7 @@ def merge(parts: Sequence[Counts]) -> Counts:
     edges = np.unique(np.concatenate([part.codes[MERGE_SIZE::MERGE_SIZE] for part in parts]))
     cuts = [[0, *np.searchsorted(part.codes, edges), part.codes.size] for part in parts]
     most = sum(part.codes.size for part in parts)
-    merged = Counts(np.empty(most, parts[0].codes.dtype), np.empty(most, np.int64))
+    merged = Counts(np.empty(most, parts[0].codes.dtype), np.empty(most, dtype))
     n = 0
     for i in range(len(edges) + 1):
         places = [slice(cut[i], cut[i + 1]) for cut in cuts]
@@ -71,8 +88,8 @@ def merge(parts: Sequence[Counts]) -> Counts:
     return merged
 
 
-def _merge_piece(codes: NDArray[Any], counts: NDArray[np.int64]) -> Counts:
+def _merge_piece(codes: NDArray[Any], counts: NDArray[Any]) -> Counts:
     order = np.argsort(codes, kind="stable")  # merges the sorted runs that it finds
     codes = codes[order]
     starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
-    return Counts(codes[starts], np.add.reduceat(counts[order], starts))
+    return Counts(codes[starts], np.add.reduceat(counts[order], starts, dtype=np.int64))

@@ -1,7 +1,7 @@
 """Clustering Dask's arrays [1]_: pictures larger than memory, on one machine or several.
 
-Pixels of 8 or 16 bits and up to 4 channels are read once: each chunk's colours are counted, the counts merged as a tree
-and clustered where that is small, and labels are mapped back lazily. Other points are read once an iteration. Arrays of
+Pixels of 8 or 16 bits and up to 4 channels are read once: each chunk's colours are counted, the counts added up and
+clustered where that is small, and labels are mapped back lazily. Other points are read once an iteration. Arrays of
 xarray's in chunks are taken too, and results then have their coordinates. Each chunk that is counted costs about 5 ms
 beside its pixels, so large ones take less time: 4096 × 4096 pixels, where the workers' memory allows that.
 
