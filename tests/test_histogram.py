@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import kmeans_fast as kf
-from kmeans_fast.colors import counting, counts, histogram
+from kmeans_fast.colors import counting, counts, histogram, tables
 from kmeans_fast.colors.tables import ColorTables
 from kmeans_fast.engines.codes import decode, encode
 
@@ -68,13 +68,12 @@ def test_several_tables(cat, engine, n_channels, n_threads, monkeypatch):
     monkeypatch.setattr(counting, "PIXELS_PER_TABLE", 1000)
     monkeypatch.setattr(counting, "PIXELS_PER_TASK", 1000)
     used = []
-    zeros = np.zeros
 
     def count_tables(shape, dtype):
         used.append(shape)
-        return zeros(shape, dtype)
+        return np.zeros(shape, dtype)
 
-    monkeypatch.setattr(counting.np, "zeros", count_tables)
+    monkeypatch.setattr(tables, "sparse_zeros", count_tables)
     image = cat[..., :n_channels]
     result = kf.ColorHistogram.from_image(image, engine=engine, n_threads=n_threads)
     monkeypatch.undo()

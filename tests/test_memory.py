@@ -76,3 +76,33 @@ def test_the_limit_is_one():
         print(suffices(2_000_000, lambda: [np.empty(1_100_000, np.uint8) for _ in range(2)]))
     """
     assert data_limit.run(script) == "[True, False]\nFalse"
+
+
+TOUCH = """
+import resource
+from pathlib import Path
+from kmeans_fast.machine.pages import sparse_zeros
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+zeros, before = sparse_zeros((32, 2**21), "u1"), resident()
+zeros[:, 7] = 1
+assert (resident() - before) < 2**21, resident() - before
+print(zeros[:, 6:9].tolist() == [[0, 1, 0]] * 32)
+"""
+
+
+def test_an_entry_here_and_there_takes_a_small_page_of_a_table():
+    assert data_limit.run(TOUCH) == "True"
+
+
+def test_no_memory_for_a_table():
+    assert (
+        data_limit.run("""if True:
+        from data_limit import suffices
+        from kmeans_fast.machine.pages import sparse_zeros
+        print([suffices(2_000_000, lambda: sparse_zeros((n_bytes,), "u1")) for n_bytes in (1_900_000, 2_100_000)])
+    """)
+        == "[True, False]"
+    )

@@ -15,6 +15,7 @@ from kmeans_fast.engines import Engine
 from kmeans_fast.engines.codes import OPAQUE, decode, without_alpha
 from kmeans_fast.lending import Machine
 from kmeans_fast.machine.chunks import chunk_bounds
+from kmeans_fast.machine.pages import sparse_zeros
 from kmeans_fast.points.access import Points
 
 
@@ -31,11 +32,21 @@ class Lookup:
         Of the colours.
     engine : Engine
         Whose kernels make tables, and find.
+    is_lean : bool
+        Whether a table takes up memory only where there are colours; with many pixels it then takes half as long again.
     """
 
-    def __init__(self, colors: NDArray[Any], codes: NDArray[Any], labels: NDArray[Any], engine: Engine) -> None:
+    def __init__(
+        self,
+        colors: NDArray[Any],
+        codes: NDArray[Any],
+        labels: NDArray[Any],
+        engine: Engine,
+        *,
+        is_lean: bool = False,
+    ) -> None:
         self._dtype = labels.dtype
-        self._find = _finder(colors, codes, labels, engine)
+        self._find = _finder(colors, codes, labels, engine, sparse_zeros if is_lean else np.zeros)
 
     def labels_of(self, pixels: Points, machine: Machine) -> NDArray[Any]:
         """Return the label of each pixel's colour, flat."""
@@ -47,21 +58,21 @@ class Lookup:
 
 
 def _finder(
-    colors: NDArray[Any], codes: NDArray[Any], color_labels: NDArray[Any], engine: Engine
+    colors: NDArray[Any], codes: NDArray[Any], color_labels: NDArray[Any], engine: Engine, zeros: Callable[..., Any]
 ) -> Callable[[NDArray[Any], NDArray[Any]], None]:
     """Return a function of pixels (n, C) and labels (n,) that writes the labels."""
     n_channels = colors.shape[1]
     if colors.dtype == np.uint8 and n_channels <= TABLE_CHANNELS:
-        table = np.zeros(2 ** (8 * n_channels), color_labels.dtype)
+        table = zeros((2 ** (8 * n_channels),), color_labels.dtype)
         table[codes] = color_labels
         return lambda pixels, labels: engine.histogram.look_up(pixels, table, labels)
     if colors.dtype == np.uint16 and (halves := halved_codes(codes, n_channels)) is not None:
-        find = _finder(decode(halves, n_channels), halves, color_labels, engine)
+        find = _finder(decode(halves, n_channels), halves, color_labels, engine, zeros)
         return lambda pixels, labels: find(halved(pixels, engine.histogram)[0], labels)
     opaque, others = np.empty(0, color_labels.dtype), slice(None)
     if colors.dtype == np.uint8:
         is_opaque = colors[:, 3] == OPAQUE
-        opaque, others = np.zeros(2**24, color_labels.dtype), ~is_opaque
+        opaque, others = zeros((2**24,), color_labels.dtype), ~is_opaque
         opaque[without_alpha(codes[is_opaque])] = color_labels[is_opaque]
     hashed, other_labels = numbered(colors[others], engine.hashing), color_labels[others]
     if not other_labels.size:

@@ -1,7 +1,7 @@
 """Tables with an entry for every colour of up to three channels that there could be, in the order of their codes.
 
 A table for three channels is 16 MB, of which mostly a small part is ever touched: tables come zeroed from the operating
-system, and each run of 512 entries has a mark that says whether there is anything in it.
+system, and each run of 512 entries has a mark that says whether there is anything in it. So 1 megapixel takes 2 MB.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kmeans_fast.colors.cells import run_starts
 from kmeans_fast.colors.counts import Counts
 from kmeans_fast.engines.codes import CARRY, RUN_BITS
+from kmeans_fast.machine.pages import sparse_zeros
 from kmeans_fast.machine.threads import Workers
 
 # Runs in a task of the walk through the tables: at most 256 kB of each table.
@@ -25,7 +26,7 @@ class ColorTables:
 
     def __init__(self, n_channels: int, n_pixels: int, kernels: SimpleNamespace, lent: Workers) -> None:
         n_entries = max(2**RUN_BITS, 2 ** (8 * n_channels))
-        self._tables = np.zeros((lent.n_threads, n_entries), np.uint8)
+        self._tables = sparse_zeros((lent.n_threads, n_entries), np.uint8)
         self._marks = np.zeros((lent.n_threads, n_entries >> RUN_BITS), np.uint8)
         self._carried = np.zeros((lent.n_threads, n_pixels // CARRY + 1), np.uint32)
         self._free = list(range(lent.n_threads))

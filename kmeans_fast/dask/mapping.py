@@ -39,7 +39,8 @@ class ByColor:
         """Return labels (n,)."""
         with machine_for(self._engine, 1, len(points), len(points)) as machine:
             if self._lookup is None:
-                self._lookup = Lookup(decode(self._codes, self._n_channels), self._codes, self._labels, machine.engine)
+                colors = decode(self._codes, self._n_channels)
+                self._lookup = Lookup(colors, self._codes, self._labels, machine.engine, is_lean=True)
             return self._lookup.labels_of(Points(points), machine)
 
 
