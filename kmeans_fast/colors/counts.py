@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.machine.pages import sparse_zeros
+
 # Entries of each part that are merged at a time: work space, 1 MB, stays in a cache and doesn't grow with the parts.
 MERGE_SIZE = 2**14
 
@@ -26,8 +28,10 @@ class Counts(NamedTuple):
     counts: NDArray[Any]
 
     def narrowed(self) -> "Counts":
-        """Return what takes the least memory until it's merged by `merge_narrow`."""
-        return Counts(self.codes, self.counts.astype(np.min_scalar_type(_most(self))))
+        """Return a copy that takes the least memory until it's merged by `merge_narrow`."""
+        copy = _narrow(self.codes.size, [self])
+        copy.codes[:], copy.counts[:] = self
+        return copy
 
 
 class Total:
@@ -52,27 +56,35 @@ class Total:
 
 def merge(parts: Sequence[Counts]) -> Counts:
     """Add counts up, in a piece of the range of codes at a time."""
-    return _merge(parts, np.dtype(np.int64))
+    parts = [part for part in parts if part.codes.size] or parts[:1]
+    if len(parts) == 1:
+        return parts[0]
+    most = sum(part.codes.size for part in parts)
+    merged = Counts(np.empty(most, parts[0].codes.dtype), np.empty(most, np.int64))
+    n = _merge(parts, merged)
+    for array in merged:
+        array.resize(n, refcheck=False)  # gives back in place what was never touched: there is no second copy
+    return merged
 
 
 def merge_narrow(parts: Sequence[Counts]) -> Counts:
     """Add narrowed counts up: what `merge` returns, in integers no wider than the sums could be."""
-    return _merge(parts, np.min_scalar_type(sum(map(_most, parts))))
+    merged = _narrow(sum(part.codes.size for part in parts), parts)
+    n = _merge(parts, merged)
+    return Counts(merged.codes[:n], merged.counts[:n])
 
 
-def _most(part: Counts) -> int:
-    return int(part.counts.max(initial=0))
+def _narrow(n: int, parts: Sequence[Counts]) -> Counts:
+    """Return room for n sums, out of the heap: freed for good, however many came and went around them."""
+    dtype = np.min_scalar_type(sum(int(part.counts.max()) for part in parts))
+    return Counts(sparse_zeros((n,), parts[0].codes.dtype), sparse_zeros((n,), dtype))
 
 
-def _merge(parts: Sequence[Counts], dtype: np.dtype[Any]) -> Counts:
-    parts = [part for part in parts if part.codes.size] or parts[:1]
-    if len(parts) == 1:
-        return parts[0]
+def _merge(parts: Sequence[Counts], merged: Counts) -> int:
+    """Add counts up into an array that is long enough; return how many colours there are."""
     # Between two of these edges no part has more than MERGE_SIZE entries.
     edges = np.unique(np.concatenate([part.codes[MERGE_SIZE::MERGE_SIZE] for part in parts]))
     cuts = [[0, *np.searchsorted(part.codes, edges), part.codes.size] for part in parts]
-    most = sum(part.codes.size for part in parts)
-    merged = Counts(np.empty(most, parts[0].codes.dtype), np.empty(most, dtype))
     n = 0
     for i in range(len(edges) + 1):
         places = [slice(cut[i], cut[i + 1]) for cut in cuts]
@@ -83,9 +95,7 @@ def _merge(parts: Sequence[Counts], dtype: np.dtype[Any]) -> Counts:
         there = slice(n, n + piece.codes.size)
         merged.codes[there], merged.counts[there] = piece
         n = there.stop
-    for array in merged:
-        array.resize(n, refcheck=False)  # gives back in place what was never touched: there is no second copy
-    return merged
+    return n
 
 
 def _merge_piece(codes: NDArray[Any], counts: NDArray[Any]) -> Counts:

@@ -14,8 +14,8 @@ from kmeans_fast.arrays import look_up
 from kmeans_fast.assigning import assign
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.lookup import Lookup
+from kmeans_fast.colors.sorting import decoded
 from kmeans_fast.dask.sources import Source
-from kmeans_fast.engines.codes import decode
 from kmeans_fast.lending import machine_for
 from kmeans_fast.points.access import Points
 
@@ -39,7 +39,7 @@ class ByColor:
         """Return labels (n,)."""
         with machine_for(self._engine, 1, len(points), len(points)) as machine:
             if self._lookup is None:
-                colors = decode(self._codes, self._n_channels)
+                colors = decoded(self._codes, self._n_channels, machine)
                 self._lookup = Lookup(colors, self._codes, self._labels, machine.engine, is_lean=True)
             return self._lookup.labels_of(Points(points), machine)
 
