@@ -1,5 +1,6 @@
 """Memory beyond the image and the labels, as the operating system gives it: tracemalloc knows nothing of Numba's."""
 
+import subprocess
 import sys
 
 import pytest
@@ -106,3 +107,31 @@ def test_no_memory_for_a_table():
     """)
         == "[True, False]"
     )
+
+
+WAIT = """
+import resource
+from pathlib import Path
+import numpy as np
+from kmeans_fast.colors.counts import Counts
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+def counted():
+    codes = np.arange(100_000, dtype=np.uint32)
+    return Counts(codes, np.ones(len(codes), np.int64)).narrowed()
+
+counted()
+before = resident()
+waiting = [counted() for _ in range(100)]
+assert resident() - before > 45e6
+del waiting[:-1]
+print(resident() - before < 10e6)
+"""
+
+
+def test_counts_that_waited_leave_no_memory_behind():
+    """With the allocator as it is for users, whose heap doesn't shrink below what is last in it."""
+    done = subprocess.run([sys.executable, "-c", WAIT], capture_output=True, text=True, timeout=300, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("True", "")
