@@ -143,7 +143,8 @@ def kmeans(
     -----
     With ``"histogram"`` the result is that of ``kmeans_fast.kmeans(points.compute(), ...)``, to the byte. Counts take
     16 bytes a colour, or 22 with 16 bits, and a few times that while they are clustered: pictures of 16 bits in which
-    nearly all pixels differ are for ``"dense"``.
+    nearly all pixels differ are for ``"dense"``. On the workers they take half of that, and there are three sums of
+    many chunks at a time.
 
     With ``"dense"`` partial sums are added in the order of the chunks: the bytes don't depend on the workers, and from
     given first centroids those of integers are `kmeans_fast.kmeans`'s too. ``"k-means++"`` keeps 8 bytes a point on
