@@ -16,6 +16,8 @@ import kmeans_fast as kf
 from kmeans_fast.colors import counting, counts, histogram, tables
 from kmeans_fast.colors.tables import ColorTables
 from kmeans_fast.engines.codes import decode, encode
+from kmeans_fast.lending import machine_for
+from kmeans_fast.points.access import Points
 
 
 def as_numbers(colors):
@@ -68,17 +70,31 @@ def test_several_tables(cat, engine, n_channels, n_threads, monkeypatch):
     monkeypatch.setattr(counting, "PIXELS_PER_TABLE", 1000)
     monkeypatch.setattr(counting, "PIXELS_PER_TASK", 1000)
     used = []
+    zeros = np.zeros
 
     def count_tables(shape, dtype):
         used.append(shape)
-        return np.zeros(shape, dtype)
+        return zeros(shape, dtype)
 
-    monkeypatch.setattr(tables, "sparse_zeros", count_tables)
+    monkeypatch.setattr(counting.np, "zeros", count_tables)
     image = cat[..., :n_channels]
     result = kf.ColorHistogram.from_image(image, engine=engine, n_threads=n_threads)
     monkeypatch.undo()
     assert used[0] == (min(n_threads, 3), max(512, 256**n_channels))
     assert_counts(result, image)
+
+
+@pytest.mark.parametrize("n_channels", [3, 4])
+def test_lean_tables(cat, engine, n_channels, monkeypatch):
+    """They come from elsewhere, and count the same."""
+    monkeypatch.setattr(counting, "PIXELS_PER_TASK", 1000)
+    lent = []
+    monkeypatch.setattr(tables, "sparse_zeros", lambda *how: lent.append(how) or np.zeros(*how))
+    image = np.dstack([cat, np.where(cat[..., :1] < 200, 255, cat[..., :1])])[..., :n_channels]
+    with machine_for(engine, 1, 1, 1) as machine:
+        usual, lean = (counting.count_colors(Points(image), machine, is_lean=is_lean) for is_lean in (False, True))
+    assert lent == [((1, 2**24), np.uint8)]
+    assert all(map(np.array_equal, usual, lean))
 
 
 @pytest.mark.parametrize("is_sorted", [True, False])

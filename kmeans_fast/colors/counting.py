@@ -43,12 +43,14 @@ LEAST_OPAQUE = 1 / 16
 MOST_OF_A_COLOR = 16
 
 
-def count_colors(pixels: Points, machine: Machine) -> Counts:
-    """Count the colours of pixels of 1 to 4 channels of 8 or 16 bits."""
-    return count_in_order(pixels, machine, is_kept=False)[0]
+def count_colors(pixels: Points, machine: Machine, *, is_lean: bool = False) -> Counts:
+    """Count the colours of pixels of 1 to 4 channels of 8 or 16 bits; `is_lean` is as for `ColorTables`."""
+    return count_in_order(pixels, machine, is_kept=False, is_lean=is_lean)[0]
 
 
-def count_in_order(pixels: Points, machine: Machine, *, is_kept: bool = True) -> tuple[Counts, NDArray[np.uint32]]:
+def count_in_order(
+    pixels: Points, machine: Machine, *, is_kept: bool = True, is_lean: bool = False
+) -> tuple[Counts, NDArray[np.uint32]]:
     """Count colours; return also the pixels' numbers in the order of their codes where these were sorted, or (0,).
 
     That is not so of more than `PIXELS_AT_ONCE`, and is without opaque pixels where these were counted apart.
@@ -60,11 +62,11 @@ def count_in_order(pixels: Points, machine: Machine, *, is_kept: bool = True) ->
         return count_by_sorting(pixels, machine, is_kept=is_kept)
     if pixels.size > PIXELS_PER_TASK:
         if pixels.dtype == np.uint8 and pixels.n_features <= TABLE_CHANNELS:
-            return _count_in_tables(pixels, machine.engine.histogram, lent), NOTHING
+            return _count_in_tables(pixels, machine.engine.histogram, lent, is_lean=is_lean), NOTHING
         sample = _sample(pixels)
         if pixels.dtype == np.uint16 and not (sample % FACTOR).any():
             try:
-                counts = count_colors(Bytes(pixels, machine.engine.histogram), machine)
+                counts = count_colors(Bytes(pixels, machine.engine.histogram), machine, is_lean=is_lean)
                 return doubled(counts, pixels.n_features), NOTHING
             except NotDoubledError:  # few aren't
                 pass
@@ -72,7 +74,7 @@ def count_in_order(pixels: Points, machine: Machine, *, is_kept: bool = True) ->
             others = _translucent(sample)
             if len(others) < (1 - LEAST_OPAQUE) * len(sample):
                 is_sorted = len(others) >= LEAST_SAMPLE and _mostly_distinct(others)
-                return _count_opaque_apart(pixels, machine, lent, is_sorted=is_sorted, is_kept=is_kept)
+                return _count_opaque_apart(pixels, machine, lent, is_sorted=is_sorted, is_kept=is_kept, is_lean=is_lean)
         if _mostly_distinct(sample):
             return count_by_sorting(pixels, machine, is_kept=is_kept)
     return _count_by_hashing(pixels, machine.engine.hashing, lent), NOTHING
@@ -196,10 +198,10 @@ class _Sorted:
         return _counted(codes, numbers, 32, self._machine)
 
 
-def _count_in_tables(pixels: Points, kernels: SimpleNamespace, lent: Workers) -> Counts:
+def _count_in_tables(pixels: Points, kernels: SimpleNamespace, lent: Workers, *, is_lean: bool) -> Counts:
     parts = []
     for start, stop in _stretches(pixels.size, MAX_TABLE_PIXELS):
-        tables = ColorTables(pixels.n_features, stop - start, kernels, lent)
+        tables = ColorTables(pixels.n_features, stop - start, kernels, lent, is_lean=is_lean)
 
         def count(first: int, stop: int = stop, tables: ColorTables = tables) -> None:
             with tables.one() as table:
@@ -211,13 +213,13 @@ def _count_in_tables(pixels: Points, kernels: SimpleNamespace, lent: Workers) ->
 
 
 def _count_opaque_apart(
-    pixels: Points, machine: Machine, lent: Workers, *, is_sorted: bool, is_kept: bool
+    pixels: Points, machine: Machine, lent: Workers, *, is_sorted: bool, is_kept: bool, is_lean: bool
 ) -> tuple[Counts, NDArray[np.uint32]]:
     """Count opaque pixels of RGBA in tables for RGB, and the others by sorting or hashing."""
     kernels, hashing = machine.engine.histogram, machine.engine.hashing
     parts = []
     for start, stop in _stretches(pixels.size, PIXELS_AT_ONCE if is_sorted else MAX_TABLE_PIXELS):
-        tables = ColorTables(3, stop - start, kernels, lent)
+        tables = ColorTables(3, stop - start, kernels, lent, is_lean=is_lean)
         others: _Sorted | _Hashed = _Sorted(machine) if is_sorted else _Hashed(pixels, hashing, lent)
 
         def count(

@@ -1,7 +1,7 @@
 """Tables with an entry for every colour of up to three channels that there could be, in the order of their codes.
 
 A table for three channels is 16 MB, of which mostly a small part is ever touched: tables come zeroed from the operating
-system, and each run of 512 entries has a mark that says whether there is anything in it. So 1 megapixel takes 2 MB.
+system, and each run of 512 entries has a mark that says whether there is anything in it.
 """
 
 from collections.abc import Iterator
@@ -22,11 +22,17 @@ RUNS_PER_TASK = 512
 
 
 class ColorTables:
-    """A table with an entry for each colour for each thread, of 1 to 3 channels, for so many pixels at most."""
+    """A table with an entry for each colour for each thread, of 1 to 3 channels, for so many pixels at most.
 
-    def __init__(self, n_channels: int, n_pixels: int, kernels: SimpleNamespace, lent: Workers) -> None:
+    Where `is_lean`, tables take up memory by small pages: some megabytes for a megapixel, but a third more time.
+    """
+
+    def __init__(
+        self, n_channels: int, n_pixels: int, kernels: SimpleNamespace, lent: Workers, *, is_lean: bool = False
+    ) -> None:
         n_entries = max(2**RUN_BITS, 2 ** (8 * n_channels))
-        self._tables = sparse_zeros((lent.n_threads, n_entries), np.uint8)
+        zeros = sparse_zeros if is_lean else np.zeros
+        self._tables = zeros((lent.n_threads, n_entries), np.uint8)
         self._marks = np.zeros((lent.n_threads, n_entries >> RUN_BITS), np.uint8)
         self._carried = np.zeros((lent.n_threads, n_pixels // CARRY + 1), np.uint32)
         self._free = list(range(lent.n_threads))

@@ -70,7 +70,7 @@ def _count(block: NDArray[np.generic], mask: NDArray[np.bool_] | None = None, *,
         return None
     points = Points(chosen)
     with machine_for(engine, 1, points.size, points.size) as machine:
-        return count_colors(points, machine).narrowed()
+        return count_colors(points, machine, is_lean=True).narrowed()
 
 
 def _merge(*counted: Counts | None) -> Counts | None:
