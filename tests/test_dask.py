@@ -1,6 +1,7 @@
 """Dask's arrays: the bytes of the call on one machine, for any chunks and workers."""
 
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -21,7 +22,7 @@ from rasterio.windows import Window
 
 import kmeans_fast as kf
 import kmeans_fast.dask as kd
-from kmeans_fast.dask import counting
+from kmeans_fast.dask import counting, mapping
 
 IMAGE = kf.read_image(kf.sample_path())
 CHUNKS = [(300, 451, 3), (100, 130, 2), (1, 451, 1), (299, 7, 3)]
@@ -422,6 +423,18 @@ def test_few_sums_of_many_chunks_are_there_at_once(n_chunks):
     assert n_counted[summed.key] == n_chunks
     assert most_large <= 3
     assert most <= counting.MERGED_AT_ONCE + 3
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_labels_colors_may_begin_at_any_byte_where_it_arrives(dtype):
+    image = IMAGE[:200].astype(dtype) * (1 if dtype == np.uint8 else 3)
+    colors = kf.ColorHistogram.from_image(image)
+    labels = np.arange(len(colors), dtype=np.uint32)
+    sent = []
+    message = pickle.dumps(mapping.ByColor(colors, labels, "numba"), protocol=5, buffer_callback=sent.append)
+    arrived = [memoryview(b"-" + part.raw())[1:] for part in sent]
+    labeller = pickle.loads(message, buffers=arrived)  # noqa: S301 - our own
+    np.testing.assert_array_equal(colors.colors[labeller(image.reshape(-1, 3))], image.reshape(-1, 3))
 
 
 def test_a_progress_bar_moves(capsys):

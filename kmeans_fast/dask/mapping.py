@@ -39,8 +39,10 @@ class ByColor:
         """Return labels (n,)."""
         with machine_for(self._engine, 1, len(points), len(points)) as machine:
             if self._lookup is None:
-                colors = decoded(self._codes, self._n_channels, machine)
-                self._lookup = Lookup(colors, self._codes, self._labels, machine.engine, is_lean=True)
+                # what comes from another worker, or was on a disk, may begin at any byte
+                codes, labels = (np.require(array, requirements="A") for array in (self._codes, self._labels))
+                colors = decoded(codes, self._n_channels, machine)
+                self._lookup = Lookup(colors, codes, labels, machine.engine, is_lean=True)
             return self._lookup.labels_of(Points(points), machine)
 
 
