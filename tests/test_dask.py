@@ -22,6 +22,7 @@ from rasterio.windows import Window
 
 import kmeans_fast as kf
 import kmeans_fast.dask as kd
+from kmeans_fast.colors import counts
 from kmeans_fast.dask import counting, mapping
 
 IMAGE = kf.read_image(kf.sample_path())
@@ -425,6 +426,18 @@ def test_few_sums_of_many_chunks_are_there_at_once(n_chunks):
     assert most <= counting.MERGED_AT_ONCE + 3
 
 
+def at_an_odd_byte(array):
+    return np.frombuffer(b"-" + array.tobytes(), np.uint8)[1:].view(array.dtype)
+
+
+def test_counts_may_begin_at_any_byte_where_they_arrive(monkeypatch):
+    merge = counting._merge
+    monkeypatch.setattr(counting, "_merge", lambda *parts: counts.Counts(*map(at_an_odd_byte, merge(*parts))))
+    found = kd.histogram(da.from_array(IMAGE, chunks=(100, 451, 3)))
+    assert found == kf.ColorHistogram.from_image(IMAGE)
+    assert found.codes.flags.aligned  # or kernels refuse them
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_what_labels_colors_may_begin_at_any_byte_where_it_arrives(dtype):
     image = IMAGE[:200].astype(dtype) * (1 if dtype == np.uint8 else 3)
@@ -432,7 +445,7 @@ def test_what_labels_colors_may_begin_at_any_byte_where_it_arrives(dtype):
     labels = np.arange(len(colors), dtype=np.uint32)
     sent = []
     message = pickle.dumps(mapping.ByColor(colors, labels, "numba"), protocol=5, buffer_callback=sent.append)
-    arrived = [memoryview(b"-" + part.raw())[1:] for part in sent]
+    arrived = [at_an_odd_byte(np.frombuffer(part.raw(), np.uint8)) for part in sent]
     labeller = pickle.loads(message, buffers=arrived)  # noqa: S301 - our own
     np.testing.assert_array_equal(colors.colors[labeller(image.reshape(-1, 3))], image.reshape(-1, 3))
 

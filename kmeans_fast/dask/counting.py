@@ -46,7 +46,8 @@ def count(name: str, source: Source, engine: str = "auto") -> ColorHistogram:
         left_out = "" if source.mask is None else ", but the mask leaves out all of it"
         raise ValueError(f"{name} must not be empty{left_out}")
     check_size(found.counts.sum(), source.array.dtype)
-    return ColorHistogram(source.array.shape[-1], found.codes, found.counts.astype(np.int64))
+    codes = np.require(found.codes, requirements="A")  # what a worker sends may begin at any byte
+    return ColorHistogram(source.array.shape[-1], codes, found.counts.astype(np.int64))
 
 
 def merged(parts: Sequence[Delayed]) -> Delayed:
