@@ -439,12 +439,12 @@ def test_counts_may_begin_at_any_byte_where_they_arrive(monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_what_labels_colors_may_begin_at_any_byte_where_it_arrives(dtype):
+def test_what_labels_colors_may_begin_at_any_byte_where_it_arrives(dtype, engine):
     image = IMAGE[:200].astype(dtype) * (1 if dtype == np.uint8 else 3)
     colors = kf.ColorHistogram.from_image(image)
     labels = np.arange(len(colors), dtype=np.uint32)
     sent = []
-    message = pickle.dumps(mapping.ByColor(colors, labels, "numba"), protocol=5, buffer_callback=sent.append)
+    message = pickle.dumps(mapping.ByColor(colors, labels, engine), protocol=5, buffer_callback=sent.append)
     arrived = [at_an_odd_byte(np.frombuffer(part.raw(), np.uint8)) for part in sent]
     labeller = pickle.loads(message, buffers=arrived)  # noqa: S301 - our own
     np.testing.assert_array_equal(colors.colors[labeller(image.reshape(-1, 3))], image.reshape(-1, 3))
