@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from threading import Event, Thread
 
+import dask
 import dask.array as da
 import numpy as np
 from benchmarks.common import photo
@@ -97,6 +98,8 @@ def resident_megabytes(pid):
 
 
 def workers(limit):
+    # Else glibc's heap keeps arrays of up to 32 MB that are freed, and workers are paused for what they don't use.
+    dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**17})
     return LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=limit, dashboard_address=":0")
 
 
