@@ -28,6 +28,12 @@ import kmeans_fast.dask
 LARGE, SMALL = 4096, 1024
 PART = 512
 N_COLORS = 16
+# Else glibc's heap keeps arrays of up to 32 MB that are freed, and Dask a profile of each second: workers are paused
+# for what they don't use.
+NARROW = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**17,
+    "distributed.worker.profile.enabled": False,
+}
 # Between two looks at the memory.
 SECONDS = 0.25
 # Lines of the memory curve.
@@ -98,8 +104,7 @@ def resident_megabytes(pid):
 
 
 def workers(limit):
-    # Else glibc's heap keeps arrays of up to 32 MB that are freed, and workers are paused for what they don't use.
-    dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**17})
+    dask.config.set(NARROW)
     return LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=limit, dashboard_address=":0")
 
 
