@@ -12,7 +12,7 @@ from conftest import locked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from test_spaces import OTHERS, UNIFORM, WEIGHTS, exact_point, rounded
+from test_spaces import OTHERS, UNIFORM, WEIGHTS, check, exact_point, rounded
 
 import kmeans_fast as kf
 from kmeans_fast.imaging import transfer, uniform
@@ -128,26 +128,6 @@ def test_what_no_color_has_becomes_nearly_what_8_bits_make_of_it(name):
 
 
 # ------------------------------------------------------------------------------------------------------------ quantize
-
-
-def check(image, n_colors, name, lightness=1.0, **options):
-    """Check all that `quantize` promises, in this space, where colours of one point are one."""
-    result = kf.quantize(image, n_colors, space=name, lightness=lightness, **options)
-    palette, labels, space = result.palette, result.labels.reshape(-1), NAMED[name](lightness, TOP)
-    colors = image.reshape(-1, 3)
-    points, entries = space.embed(colors).astype(np.int64), space.embed(palette).astype(np.int64)
-    assert palette.dtype == result.to_array().dtype == np.uint16
-    assert len(np.unique(entries, axis=0)) == len(palette) == min(n_colors, len(np.unique(points, axis=0)))
-    np.testing.assert_array_equal(result.counts, np.bincount(labels, minlength=len(palette)))
-    assert result.counts.min() > 0
-    distances = ((points[:, np.newaxis] - entries) ** 2).sum(axis=2)
-    np.testing.assert_array_equal(labels, distances.argmin(axis=1))
-    error = ((colors.astype(float) - palette[labels]) ** 2).sum(axis=1).mean() / 257**2
-    assert result.mse == pytest.approx(error, rel=1e-12)
-    again = kf.quantize(result.to_array(), n_colors, space=name, lightness=lightness, **options)
-    np.testing.assert_array_equal(again.to_array(), result.to_array())
-    assert again.mse == 0
-    return result
 
 
 @pytest.mark.parametrize(("name", "lightness"), WEIGHTS)
