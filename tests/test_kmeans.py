@@ -113,7 +113,7 @@ def test_whole_picture_on_any_number_of_threads(cat, engine, dtype, algorithm, n
         points = points[:150]  # keeps the N×K oracle small, and still makes two chunks
     assert points.size // 3 > CHUNK_SIZE
     init = spread_points(points.reshape(-1, 3), n_clusters)
-    results = [kf.kmeans(points, n_clusters, init=init, max_iter=2, engine=engine, n_threads=n) for n in (1, 2, 3, 7)]
+    results = [kf.kmeans(points, n_clusters, init=init, max_iter=2, engine=engine, n_threads=n) for n in (1, 2, 7)]
     assert_is_textbook(results[0], points, init, 2)
     for result in results[1:]:
         assert_same_bytes(result.centroids, results[0].centroids)
@@ -189,15 +189,15 @@ def test_equal_weights_change_nothing_but_the_inertia(small_cat, engine, dtype, 
 
 @pytest.mark.parametrize("init", ["k-means++", "random"])
 def test_draws_are_by_weight(init):
-    """Of 2,000 seeds' first draws: points of weight 1, 2, 0 and 7 come up as often, within five standard deviations."""
+    """Of 1,000 seeds' first draws: points of weight 1, 2, 0 and 7 come up as often, within five standard deviations."""
     weights = np.array([1, 2, 0, 7])
     points = np.array([[0], [100], [300], [1000]])
     seen = []
     options = {"init": init, "sample_weight": weights, "max_iter": 1, "engine": "numpy"}
-    for seed in range(2000):
+    for seed in range(1000):
         kf.kmeans(points, 1, seed=seed, callback=lambda *step: seen.append(step[1][0, 0]), **options)
     firsts = np.array([seen.count(value) for value in points[:, 0]])
-    expected = 2000 * weights / 10
+    expected = 1000 * weights / 10
     assert firsts[2] == 0
     assert (abs(firsts - expected) <= 5 * np.sqrt(expected)).all()
 
@@ -402,11 +402,12 @@ def test_draws_are_the_same_on_every_engine_and_thread(cat, engine, init, dtype)
 
 
 def test_a_histogram_gives_the_centroids_of_its_picture(cat, engine):
+    cat = cat[:200]
     histogram = kf.ColorHistogram.from_image(cat[:100])
     histogram.update(cat[100:])
     for init in ("random", "k-means++"):
-        of_image = kf.kmeans(cat, 9, init=init, engine=engine)
-        of_colors = kf.kmeans(histogram, 9, init=init, engine=engine)
+        of_image = kf.kmeans(cat, 9, init=init, max_iter=30, engine=engine)
+        of_colors = kf.kmeans(histogram, 9, init=init, max_iter=30, engine=engine)
         assert_same_bytes(of_colors.centroids, of_image.centroids)
         assert_same_bytes(of_colors.counts, of_image.counts)
         assert of_colors.inertia == of_image.inertia
