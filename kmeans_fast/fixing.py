@@ -55,6 +55,11 @@ class FixedData:
         """Return the labels of the points, flat, that belong to those of the algorithm."""
         return self.data.labels(algorithm)
 
+    def thinned(self, n_points: int) -> FixedData | None:
+        """Return about so many of the points, beside what is fixed, or None if that hardly leaves fewer colours."""
+        thin = self.data.thinned(n_points)
+        return None if thin is None else FixedData(thin, self.fixed)
+
 
 def without(fixed: NDArray[np.float64], points: NDArray[Any]) -> NDArray[Any]:
     """Return those of the points (N, D) that aren't among what is fixed (F, D)."""

@@ -84,6 +84,8 @@ class Options:
     engine: str
     n_threads: int | None
     sort: str = "none"
+    thin_max_iter: int = 0
+    """The most iterations after a start on a part of the pixels, if there are many colours; 0 for another start."""
 
     def work(self, n_points: int, n_features: int = 1) -> int:
         """Return points times clusters times runs, more with many features."""

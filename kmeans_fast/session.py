@@ -16,6 +16,7 @@ from kmeans_fast import annealing, lloyd
 from kmeans_fast.colors.cell_passes import HistogramAlgorithm
 from kmeans_fast.colors.counting import are_mostly_distinct
 from kmeans_fast.colors.histogram import ColorHistogram, count, fits, label_pixels, number_pixels, sort_points
+from kmeans_fast.colors.thinning import FEWER, step_for, thinned
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines.codes import MAX_CHANNELS
 from kmeans_fast.lending import Machine
@@ -31,6 +32,10 @@ from kmeans_fast.points.dense import NO_WEIGHTS, DenseAlgorithm
 COLOR_DTYPES = (np.uint8, np.uint16)
 # Weights that are added up by colour at a time, if there aren't more colours.
 WEIGHTS_AT_ONCE = 2**20
+# Pixels a centroid and the most iterations of a start on a part of the pixels. After two more on all, 40 palettes of 8
+# pictures with alpha or noise had 0.1 % less error in the mean than by 18 from the plain start (0.2 % more at worst).
+THIN_PIXELS = 1024
+THIN_ITERATIONS = 28
 # Runs of k-means++ that the highest effort makes besides.
 N_STARTS = 20
 
@@ -49,6 +54,9 @@ class Data(Protocol):
 
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
         """Return the labels of the points, flat, that belong to those of the algorithm."""
+
+    def thinned(self, n_points: int) -> Data | None:
+        """Return about so many of the points, evenly from everywhere, or None if that hardly leaves fewer colours."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,9 @@ class PointData:
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
         """Return the algorithm's labels."""
         return algorithm.labels
+
+    def thinned(self, n_points: int) -> None:
+        """Return None: points are in no order in which every so-manieth would do for all."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +157,13 @@ class ColorData:
         if self.pixels is None:
             return algorithm.labels
         return label_pixels(self.histogram, self.pixels, algorithm.labels, self.machine)
+
+    def thinned(self, n_points: int) -> ColorData | None:
+        """Return about so many of the pixels, or None if that hardly leaves fewer colours."""
+        step = step_for(self.histogram.n_pixels, n_points)
+        thin = thinned(self.histogram, step, n_points)
+        is_less = len(thin) * FEWER <= len(self.histogram)
+        return ColorData(thin, None, False, self.machine) if is_less else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,7 +305,12 @@ def first_fit(data: Data, options: Options) -> tuple[Algorithm, Run]:
     distinct = data.distinct(options.n_clusters)
     if distinct is None:
         algorithm = data.algorithm(options.n_clusters)
-        run = _best_run(algorithm, _starts(data, options), options)
+        thin = data.thinned(THIN_PIXELS * options.n_clusters) if options.thin_max_iter else None
+        if thin is not None:
+            starts, max_iter = _thin_ends(thin, options), options.thin_max_iter
+        else:
+            starts, max_iter = _starts(data, options), options.max_iter
+        run = _best_run(algorithm, starts, replace(options, max_iter=max_iter))
     else:
         centroids = distinct if isinstance(options.init, str) else _in_places_of(options.init, distinct)
         algorithm = data.algorithm(len(centroids))
@@ -325,6 +348,13 @@ def _starts(data: Data, options: Options) -> Iterator[NDArray[np.float64]]:
     draws = Draws(options.seed)
     while True:
         yield data.start(options.init, options.n_clusters, draws) if isinstance(options.init, str) else options.init
+
+
+def _thin_ends(thin: Data, options: Options) -> Iterator[NDArray[np.float64]]:
+    """Yield where one run after the other ends on a part of the pixels."""
+    algorithm = thin.algorithm(options.n_clusters)
+    for start in _starts(thin, options):
+        yield lloyd.lloyd(algorithm, start, THIN_ITERATIONS, options.tol, None, options.step).centroids
 
 
 def _best_run(algorithm: Algorithm, starts: Iterator[NDArray[np.float64]], options: Options) -> Run:

@@ -213,7 +213,7 @@ def test_drawn_walks(data, seed, spread):
 def test_boxes_hold_their_colours(small_cat, engine, is_wide, n_threads, monkeypatch):
     monkeypatch.setattr(cells, "COLORS_AT_ONCE", 100)
     histogram = colors_of(widened(small_cat) if is_wide else small_cat)
-    built, moments = built_of(histogram, engine, n_threads)
+    built, moments, _ = built_of(histogram, engine, n_threads)
     starts, centers, halves = built.cells
     excess = 8 * is_wide
     assert starts[0] == 0
@@ -229,4 +229,4 @@ def test_boxes_hold_their_colours(small_cat, engine, is_wide, n_threads, monkeyp
     assert np.array_equal(built.colors[:, :3], histogram.colors)
     region_starts = built.regions.starts
     first_colors = histogram.colors[starts[:-1]][region_starts[:-1]]
-    assert len(np.unique(first_colors >> cells.REGION_BITS + excess, axis=0)) == len(region_starts) - 1
+    assert len(np.unique(first_colors >> cells.CELL_BITS + 1 + excess, axis=0)) == len(region_starts) - 1

@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 from kmeans_fast.engines.layout import Bounds, Cells, Closest, Level, Lists
 from kmeans_fast.lending import Machine
 
-# Logarithm of the side of the cubes, in scaled steps. A photo of 362,063 colours has 7,649 cells and 1,282 regions of
-# these sizes.
+# Logarithm of the side of a cell, in scaled steps; that of a region is twice as long. A photo of 362,063 colours has
+# 7,649 cells and 1,282 regions of these sizes.
 CELL_BITS = 3
-REGION_BITS = 4
 # The most candidates that are kept for a cell or region; one with more is compared with all centroids each time.
 CELL_CANDIDATES = 24
 REGION_CANDIDATES = 160
@@ -43,18 +42,23 @@ class Built(NamedTuple):
         What the passes take.
     moments : ndarray of int64, shape (M, 5)
         The sum of the counts, and those of the four channels.
+    bits : int
+        Logarithm of the side of a cell, in scaled steps.
     """
 
     cells: Cells
     moments: NDArray[np.int64]
+    bits: int
 
 
-def build(colors: NDArray[Any], codes: NDArray[Any], counts: NDArray[np.int64], machine: Machine) -> Built:
+def build(
+    colors: NDArray[Any], codes: NDArray[Any], counts: NDArray[np.int64], machine: Machine, bits: int = CELL_BITS
+) -> Built:
     """Sort colours (N, C), given in the order of their codes, into cells and regions."""
     n_channels = colors.shape[1]
     excess = excess_bits(codes, n_channels)
     scale = 2.0**-excess
-    cell_starts = run_starts(codes >> codes.dtype.type(n_channels * (CELL_BITS + excess)))
+    cell_starts = run_starts(codes >> codes.dtype.type(n_channels * (bits + excess)))
     n_cells = len(cell_starts) - 1
     padded = colors if n_channels == 4 else np.zeros((len(colors), 4), colors.dtype)
     channels = np.zeros((4, len(colors)), colors.dtype)
@@ -74,7 +78,7 @@ def build(colors: NDArray[Any], codes: NDArray[Any], counts: NDArray[np.int64], 
     edges = np.searchsorted(cell_starts, np.arange(0, len(colors), COLORS_AT_ONCE), side="right") - 1
     cuts = [*dict.fromkeys(edges.tolist()), n_cells]
     machine.workers.for_each(enclose, list(itertools.pairwise(cuts)))
-    region_starts = run_starts(codes[cell_starts[:-1]] >> codes.dtype.type(n_channels * (REGION_BITS + excess)))
+    region_starts = run_starts(codes[cell_starts[:-1]] >> codes.dtype.type(n_channels * (bits + 1 + excess)))
     region_low = np.minimum.reduceat(low, region_starts[:-1], axis=0)
     region_high = np.maximum.reduceat(high, region_starts[:-1], axis=0)
     cells = Cells(
@@ -85,7 +89,7 @@ def build(colors: NDArray[Any], codes: NDArray[Any], counts: NDArray[np.int64], 
         _level(region_starts, region_low, region_high, scale),
         scale,
     )
-    return Built(cells, moments)
+    return Built(cells, moments, bits)
 
 
 def excess_bits(codes: NDArray[Any], n_channels: int) -> int:

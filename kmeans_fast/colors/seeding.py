@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import lloyd
-from kmeans_fast.colors.cells import CELL_BITS, excess_bits, nothing_closest, run_starts
+from kmeans_fast.colors.cells import excess_bits, nothing_closest, run_starts
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.shared_passes import SharedPasses
 from kmeans_fast.colors.side_by_side import SideBySide, rows_of
@@ -59,7 +59,7 @@ def k_means_plus_plus(
         counts = histogram.counts.astype(np.float64)
         return seeding.k_means_plus_plus(Points(histogram.colors), counts, n_clusters, draws, machine)
     kernels = machine.engine.color_seeding
-    cells, _ = histogram.built(machine)
+    cells = histogram.built(machine).cells
     state = nothing_closest(cells)
     passes = SharedPasses(cells, machine.workers, SHARED_COLORS)
     n_candidates = seeding.candidate_count(n_clusters)
@@ -155,11 +155,11 @@ def cubes(histogram: ColorHistogram, least: int, machine: Machine) -> tuple[NDAr
     """
     colors, codes, counts = histogram.colors, histogram.codes, histogram.counts
     n_channels, excess = histogram.n_channels, excess_bits(codes, histogram.n_channels)
-    cells, cell_moments = histogram.built(machine)
+    cells, cell_moments, cell_bits = histogram.built(machine)
     # Cells lie in one cube each while that isn't smaller.
     firsts = cells.cells.starts[:-1]
     for bits in range(LARGEST_CUBE_BITS + excess, excess - 1, -1):
-        of_cells = bits >= CELL_BITS + excess
+        of_cells = bits >= cell_bits + excess
         starts = run_starts((codes[firsts] if of_cells else codes) >> codes.dtype.type(n_channels * bits))[:-1]
         if len(starts) >= least:
             break

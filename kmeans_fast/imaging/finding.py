@@ -25,6 +25,8 @@ from kmeans_fast.options import Options
 from kmeans_fast.session import Data
 
 MOST_ON_CUBES = 16
+# From so many colours on, which few pictures have that are opaque and of 8 bits, a start on a part of the pixels pays.
+MANY_COLORS = 2**19
 
 
 def find_palette(colors: Colors, request: Request) -> Found:
@@ -133,12 +135,14 @@ def _rounded(colors: Colors, visible: Data, algorithm: Algorithm, run: Run, *, s
 
 def _in_space(options: Options, colors: Colors, n_clusters: int) -> Options:
     """Return options for so many clusters of points of the colours' space."""
-    init, space = options.init, colors.space
+    init, space, thin_max_iter = options.init, colors.space, 0
     if isinstance(init, str) and init == "auto":
         # With few colours a bad start is rarely mended, and a good one costs little.
         named = "cubes" if n_clusters <= MOST_ON_CUBES and options.effort else "variance"
         init = named if options.n_init == 1 else "k-means++"
+        thin_max_iter = options.thin_max_iter if options.effort and colors.n_distinct >= MANY_COLORS else 0
     elif not isinstance(init, str):
         init = init if space.is_plain else space.embed(init.astype(colors.histogram.colors.dtype)).astype(np.float64)
         init = np.vstack([colors.given_points, init])
-    return replace(options.in_steps(space.unit, space.origin), n_clusters=n_clusters, init=init)
+    in_steps = options.in_steps(space.unit, space.origin)
+    return replace(in_steps, n_clusters=n_clusters, init=init, thin_max_iter=thin_max_iter)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast.colors.histogram import ColorHistogram, sort_points
 from kmeans_fast.colors.sorting import decoded
+from kmeans_fast.colors.thinning import FEWER, step_for, thinned
 from kmeans_fast.engines.codes import OPAQUE, encode, without_alpha
 from kmeans_fast.imaging.spaces import TRANSLUCENT, UNIT, Space, premultiplied
 from kmeans_fast.lending import Machine
@@ -70,6 +71,53 @@ class Sorted(NamedTuple):
     def unsorted(self, labels: NDArray[Any]) -> NDArray[Any]:
         """Return the labels of those they were made of."""
         return labels if self.places is None else labels[self.places]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Colours of each kind, of pixels that are fully transparent, translucent or opaque, as they are clustered."""
+
+    space: Space
+    hidden: ColorHistogram | None
+    visible: ColorHistogram | None
+    opaque: ColorHistogram | None
+
+    @property
+    def has_hidden(self) -> bool:
+        """Whether something is fully transparent."""
+        return self.hidden is not None
+
+    @property
+    def has_visible(self) -> bool:
+        """Whether something isn't fully transparent."""
+        return self.opaque is not None or self.visible is not None
+
+    @property
+    def n_distinct(self) -> int:
+        """Distinct colours; all that are fully transparent count as one, unless they are kept."""
+        return sum(len(part) for part in (self.hidden, self.visible, self.opaque) if part is not None)
+
+    def has(self, colors: NDArray[Any]) -> NDArray[np.bool_]:
+        """Say which of the straight colours (K, 4) there are, or others that have the same point."""
+        found: NDArray[np.bool_] = np.zeros(len(colors), np.bool_)
+        is_opaque, is_hidden = colors[:, 3] == self.space.top, colors[:, 3] == HIDDEN
+        flat = colors[:, :3]
+        for chosen, points, part in (
+            (is_opaque, flat, self.opaque),
+            (is_hidden, flat if self.space.keeps_hidden else np.zeros_like(colors), self.hidden),
+            (~(is_opaque | is_hidden), self.space.embed(colors), self.visible),
+        ):
+            if part is not None:
+                found[chosen] = are_among(points[chosen], part)
+        return found
+
+    def thinned(self, n_pixels: int) -> Parts | None:
+        """Return about so many of all pixels, or None if that hardly leaves fewer colours."""
+        parts = self.hidden, self.visible, self.opaque
+        first = 0 if self.space.keeps_hidden else 1  # what is one colour needs no pixels
+        step = step_for(sum(part.n_pixels for part in parts[first:] if part is not None), n_pixels)
+        thin = Parts(self.space, *(None if part is None else thinned(part, step, n_pixels) for part in parts))
+        return thin if thin.n_distinct * FEWER <= self.n_distinct else None
 
 
 @dataclass(frozen=True)
@@ -174,34 +222,10 @@ class Mixture:
         labels[self.is_opaque] = self._opaque.unsorted(of_others[n_visible:])
         return labels
 
-    @property
-    def has_hidden(self) -> bool:
-        """Whether something is fully transparent."""
-        return self.hidden is not None
-
-    @property
-    def has_visible(self) -> bool:
-        """Whether something isn't fully transparent."""
-        return self.opaque is not None or self.visible is not None
-
-    @property
-    def n_distinct(self) -> int:
-        """Distinct colours; all that are fully transparent count as one, unless they are kept."""
-        return sum(len(part) for part in (self.hidden, self.visible, self.opaque) if part is not None)
-
-    def has(self, colors: NDArray[Any]) -> NDArray[np.bool_]:
-        """Say which of the straight colours (K, 4) there are, or others that have the same point."""
-        found: NDArray[np.bool_] = np.zeros(len(colors), np.bool_)
-        is_opaque, is_hidden = colors[:, 3] == self.space.top, colors[:, 3] == HIDDEN
-        flat = colors[:, :3]
-        for chosen, points, part in (
-            (is_opaque, flat, self.opaque),
-            (is_hidden, flat if self.space.keeps_hidden else np.zeros_like(colors), self.hidden),
-            (~(is_opaque | is_hidden), self.space.embed(colors), self.visible),
-        ):
-            if part is not None:
-                found[chosen] = are_among(points[chosen], part)
-        return found
+    @cached_property
+    def parts(self) -> Parts:
+        """The colours of each kind."""
+        return Parts(self.space, self.hidden, self.visible, self.opaque)
 
     def first_of(self, points: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield the number of each of the points (K, 4) that translucent colours have, and the first such colour."""

@@ -189,24 +189,25 @@ class MixedColors(MergedColors):
 
     @property
     def n_distinct(self) -> int:  # noqa: D102
-        return self.mixture.n_distinct
+        return self.mixture.parts.n_distinct
 
     @property
     def least_entries(self) -> int:
         """How many entries there have to be: what is given, and one for each kind of pixels that has none, or more."""
-        alpha, mixture = self.given[:, 3], self.mixture
+        alpha, mixture = self.given[:, 3], self.mixture.parts
         hidden, opaque = mixture.has_hidden and alpha.all(), mixture.opaque is not None
         opaque = opaque and not (alpha == self.space.top).any()
         return len(self.given) + max(len(self.reserved) + 1, int(hidden) + int(opaque))
 
     @property
     def most_entries(self) -> int:  # noqa: D102
-        return super().most_entries - int(self.mixture.has(self.given).sum())
+        return super().most_entries - int(self.mixture.parts.has(self.given).sum())
 
     @property
     def reserved(self) -> NDArray[Any]:  # noqa: D102
-        is_one = not self.space.keeps_hidden and self.mixture.has_hidden
-        return np.zeros((int(is_one and self.mixture.has_visible and bool(self.given[:, 3].all())), 4), np.uint8)
+        parts = self.mixture.parts
+        is_one = not self.space.keeps_hidden and parts.has_hidden
+        return np.zeros((int(is_one and parts.has_visible and bool(self.given[:, 3].all())), 4), np.uint8)
 
     def entries(self, centroids: NDArray[np.float64]) -> NDArray[Any]:  # noqa: D102
         # each kind has what is given in its midst, and mostly the way back is exact

@@ -27,7 +27,7 @@ from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines.codes import OPAQUE
 from kmeans_fast.fixing import FixedAlgorithm, FixedData, giving_way, without
-from kmeans_fast.imaging.mixture import HIDDEN, Mixture, are_among
+from kmeans_fast.imaging.mixture import HIDDEN, Mixture, Parts, are_among
 from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Givers, Measure
 from kmeans_fast.options import STARTS
@@ -89,6 +89,8 @@ class MixedData:
         Entries that are held, by alpha: the last of each kind.
     n_hidden : int
         How many entries, the first ones, are fully transparent, if such colours are kept; else 0.
+    thin : Parts or None
+        A part of the pixels that stands for all of them.
     """
 
     mixture: Mixture
@@ -97,6 +99,12 @@ class MixedData:
     machine: Machine
     fixed: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
     n_hidden: int = 0
+    thin: Parts | None = None
+
+    @property
+    def parts(self) -> Parts:
+        """Its colours of each kind."""
+        return self.mixture.parts if self.thin is None else self.thin
 
     @property
     def _top(self) -> int:
@@ -104,16 +112,16 @@ class MixedData:
 
     def kinds(self, n_clusters: int) -> list[_Kind]:
         """Return the kinds of colours in the order of their entries, and of their labels."""
-        mixture, step = self.mixture, self.mixture.space.step
+        parts, space = self.parts, self.mixture.space
         first, last = self.n_hidden, n_clusters - self.n_opaque
-        hidden = [] if self.only_visible or mixture.hidden is None else [mixture.hidden]
-        visible = [] if mixture.visible is None else [mixture.visible]
-        opaque = [] if mixture.opaque is None else [mixture.opaque]
-        alpha = self.fixed[:, 3]
-        is_flat = (alpha == HIDDEN) & mixture.space.keeps_hidden, alpha == self._top
+        hidden = [] if self.only_visible or parts.hidden is None else [parts.hidden]
+        visible = [] if parts.visible is None else [parts.visible]
+        opaque = [] if parts.opaque is None else [parts.opaque]
+        alpha, step = self.fixed[:, 3], space.step
+        is_flat = (alpha == HIDDEN) & space.keeps_hidden, alpha == self._top
         own = _Kind(visible, slice(first, last), self.fixed[~(is_flat[0] | is_flat[1])], None)
         last_kind = _Kind(opaque, slice(last, n_clusters), self.fixed[is_flat[1], :3] / step, self._top)
-        if not mixture.space.keeps_hidden:
+        if not space.keeps_hidden:
             return [own._replace(parts=hidden + visible), last_kind]
         return [_Kind(hidden, slice(0, first), self.fixed[is_flat[0], :3] / step, HIDDEN), own, last_kind]
 
@@ -160,6 +168,11 @@ class MixedData:
         hidden = None if self.only_visible else self.mixture.hidden
         n_hidden = 0 if hidden is None else len(hidden)
         return self.mixture.labels(algorithm.labels[:n_hidden], algorithm.labels[n_hidden:])
+
+    def thinned(self, n_points: int) -> MixedData | None:
+        """Return about so many of the pixels, or None if that hardly leaves fewer colours."""
+        thin = self.mixture.parts.thinned(n_points)
+        return None if thin is None else replace(self, thin=thin)
 
 
 class _Part(NamedTuple):
@@ -258,7 +271,7 @@ def mixed_data(mixture: Mixture, n_clusters: int, machine: Machine, fixed: NDArr
     """
     kinds = (fixed[:, 3] > HIDDEN).astype(int) + (fixed[:, 3] == OPAQUE * mixture.space.unit)
     fixed = fixed[np.argsort(kinds, kind="stable")]
-    only_visible = not mixture.space.keeps_hidden and mixture.has_visible and bool((fixed[:, 3] > HIDDEN).all())
+    only_visible = not mixture.space.keeps_hidden and mixture.parts.has_visible and bool((fixed[:, 3] > HIDDEN).all())
     data = MixedData(mixture, only_visible, 0, machine, fixed)
     shares = _shares(data, n_clusters)
     return replace(data, n_hidden=shares[0] if mixture.space.keeps_hidden else 0, n_opaque=shares[-1])

@@ -132,6 +132,9 @@ class BlockData:
         labels: NDArray[Any] = algorithm.labels
         return labels
 
+    def thinned(self, n_points: int) -> None:
+        """Return None: points are in no order in which every so-manieth would do for all."""
+
     def _take(self, block: int, place: int) -> NDArray[np.float64]:
         point: NDArray[np.float64] = self._blocks.for_one(block, _take, place)
         return point
