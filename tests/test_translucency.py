@@ -183,11 +183,11 @@ def test_empty_entries_take_colours_of_their_kind(machine):
 
 def test_hidden_colours_are_one_and_the_first(soft_cat, machine):
     mixture = mixture_of(soft_cat, machine)
-    assert mixture.has_hidden
+    assert mixture.parts.has_hidden
     assert mixture.hidden.colors.tolist() == [[0, 0, 0, 0]]
     assert mixture.hidden.n_pixels == (soft_cat[..., 3] == 0).sum()
     assert mixture.hidden.n_pixels + mixture.visible.n_pixels + mixture.opaque.n_pixels == soft_cat[..., 0].size
-    assert mixture.n_distinct == 1 + len(mixture.visible) + len(mixture.opaque)
+    assert mixture.parts.n_distinct == 1 + len(mixture.visible) + len(mixture.opaque)
     assert (np.diff(mixture.opaque.codes.astype(np.int64)) > 0).all()
     assert seeding.cubes(mixture.visible, 100, machine)[0].dtype == np.uint8
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast.arrays import Selection, select
 from kmeans_fast.colors.cells import CELL_BITS, Built, build, run_starts
-from kmeans_fast.colors.counting import count_by_sorting, count_colors, count_in_order
+from kmeans_fast.colors.counting import count_colors, count_in_order
 from kmeans_fast.colors.counts import Counts, merge
 from kmeans_fast.colors.lookup import Lookup
 from kmeans_fast.colors.placing import Placed
@@ -347,12 +347,12 @@ def count(pixels: Points, machine: Machine) -> ColorHistogram:
     return ColorHistogram(pixels.n_features, codes, counts, decoded(codes, pixels.n_features, machine))
 
 
-def count_and_place(pixels: Points, machine: Machine, *, is_sorted: bool = False) -> ColorHistogram:
-    """Do as `count`, and keep the pixels' order where they were sorted, as they can be told to be: 64 MB at most.
+def count_and_place(pixels: Points, machine: Machine) -> ColorHistogram:
+    """Do as `count`, and keep the pixels' order where they were sorted: 64 MB at most.
 
     Labels of the same pixels then take a tenth of the time.
     """
-    counts, order = (count_by_sorting if is_sorted else count_in_order)(pixels, machine, is_kept=True)
+    counts, order = count_in_order(pixels, machine)
     histogram = ColorHistogram(pixels.n_features, *counts, decoded(counts.codes, pixels.n_features, machine))
     if order.size:
         histogram.placed = Placed.of(pixels, order)

@@ -44,26 +44,31 @@ class Placed(NamedTuple):
         """Return the label of each pixel's colour, flat; `colors` (N, C) are those of the counts."""
         if self.order.size == pixels.size:
             labels = np.empty(pixels.size, color_labels.dtype)
-            self._put(counts.counts, color_labels, labels, machine)
+            put(self.order, counts.counts, color_labels, labels, machine)
             return labels
         is_opaque = colors[:, 3] == OPAQUE
         opaque = colors[is_opaque], counts.codes[is_opaque], color_labels[is_opaque]
         labels = Lookup(*opaque, machine.engine).labels_of(pixels, machine)
-        self._put(counts.counts[~is_opaque], color_labels[~is_opaque], labels, machine)
+        put(self.order, counts.counts[~is_opaque], color_labels[~is_opaque], labels, machine)
         return labels
 
-    def _put(
-        self, counts: NDArray[np.int64], color_labels: NDArray[Any], labels: NDArray[Any], machine: Machine
-    ) -> None:
-        """Write the labels of pixels in their order."""
-        places = [slice(*bounds) for bounds in chunk_bounds(len(counts))]
-        ends = np.cumsum([0, *(counts[place].sum() for place in places)])
 
-        def put(i: int) -> None:
-            place, order = places[i], self.order[ends[i] : ends[i + 1]]
-            machine.engine.sorting.put(order, counts[place], color_labels[place], labels)
+def put(
+    order: NDArray[np.uint32],
+    counts: NDArray[np.int64],
+    color_labels: NDArray[Any],
+    labels: NDArray[Any],
+    machine: Machine,
+) -> None:
+    """Write the label of each colour to as many of the pixels, in their order, as it has."""
+    places = [slice(*bounds) for bounds in chunk_bounds(len(counts))]
+    ends = np.cumsum([0, *(counts[place].sum() for place in places)])
 
-        machine.workers.for_each(put, range(len(places)))
+    def put_some(i: int) -> None:
+        place = places[i]
+        machine.engine.sorting.put(order[ends[i] : ends[i + 1]], counts[place], color_labels[place], labels)
+
+    machine.workers.for_each(put_some, range(len(places)))
 
 
 def _memory_of(pixels: Points) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """Codes of colours made and sorted, shared among threads."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,23 +47,31 @@ def decoded(codes: NDArray[Any], n_channels: int, machine: Machine) -> NDArray[A
 
 
 def sort(
-    codes: NDArray[Any], carried: NDArray[Any], n_bits: int, machine: Machine
+    codes: NDArray[Any],
+    carried: NDArray[Any],
+    n_bits: int,
+    machine: Machine,
+    stretches: Sequence[slice] | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return codes (N,) of `n_bits` in order, and what each carries, (N,) or nothing, (0,).
 
     Radix sort: by the uppermost digit first, until parts fit into a cache, and those from the lowest one up. Equal
-    codes stay in order. What was given is work space thereafter.
+    codes stay in order. What was given is work space thereafter. Where `stretches` of it are given, the rest is no
+    part of it.
     """
-    given, spare = (codes, carried), (np.empty_like(codes), np.empty_like(carried))
+    stretches = _even_stretches(len(codes), machine) if stretches is None else stretches
+    n = sum(stretch.stop - stretch.start for stretch in stretches)
+    spare = np.empty_like(codes[:n]), np.empty_like(carried[:n])
     shift = max(0, n_bits - FIRST_BITS)
-    ends = _move_by_digit(given, spare, shift, machine)
+    ends = _move_by_digit((codes, carried), stretches, spare, shift, machine)
+    given = codes[:n], carried[:n]
     kernels = machine.engine.sorting
 
     def sort_some(parts: slice) -> None:
         start = int(ends[parts.start - 1]) if parts.start else 0
         _sort_parts(spare, given, start, ends[parts] - start, shift, kernels, is_moved=True)
 
-    cuts = np.searchsorted(ends, np.arange(CODES_PER_TASK, len(codes), CODES_PER_TASK)) + 1
+    cuts = np.searchsorted(ends, np.arange(CODES_PER_TASK, n, CODES_PER_TASK)) + 1
     edges = dict.fromkeys([0, *cuts.tolist(), len(ends)])
     machine.workers.for_each(sort_some, [slice(*edge) for edge in itertools.pairwise(edges)])
     return given
@@ -72,13 +80,18 @@ def sort(
 Pair = tuple[NDArray[Any], NDArray[Any]]
 
 
-def _move_by_digit(source: Pair, target: Pair, shift: int, machine: Machine) -> NDArray[np.int64]:
-    """Sort by the uppermost digit, with all threads; return where codes with each value of it end."""
-    kernels, workers = machine.engine.sorting, machine.workers
-    n = len(source[0])
-    n_parts = workers.n_threads if n >= SHARED_CODES else 1
+def _even_stretches(n: int, machine: Machine) -> list[slice]:
+    """Cut n codes into one stretch for each thread, if there are many."""
+    n_parts = machine.workers.n_threads if n >= SHARED_CODES else 1
     edges = [n * part // n_parts for part in range(n_parts + 1)]
-    parts = [slice(*edge) for edge in itertools.pairwise(edges)]
+    return [slice(*edge) for edge in itertools.pairwise(edges)]
+
+
+def _move_by_digit(
+    source: Pair, parts: Sequence[slice], target: Pair, shift: int, machine: Machine
+) -> NDArray[np.int64]:
+    """Sort parts of codes by the uppermost digit, with all threads; return where codes with each value of it end."""
+    kernels, workers, n_parts = machine.engine.sorting, machine.workers, len(parts)
     counts = np.empty((n_parts, 2**FIRST_BITS), np.int64)
     workers.for_each(lambda part: kernels.count_digits(source[0][parts[part]], shift, counts[part]), range(n_parts))
     ends = np.cumsum(counts.T).reshape(-1, n_parts).T

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.colors.histogram import label_pixels
 from kmeans_fast.imaging.channels import without_idle_alpha
 from kmeans_fast.imaging.dithering import dither
 from kmeans_fast.imaging.metrics import psnr
@@ -59,7 +58,7 @@ def picture_in(pixels: Pixels, colors: Colors, found: Found, request: Request) -
     if dithering.is_on and not space.has_alpha:
         labels = np.empty(channels.shape[:-1], found.color_labels.dtype)
     else:
-        labels = label_pixels(colors.histogram, Points(channels), found.color_labels, colors.machine)
+        labels = colors.labels_of(Points(channels), found.color_labels)
         labels = labels.reshape(channels.shape[:-1])
     if dithering.is_on:
         entries = found.palette.palette

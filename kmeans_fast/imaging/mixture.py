@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -10,11 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.colors.counting import count_products
+from kmeans_fast.colors.counts import Counts
 from kmeans_fast.colors.histogram import ColorHistogram, sort_points
+from kmeans_fast.colors.lookup import Lookup
+from kmeans_fast.colors.placing import put
 from kmeans_fast.colors.sorting import decoded
 from kmeans_fast.colors.thinning import FEWER, step_for, thinned
-from kmeans_fast.engines.codes import OPAQUE, encode, without_alpha
-from kmeans_fast.imaging.spaces import TRANSLUCENT, UNIT, Space, premultiplied
+from kmeans_fast.engines.codes import OPAQUE, encode, with_alpha, without_alpha
+from kmeans_fast.imaging.spaces import TRANSLUCENT, Space
 from kmeans_fast.lending import Machine
 from kmeans_fast.points.access import Points
 
@@ -39,27 +43,6 @@ def first_places(
     wanted = np.searchsorted(distinct.codes, encode(points[known].astype(distinct.colors.dtype)))
     for k, place in zip(known.tolist(), wanted, strict=True):
         yield k, int((places == place).argmax())
-
-
-class Premultiplied(Points):
-    """The premultiplied colours of RGBA pixels.
-
-    Parameters
-    ----------
-    pixels : Points
-        Of 4 channels of 8 bits.
-    """
-
-    def __init__(self, pixels: Points) -> None:
-        super().__init__(pixels.array, pixels.name)
-        self.dtype = np.dtype(np.uint16)
-        self._pixels = pixels
-
-    def chunk(self, start: int, stop: int) -> NDArray[Any]:
-        """Return some points."""
-        return premultiplied(self._pixels.chunk(start, stop))
-
-    is_one_array = False
 
 
 class Sorted(NamedTuple):
@@ -127,7 +110,7 @@ class Mixture:
     Attributes
     ----------
     colors : ColorHistogram
-        Of RGBA as they are in the picture, or of 8 bits premultiplied, which has 16.
+        Of RGBA.
     machine : Machine
         What they are sorted on.
     space : Space
@@ -138,15 +121,10 @@ class Mixture:
     machine: Machine
     space: Space = TRANSLUCENT
 
-    @property
-    def _is_premultiplied(self) -> bool:
-        return self.colors.colors.dtype == np.uint16 and self.space.top == OPAQUE
-
     @cached_property
     def is_opaque(self) -> NDArray[np.bool_]:
         """Which of the colours are."""
-        top = OPAQUE * UNIT if self._is_premultiplied else self.space.top
-        is_opaque: NDArray[np.bool_] = self.colors.colors[:, 3] == top
+        is_opaque: NDArray[np.bool_] = self.colors.colors[:, 3] == self.space.top
         return is_opaque
 
     @cached_property
@@ -160,17 +138,10 @@ class Mixture:
         """Which are translucent."""
         return ~(self.is_opaque | self.is_hidden)
 
-    @property
+    @cached_property
     def opaque(self) -> ColorHistogram | None:
         """Opaque colours without their alpha."""
-        return self._opaque.colors
-
-    @cached_property
-    def _opaque(self) -> Sorted:
-        if not self._is_premultiplied:
-            return Sorted(self._flat(self.is_opaque))
-        colors = (self.colors.colors[self.is_opaque, :3] // np.uint16(UNIT)).astype(np.uint8)
-        return self._sorted(self.is_opaque, lambda start, stop: colors[start:stop], 3)
+        return self._flat(self.is_opaque)
 
     def _flat(self, chosen: NDArray[np.bool_]) -> ColorHistogram | None:
         """Return colours of one alpha without it, which leaves the order of their codes as it is."""
@@ -180,13 +151,6 @@ class Mixture:
             if len(codes)
             else None
         )
-
-    def _sorted(self, chosen: NDArray[np.bool_], chunk: Callable[[int, int], NDArray[Any]], n_channels: int) -> Sorted:
-        """Return chosen colours as the points that `chunk` gives of them, sorted."""
-        counts = self.colors.counts[chosen]
-        if not counts.size:
-            return Sorted(None)
-        return Sorted(*sort_points(len(counts), chunk, (n_channels, chunk(0, 0).dtype), self.machine, counts))
 
     @cached_property
     def hidden(self) -> ColorHistogram | None:
@@ -203,15 +167,15 @@ class Mixture:
 
     @cached_property
     def _visible(self) -> Sorted:
-        colors, chosen = self.colors.colors, self.is_visible
-        if not self._is_premultiplied:
-            places = np.flatnonzero(chosen)
-            return self._sorted(chosen, lambda start, stop: self.space.embed(colors[places[start:stop]]), 4)
-        if chosen.all():
-            return Sorted(self.colors)
-        points = colors.view(np.uint64)[chosen[:, np.newaxis]].view(np.uint16).reshape(-1, 4)  # faster than rows
-        codes, counts = self.colors.codes[chosen], self.colors.counts[chosen]
-        return Sorted(ColorHistogram(4, codes, counts, points) if len(points) else None)
+        colors, places = self.colors.colors, np.flatnonzero(self.is_visible)
+        if not places.size:
+            return Sorted(None)
+
+        def chunk(start: int, stop: int) -> NDArray[Any]:
+            return self.space.embed(colors[places[start:stop]])
+
+        kind = 4, chunk(0, 0).dtype
+        return Sorted(*sort_points(len(places), chunk, kind, self.machine, self.colors.counts[places]))
 
     def labels(self, of_hidden: NDArray[Any], of_others: NDArray[Any]) -> NDArray[Any]:
         """Return labels of all colours, given those of what is hidden, if it takes part, and of the others by kind."""
@@ -219,7 +183,7 @@ class Mixture:
         labels = np.empty(len(self.colors), of_others.dtype)
         labels[self.is_hidden] = of_hidden
         labels[self.is_visible] = self._visible.unsorted(of_others[:n_visible])
-        labels[self.is_opaque] = self._opaque.unsorted(of_others[n_visible:])
+        labels[self.is_opaque] = of_others[n_visible:]
         return labels
 
     @cached_property
@@ -233,3 +197,66 @@ class Mixture:
         if part is not None and places is not None:
             chosen = np.flatnonzero(self.is_visible)
             yield from ((k, self.colors.colors[chosen[first]]) for k, first in first_places(points, part, places))
+
+
+@dataclass(frozen=True)
+class Apart:
+    """The colours of a picture of 8 bits that were counted apart: opaque ones, and the others as their points.
+
+    Attributes
+    ----------
+    parts : Parts
+        The colours.
+    order : ndarray of uint32
+        The numbers of the pixels that aren't opaque, in the order of their points.
+    machine : Machine
+        What labels are found on.
+    """
+
+    parts: Parts
+    order: NDArray[np.uint32]
+    machine: Machine
+    space = TRANSLUCENT
+
+    @classmethod
+    def of(cls, pixels: Points, machine: Machine) -> Apart:
+        """Count the colours of pixels."""
+        opaque, others, order = count_products(pixels, machine)
+        n_hidden = int(others.codes[0] == HIDDEN) if len(others.codes) else 0
+        hidden, visible = (
+            Counts(*(array[part] for array in others)) for part in (slice(n_hidden), slice(n_hidden, None))
+        )
+
+        def colors(counts: Counts, n_channels: int) -> ColorHistogram | None:
+            points = decoded(counts.codes, n_channels, machine)
+            return ColorHistogram(n_channels, *counts, points) if len(points) else None
+
+        rgba = Counts(hidden.codes.astype(np.uint32), hidden.counts)
+        return cls(Parts(TRANSLUCENT, colors(rgba, 4), colors(visible, 4), colors(opaque, 3)), order, machine)
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels that were counted."""
+        parts = self.parts.hidden, self.parts.visible, self.parts.opaque
+        return sum(part.n_pixels for part in parts if part is not None)
+
+    def first_of(self, points: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[Any]]]:  # noqa: ARG002
+        """Yield nothing: with 8 bits a point tells its colour."""
+        yield from ()
+
+    def labels(self, of_hidden: NDArray[Any], of_others: NDArray[Any]) -> NDArray[Any]:
+        """Return labels of all colours, given those of what is hidden, if it takes part, and of the others by kind."""
+        return np.concatenate([of_hidden, of_others]) if of_hidden.size else of_others
+
+    def labels_of(self, pixels: Points, labels: NDArray[Any]) -> NDArray[Any]:
+        """Return the labels of the pixels, given those of all colours."""
+        opaque, others = self.parts.opaque, (self.parts.hidden, self.parts.visible)
+        counts = np.concatenate([part.counts for part in others if part is not None] or [np.empty(0, np.int64)])
+        if opaque is None:
+            of_pixels = np.empty(pixels.size, labels.dtype)
+        else:
+            colors = np.column_stack([opaque.colors, np.full(len(opaque), OPAQUE, np.uint8)])
+            lookup = Lookup(colors, with_alpha(opaque.codes), labels[len(counts) :], self.machine.engine)
+            of_pixels = lookup.labels_of(pixels, self.machine)
+        put(self.order, counts, labels[: len(counts)], of_pixels, self.machine)
+        return of_pixels

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.colors.counting import are_best_sorted
-from kmeans_fast.colors.histogram import ColorHistogram, count_and_place, sort_points
+from kmeans_fast.colors.histogram import ColorHistogram, count_and_place, label_pixels, sort_points
 from kmeans_fast.engines.codes import encode
 from kmeans_fast.fixing import FixedData
 from kmeans_fast.imaging import spaces
 from kmeans_fast.imaging.channels import is_translucent
 from kmeans_fast.imaging.ignoring import Ignored
-from kmeans_fast.imaging.mixture import Mixture, Premultiplied, are_among, first_places
+from kmeans_fast.imaging.mixture import Apart, Mixture, are_among, first_places
 from kmeans_fast.imaging.pixels import Pixels
 from kmeans_fast.imaging.spaces import Space
 from kmeans_fast.imaging.translucency import MixedData, mixed_data
@@ -37,16 +37,15 @@ def count_colors(
 ) -> Colors:
     """Count the colours of a picture, without those that are to be ignored.
 
-    If nothing is asked of them but to be clustered, `as_points`, a picture with transparency everywhere may be counted
-    as the points it becomes: what sorts its pixels then sorts its points, too.
+    If nothing is asked of them but to be clustered, `as_points`, those that aren't opaque may be counted as the points
+    that they become: what sorts pixels then sorts points, too.
     """
     channels, space = pixels.channels, pixels.space
     if pixels.counts is None:
         points = Points(channels)
         if as_points and space is spaces.TRANSLUCENT and are_best_sorted(points):
-            histogram = count_and_place(Premultiplied(points), machine, is_sorted=True)
-        else:
-            histogram = count_and_place(points, machine)
+            return ApartColors.of(points, machine)
+        histogram = count_and_place(points, machine)
     else:
         histogram = ColorHistogram(channels.shape[-1], encode(channels[0]), pixels.counts)
     if ignored is not None:
@@ -75,6 +74,11 @@ class Colors:
     def given_points(self) -> NDArray[np.float64]:
         """The points of the entries that are given."""
         return self.space.embed(self.given).astype(np.float64)
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels that were counted."""
+        return self.histogram.n_pixels
 
     @property
     def n_distinct(self) -> int:
@@ -134,12 +138,16 @@ class Colors:
         weights = self.histogram.counts.astype(np.float64)
         return DenseAlgorithm(Points(self.points), weights, n_entries, *self.machine)
 
+    def labels_of(self, pixels: Points, labels: NDArray[Any]) -> NDArray[Any]:
+        """Return the label of each pixel's colour, flat."""
+        return label_pixels(self.histogram, pixels, labels, self.machine)
+
     def mse(self, entries: NDArray[Any], labels: NDArray[Any], inertia: float) -> float:  # noqa: ARG002
         """Return the mean squared distance of a pixel to its entry, in squared 8-bit steps of sRGB.
 
         It follows from the inertia of the points, unless these are in another space.
         """
-        return inertia / self.space.unit**2 / self.histogram.n_pixels
+        return inertia / self.space.unit**2 / self.n_pixels
 
 
 class MergedColors(Colors):
@@ -183,7 +191,7 @@ class MixedColors(MergedColors):
     """Those of a picture with transparency."""
 
     @cached_property
-    def mixture(self) -> Mixture:
+    def mixture(self) -> Mixture | Apart:
         """Opaque and translucent colours apart."""
         return Mixture(self.histogram, self.machine, self.space)
 
@@ -224,6 +232,30 @@ class MixedColors(MergedColors):
 
     def everything(self, visible: Data) -> Data:  # noqa: D102
         return visible.with_hidden if isinstance(visible, MixedData) and len(self.reserved) else visible
+
+
+@dataclass(frozen=True)
+class ApartColors(MixedColors):
+    """Those of a picture with transparency that are counted apart; `histogram` has none of them."""
+
+    apart: Apart
+
+    @classmethod
+    def of(cls, pixels: Points, machine: Machine) -> ApartColors:
+        """Count the colours of pixels, with nothing given."""
+        nothing = ColorHistogram(4, np.empty(0, np.uint32), np.empty(0, np.int64))
+        return cls(nothing, spaces.TRANSLUCENT, machine, np.empty((0, 4), np.uint8), Apart.of(pixels, machine))
+
+    @property
+    def mixture(self) -> Apart:  # noqa: D102
+        return self.apart
+
+    @property
+    def n_pixels(self) -> int:  # noqa: D102
+        return self.apart.n_pixels
+
+    def labels_of(self, pixels: Points, labels: NDArray[Any]) -> NDArray[Any]:  # noqa: D102
+        return self.apart.labels_of(pixels, labels)
 
 
 class EmbeddedColors(MergedColors):

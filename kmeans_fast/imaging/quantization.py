@@ -119,15 +119,16 @@ def quantize(
         own. In sRGB and without dithering.
     init : {"auto", "variance", "cubes", "k-means++", "random"} or array_like, shape (K, C)
         As for `kmeans_fast.kmeans`. ``"auto"`` is ``"cubes"`` for up to 16 colours and ``"variance"`` for more, or
-        ``"k-means++"`` for several runs. With many colours, from 524,288 and some thousand an entry on, as noise or
-        transparency makes them, it goes by every so-manieth pixel in the order of their colours, 1024 for an entry:
-        it is where up to 28 iterations on these end. An array has one row of values of the picture's depth for each colour, whose
+        ``"k-means++"`` for several runs. With many colours, as transparency and noise make them (524,288, and some
+        4,000 an entry), it goes by every so-manieth pixel in the order of their colours, 1,024 an entry: it is where up
+        to 28 iterations on these end. An array has one row of values of the picture's depth for each colour, whose
         number it also is; it is not possible for a picture with transparency. Rows are sRGB whatever the space, in
         other spaces than sRGB in whole numbers from 0 to 255 or 65535.
     max_iter, tol, relaxation, momentum
-        As for `kmeans_fast.kmeans`; `n_iter` and a callback are of the iterations on all pixels. At most 18 by default,
-        or 2 where ``"auto"`` has gone by a part of the pixels, which ends as low. The defaults stop within 0.5 % of the error of the fixed point, mostly, in a
-        fraction of its time; ``max_iter=10**6, tol=0, relaxation=1, momentum=0`` goes all the way.
+        As for `kmeans_fast.kmeans`, on all pixels, as are `n_iter` and what a callback sees. `max_iter` is 18, or 2
+        where ``"auto"`` went by a part of the pixels, which ends as low. The defaults stop within 0.5 % of the error of
+        the fixed point, mostly, in a fraction of its time; ``max_iter=10**6, tol=0, relaxation=1, momentum=0`` goes all
+        the way.
     effort : {0, 1, 2, 3}
         As for `kmeans_fast.kmeans`. With 0, ``"auto"`` is ``"variance"`` for any number of colours. With 2 and 3 the
         rounded palette is improved as well, and the error is never above that of a lower effort, for as many colours;

@@ -27,7 +27,7 @@ from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.draws import Draws
 from kmeans_fast.engines.codes import OPAQUE
 from kmeans_fast.fixing import FixedAlgorithm, FixedData, giving_way, without
-from kmeans_fast.imaging.mixture import HIDDEN, Mixture, Parts, are_among
+from kmeans_fast.imaging.mixture import HIDDEN, Apart, Mixture, Parts, are_among
 from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Givers, Measure
 from kmeans_fast.options import STARTS
@@ -77,7 +77,7 @@ class MixedData:
 
     Attributes
     ----------
-    mixture : Mixture
+    mixture : Mixture or Apart
         The colours.
     only_visible : bool
         Whether those that are fully transparent are left out.
@@ -93,7 +93,7 @@ class MixedData:
         A part of the pixels that stands for all of them.
     """
 
-    mixture: Mixture
+    mixture: Mixture | Apart
     only_visible: bool
     n_opaque: int
     machine: Machine
@@ -165,7 +165,7 @@ class MixedData:
 
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
         """Return labels of the picture's colours, of all of them."""
-        hidden = None if self.only_visible else self.mixture.hidden
+        hidden = None if self.only_visible else self.mixture.parts.hidden
         n_hidden = 0 if hidden is None else len(hidden)
         return self.mixture.labels(algorithm.labels[:n_hidden], algorithm.labels[n_hidden:])
 
@@ -264,7 +264,7 @@ def _in_4_channels(points: NDArray[Any], alpha: int | None, unit: int) -> NDArra
     return np.column_stack([points.astype(np.float64) * unit, np.full(len(points), alpha)])
 
 
-def mixed_data(mixture: Mixture, n_clusters: int, machine: Machine, fixed: NDArray[np.float64]) -> MixedData:
+def mixed_data(mixture: Mixture | Apart, n_clusters: int, machine: Machine, fixed: NDArray[np.float64]) -> MixedData:
     """Return the colours to be clustered into K entries, of which those (F, 4) are fixed.
 
     If some colours are fully transparent, and aren't kept, it is the others, unless an entry for them is fixed, too.
