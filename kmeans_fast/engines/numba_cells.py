@@ -53,14 +53,12 @@ FAR = np.float32(1e30)
 # that they don't overlap. 16 more than those, so that rows aren't a whole number of pages apart.
 COLORS_AT_ONCE = 512
 ROW = COLORS_AT_ONCE + 16
-X0, X1, X2, X3, BEST, SECOND, NEAREST, OWNER = (i * ROW for i in range(8))
-LEAD = X0  # written when the channels have been read
+X0, X1, X2, X3, BEST, SECOND, NEAREST, LEAD, HELD, EDGE = (i * ROW for i in range(10))
 LANES = 16
 # Candidates that are compared in one pass over a stretch.
 GROUP = 4
 
-# LLVM may reorder minima and drop NaN checks; there is no NaN, and no sum whose order would matter.
-REORDER = {"contract", "nnan", "nsz", "reassoc"}
+# LLVM may fuse, and drop NaN checks; there is no NaN.
 FILTER = {"contract", "nnan", "nsz"}
 
 
@@ -88,11 +86,23 @@ def relabel(
         np.zeros((n_clusters, 8), np.float32),
         np.zeros(n_clusters),
         np.zeros((n_clusters + GROUP, 8), np.float32),
-        np.zeros(8 * ROW, np.float32),
+        room_for_colors(),
+        np.zeros(COLORS_AT_ONCE + 1, np.int32),
         *np.arange(3 * (n_clusters + 1), dtype=np.int32).reshape(3, -1),
     )
     looked_at: int = _relabel(cells, centroids, scaled, first_region, last_region, bounds, labels, sums, work)
     return looked_at
+
+
+def room_for_colors() -> Any:
+    """Make the rows for a stretch of colours.
+
+    `EDGE` is −1 for so many colours, and `UNLIMITED` after that: the greater of it and of what was found for each lane
+    makes those past the last colour look undisturbed.
+    """
+    room = np.zeros(EDGE + ROW, np.float32)
+    room[EDGE : EDGE + COLORS_AT_ONCE], room[EDGE + COLORS_AT_ONCE :] = -1, UNLIMITED
+    return room
 
 
 @kernel()
@@ -102,7 +112,7 @@ def _relabel(
     work,  # arrays for what lasts as long as the call
 ):  # fmt: skip
     # Unpacked once, and hardly sliced below: handing on a tuple of arrays or making a view costs as much as a cell.
-    rows, steps, moves, table, room, everyone, source, chosen = work
+    rows, steps, moves, table, room, found, everyone, source, chosen = work
     colors, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves), scale = cells
     before, now = scaled
     cell_lists, region_lists, lead = bounds
@@ -110,7 +120,7 @@ def _relabel(
     region_candidates, region_sizes, region_reference, region_reserve = region_lists
     r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
     n_clusters = centroids.shape[0]
-    unit, one = np.float32(scale), np.float32(1)
+    unit = np.float32(scale)
     pad, fastest = _find_steps(before, now, steps, moves)
     k0, k1, k2, k3, norms = rows[0], rows[1], rows[2], rows[3], rows[4]
     g0, g1, g2, g3, reserves = rows[5], rows[6], rows[7], rows[8], rows[9]
@@ -161,28 +171,18 @@ def _relabel(
             least = UNLIMITED
             for start in range(starts[c], starts[c + 1], COLORS_AT_ONCE):
                 n = min(starts[c + 1] - start, COLORS_AT_ONCE)
-                n_lanes = (n + LANES - 1) // LANES * LANES
-                n_there = min(n_lanes, labels.size - start)
-                # Numbers that aren't literals: for each of those Numba would compile the function once more.
-                _load(r0, start, n_there, unit, centers[c, 0], room, np.uint64(X0))
-                _load(r1, start, n_there, unit, centers[c, 1], room, np.uint64(X1))
-                _load(r2, start, n_there, unit, centers[c, 2], room, np.uint64(X2))
-                _load(r3, start, n_there, unit, centers[c, 3], room, np.uint64(X3))
-                _load(labels, start, n_there, one, np.float32(0), room, np.uint64(OWNER))
-                _compare(room, n_lanes, n_own, table)
-                _ignore(room, n, n_lanes)
-                _find_leads(room, n_lanes)
-                least_here = _least_lead(room, n_lanes)
-                if least_here <= limit:
-                    for i in range(n):
-                        if room[LEAD + i] <= limit:
-                            label = np.int32(room[NEAREST + i])
-                            if room[SECOND + i] - room[BEST + i] <= limit:
-                                label = _settle(colors, start + i, chosen, n_own, centroids)
-                            if labels[start + i] != label:
-                                _move(colors, counts, start + i, label, labels, sums)
-                    _find_new_leads(room, n_lanes)
-                    least_here = _least_lead(room, n_lanes)
+                least_here, least_held = _compare(
+                    r0, r1, r2, r3, labels, start, n, unit, centers[c, 0], centers[c, 1], centers[c, 2], centers[c, 3],
+                    n_own, table, room,
+                )  # fmt: skip
+                if least_held <= limit:
+                    for j in range(_list_below(room, np.uint64(HELD), n, limit, found)):
+                        place = np.uint64(start) + np.uint64(found[j])
+                        label = np.int32(room[NEAREST + found[j]])
+                        if room[LEAD + found[j]] <= limit:
+                            label = _settle(colors, place, chosen, n_own, centroids)
+                        if labels[place] != label:
+                            _move(colors, counts, place, label, labels, sums)
                 least = min(least, least_here)
             # With more candidates than a list holds, all are compared again each time.
             lead[c] = (least - limit) * SHRINK if sizes[c] > 0 else np.float32(0)
@@ -309,22 +309,31 @@ def _choose(g0, g1, g2, g3, source, n_source, centers, halves, i, skin, norms, r
     return source[nearest], np.float64(reserve), np.int64(n_chosen)
 
 
-@part(fastmath=REORDER)
+@part(inline=True)
+def _rank(value):
+    """Return an integer of the order of a number that isn't below 0: of these LLVM finds the least by vectors."""
+    return np.float32(value).view(np.int32)
+
+
+@part(inline=True)
+def _ranked(rank):
+    return np.int32(rank).view(np.float32)
+
+
+@part(fastmath=FILTER)
 def _find_norms(g0, g1, g2, g3, n, o0, o1, o2, o3, norms):
     """Write the squared distances from a center; return the least."""
-    least = np.float32(np.inf)
-    for start in range(0, n, LANES):
-        first = np.uint64(start)
-        for i in range(LANES):
-            j = first + np.uint64(i)
-            d0, d1, d2, d3 = g0[j] - o0, g1[j] - o1, g2[j] - o2, g3[j] - o3
-            norms[j] = d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
-        for i in range(LANES):
-            least = min(least, norms[first + np.uint64(i)])
-    return least
+    least = _rank(np.inf)
+    for i in range((n + LANES - 1) // LANES * LANES):
+        j = np.uint64(i)
+        d0, d1, d2, d3 = g0[j] - o0, g1[j] - o1, g2[j] - o2, g3[j] - o3
+        norm = d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
+        norms[j] = norm
+        least = min(least, _rank(norm))
+    return _ranked(least)
 
 
-@part(fastmath=REORDER)
+@part(fastmath=FILTER)
 def _find_reserves(g0, g1, g2, g3, n, nearest, h0, h1, h2, h3, skin, norms, reserves):
     """Write how much farther than the nearest each centroid is, at least, from any point of a box about the center.
 
@@ -339,19 +348,16 @@ def _find_reserves(g0, g1, g2, g3, n, nearest, h0, h1, h2, h3, skin, norms, rese
     span = np.float32(math.sqrt(norm)) + np.float32(2) * np.float32(math.sqrt(square))
     offset = norm + SQUARED_ERROR * (norm + square + np.float32(8192))
     keep = np.float32(1) - SQUARED_ERROR
-    least = UNLIMITED
-    for start in range(0, n, LANES):
-        first = np.uint64(start)
-        for i in range(LANES):
-            j = first + np.uint64(i)
-            corner = abs(g0[j] - z0) * h0 + abs(g1[j] - z1) * h1 + abs(g2[j] - z2) * h2 + abs(g3[j] - z3) * h3
-            surplus = norms[j] * keep - offset - np.float32(2) * corner
-            reserves[j] = SHRINK * surplus / (np.float32(math.sqrt(norms[j])) + span)
-        for i in range(LANES):
-            reserve = reserves[first + np.uint64(i)]
-            least = min(least, reserve if reserve > skin else UNLIMITED)
+    least = _rank(UNLIMITED)
+    for i in range((n + LANES - 1) // LANES * LANES):
+        j = np.uint64(i)
+        corner = abs(g0[j] - z0) * h0 + abs(g1[j] - z1) * h1 + abs(g2[j] - z2) * h2 + abs(g3[j] - z3) * h3
+        surplus = norms[j] * keep - offset - np.float32(2) * corner
+        reserve = SHRINK * surplus / (np.float32(math.sqrt(norms[j])) + span)
+        reserves[j] = reserve
+        least = min(least, _rank(reserve if reserve > skin else UNLIMITED))
     reserves[nearest] = np.float32(-1)
-    return least
+    return _ranked(least)
 
 
 @part(inline=True)
@@ -385,29 +391,52 @@ def _localize(centroids, own, n_own, centers, halves, i, table):
     return ROUNDING * (largest + h0 * h0 + h1 * h1 + h2 * h2 + h3 * h3) + SMALLEST_LEAD
 
 
-@part(fastmath={"contract"})
-def _load(values, start, n, unit, center, room, row):
-    """Write scaled values about the center of their cell: exact, fused or not."""
-    first = np.uint64(start)
-    for i in range(n):
-        u = np.uint64(i)
-        room[row + u] = np.float32(values[first + u]) * unit - center
-
-
 @part(inline=True)
-def _compare(room, n, n_own, table):
-    """Find the least and second least of ‖c‖² − 2·x·c in float32, as `_filter_block` of `numba_dense` does."""
-    _compare_first(room, n, table)
+def _compare(r0, r1, r2, r3, owners, start, n, unit, o0, o1, o2, o3, n_own, table, room):
+    """Compare some colours of a cell, whose center is o, with its candidates.
+
+    Writes for each whose the least of ‖c‖² − 2·x·c is in float32, by how much that candidate leads, and the same, or −1
+    where it isn't the owner; returns the least of both leads.
+    """
+    # Up to where there are whole vectors; of the lanes that are none of the cell's colours nothing is used.
+    n_lanes = min((n + LANES - 1) // LANES * LANES, owners.size - start)
+    if n_own <= GROUP:
+        return _compare_few(r0, r1, r2, r3, owners, start, n, n_lanes, unit, o0, o1, o2, o3, table, room)
+    _compare_first(r0, r1, r2, r3, start, n_lanes, unit, o0, o1, o2, o3, table, room)
     for j in range(GROUP, n_own, GROUP):
-        _compare_more(room, n, table, j)
+        _compare_more(room, n_lanes, table, j)
+    return _find_leads(owners, start, n, n_lanes, room)
 
 
 @part(fastmath=FILTER)
-def _compare_first(room, n, table):
+def _compare_few(r0, r1, r2, r3, owners, start, n, n_lanes, unit, o0, o1, o2, o3, table, room):
     a, b, c, d = _row(table, 0), _row(table, 1), _row(table, 2), _row(table, 3)
+    first, edge = np.uint64(start), np.uint64(EDGE + COLORS_AT_ONCE - n)
+    least = least_held = _rank(UNLIMITED)
+    for i in range(n_lanes):
+        u = np.uint64(i)
+        j = first + u
+        # exact, fused or not
+        x0, x1 = np.float32(r0[j]) * unit - o0, np.float32(r1[j]) * unit - o1
+        x2, x3 = np.float32(r2[j]) * unit - o2, np.float32(r3[j]) * unit - o3
+        best, second, nearest = _best_of_four(x0, x1, x2, x3, a, b, c, d)
+        lead, held = _leads(best, second, nearest, np.float32(owners[j]), room[edge + u])
+        room[NEAREST + u], room[LEAD + u], room[HELD + u] = nearest, lead, held
+        least, least_held = min(least, _rank(lead)), min(least_held, _rank(held))
+    return _ranked(least), _ranked(least_held)
+
+
+@part(fastmath=FILTER)
+def _compare_first(r0, r1, r2, r3, start, n, unit, o0, o1, o2, o3, table, room):
+    a, b, c, d = _row(table, 0), _row(table, 1), _row(table, 2), _row(table, 3)
+    first = np.uint64(start)
     for i in range(n):
         u = np.uint64(i)
-        best, second, nearest = _best_of_four(room[X0 + u], room[X1 + u], room[X2 + u], room[X3 + u], a, b, c, d)
+        j = first + u
+        x0, x1 = np.float32(r0[j]) * unit - o0, np.float32(r1[j]) * unit - o1
+        x2, x3 = np.float32(r2[j]) * unit - o2, np.float32(r3[j]) * unit - o3
+        best, second, nearest = _best_of_four(x0, x1, x2, x3, a, b, c, d)
+        room[X0 + u], room[X1 + u], room[X2 + u], room[X3 + u] = x0, x1, x2, x3
         room[BEST + u], room[SECOND + u], room[NEAREST + u] = best, second, nearest
 
 
@@ -442,42 +471,33 @@ def _best_of_four(x0, x1, x2, x3, a, b, c, d):
     return min(ab, cd), second, nearest_cd if cd < ab else nearest_ab
 
 
+@part(fastmath=FILTER)
+def _find_leads(owners, start, n, n_lanes, room):
+    first, edge = np.uint64(start), np.uint64(EDGE + COLORS_AT_ONCE - n)
+    least = least_held = _rank(UNLIMITED)
+    for i in range(n_lanes):
+        u = np.uint64(i)
+        best, second, nearest = room[BEST + u], room[SECOND + u], room[NEAREST + u]
+        lead, held = _leads(best, second, nearest, np.float32(owners[first + u]), room[edge + u])
+        room[LEAD + u], room[HELD + u] = lead, held
+        least, least_held = min(least, _rank(lead)), min(least_held, _rank(held))
+    return _ranked(least), _ranked(least_held)
+
+
+@part(fastmath=FILTER)
+def _leads(best, second, nearest, owner, edge):
+    lead = max(second - best, edge)
+    return lead, max(lead if nearest == owner else np.float32(-1), edge)
+
+
 @part(inline=True)
-def _ignore(room, n, n_lanes):
-    """Make the lanes that are none of the cell's colours look undisturbed."""
-    for i in range(n, n_lanes):
-        room[SECOND + i] = UNLIMITED
-        room[NEAREST + i] = room[OWNER + i]
-
-
-@part(fastmath=FILTER)
-def _find_leads(room, n):
-    """Write the lead of each colour's nearest candidate, or −1 if that isn't its owner."""
-    for i in range(n):
-        u = np.uint64(i)
-        lead = room[SECOND + u] - room[BEST + u]
-        room[LEAD + u] = lead if room[NEAREST + u] == room[OWNER + u] else np.float32(-1)
-
-
-@part(fastmath=FILTER)
-def _find_new_leads(room, n):
-    for i in range(n):
-        u = np.uint64(i)
-        room[LEAD + u] = room[SECOND + u] - room[BEST + u]
-
-
-@part(fastmath=REORDER)
-def _least_lead(room, n):
-    """Return the least; four vectors at a time, without a rest that would go one by one."""
-    stop = (n + 4 * LANES - 1) // (4 * LANES) * (4 * LANES)
-    for start in range(n, stop, LANES):
-        for i in range(LANES):
-            room[LEAD + np.uint64(start) + np.uint64(i)] = UNLIMITED
-    least = UNLIMITED
-    for start in range(0, stop, 4 * LANES):
-        for i in range(4 * LANES):
-            least = min(least, room[LEAD + np.uint64(start) + np.uint64(i)])
-    return least
+def _list_below(room, row, n, limit, found):
+    """List which of n numbers in a row aren't above a limit; return how many. Jumps couldn't be foretold."""
+    n_found = np.uint64(0)
+    for i in range(np.uint64(n)):
+        found[n_found] = i
+        n_found += np.uint64(room[row + i] <= limit)
+    return np.int64(n_found)
 
 
 @part()

@@ -14,40 +14,30 @@ from typing import Any
 import numpy as np
 
 from kmeans_fast.engines.numba_cells import (
-    BEST,
     CELL_SKIN,
     COLORS_AT_ONCE,
     GROUP,
+    HELD,
     LANES,
     LEAD,
     NEAREST,
-    OWNER,
     REGION_SKIN,
-    ROW,
-    SECOND,
     SHRINK,
     TINY,
     UNLIMITED,
-    X0,
-    X1,
-    X2,
-    X3,
     _choose,
     _compare,
     _copy,
     _copy_list,
     _fastest,
-    _find_leads,
-    _find_new_leads,
     _find_steps,
     _gather,
-    _ignore,
     _includes,
     _keep,
-    _least_lead,
-    _load,
+    _list_below,
     _localize,
     _shorten,
+    room_for_colors,
 )
 from kmeans_fast.engines.numba_jit import kernel, part
 
@@ -143,7 +133,8 @@ def relabel(
         np.zeros((n_clusters, 8), np.float32),
         np.zeros(n_clusters),
         np.zeros((n_clusters + GROUP, 8), np.float32),
-        np.zeros(8 * ROW, np.float32),
+        room_for_colors(),
+        np.zeros(COLORS_AT_ONCE + 1, np.int32),
         *np.arange(3 * (n_clusters + 1), dtype=np.int32).reshape(3, -1),
     )
     looked_at: int = _relabel_points(
@@ -159,7 +150,7 @@ def _relabel_points(
     work,  # arrays for what lasts as long as the call
 ):  # fmt: skip
     # See `_relabel` of `numba_cells` for what is done here, and why it is written like this.
-    rows, step_rows, moves, table, room, everyone, source, chosen = work
+    rows, step_rows, moves, table, room, found, everyone, source, chosen = work
     order, local, (starts, centers, halves), (region_starts, region_centers, region_halves) = structure
     cell_lists, region_lists, lead = bounds
     candidates, sizes, reference, reserve = cell_lists
@@ -215,27 +206,17 @@ def _relabel_points(
             least = UNLIMITED
             for start in range(starts[c], starts[c + 1], COLORS_AT_ONCE):
                 n = min(starts[c + 1] - start, COLORS_AT_ONCE)
-                n_lanes = (n + LANES - 1) // LANES * LANES
-                n_there = min(n_lanes, owners.size - start)
-                _load(r0, start, n_there, one, zero, room, np.uint64(X0))
-                _load(r1, start, n_there, one, zero, room, np.uint64(X1))
-                _load(r2, start, n_there, one, zero, room, np.uint64(X2))
-                _load(r3, start, n_there, one, zero, room, np.uint64(X3))
-                _load(owners, start, n_there, one, zero, room, np.uint64(OWNER))
-                _compare(room, n_lanes, n_own, table)
-                _ignore(room, n, n_lanes)
-                _find_leads(room, n_lanes)
-                least_here = _least_lead(room, n_lanes)
-                if least_here <= limit:
-                    for i in range(n):
-                        if room[LEAD + i] <= limit:
-                            label = np.int32(room[NEAREST + i])
-                            if room[SECOND + i] - room[BEST + i] <= limit:
-                                label = _settle_point(points, order[start + i], chosen, n_own, centroids)
-                            if owners[start + i] != label:
-                                _give(order, start + i, label, owners, labels, changed)
-                    _find_new_leads(room, n_lanes)
-                    least_here = _least_lead(room, n_lanes)
+                least_here, least_held = _compare(
+                    r0, r1, r2, r3, owners, start, n, one, zero, zero, zero, zero, n_own, table, room
+                )
+                if least_held <= limit:
+                    for j in range(_list_below(room, np.uint64(HELD), n, limit, found)):
+                        i = start + found[j]
+                        label = np.int32(room[NEAREST + found[j]])
+                        if room[LEAD + found[j]] <= limit:
+                            label = _settle_point(points, order[i], chosen, n_own, centroids)
+                        if owners[i] != label:
+                            _give(order, i, label, owners, labels, changed)
                 least = min(least, least_here)
             lead[c] = (least - limit) * SHRINK if sizes[c] > 0 else zero
             n_compared += starts[c + 1] - starts[c]
