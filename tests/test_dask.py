@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
-from dask._task_spec import convert_legacy_graph
+from dask.core import get_dependencies
 from dask.delayed import delayed
 from dask.diagnostics import ProgressBar
 from dask.distributed import Client, LocalCluster
@@ -410,11 +410,12 @@ def test_few_sums_of_many_chunks_are_there_at_once(n_chunks):
     """A worker has room for few: one that is made, and what it's made of."""
     chunks = [delayed(object, pure=False)() for _ in range(n_chunks)]
     summed = counting.merged(chunks)
-    graph = convert_legacy_graph(summed.dask.to_dict())
-    uses = Counter(key for task in graph.values() for key in task.dependencies)
+    graph = summed.dask.to_dict()
+    needs = {key: get_dependencies(graph, key) for key in graph}
+    uses = Counter(part for parts in needs.values() for part in parts)
     n_counted, there, most, most_large = {}, set(), 0, 0
     for key in sorted(graph, key=order(graph).get):
-        parts = graph[key].dependencies
+        parts = needs[key]
         n_counted[key] = sum(n_counted[part] for part in parts) or 1
         there.add(key)
         most = max(most, len(there))
