@@ -13,7 +13,7 @@ from kmeans_fast import engines, lloyd, quantize
 from kmeans_fast.colors import counting, seeding
 from kmeans_fast.draws import Draws
 from kmeans_fast.imaging import picture_colors
-from kmeans_fast.imaging.mixture import Mixture
+from kmeans_fast.imaging.mixture import Apart, Mixture
 from kmeans_fast.imaging.spaces import STRAIGHT, TRANSLUCENT, premultiplied
 from kmeans_fast.imaging.translucency import MixedData, mixed_data
 from kmeans_fast.lending import Machine
@@ -303,7 +303,9 @@ def test_ignoring_what_is_to_be_kept(soft_cat):
 # ------------------------------------------------------------------------------------------- pictures counted as points
 
 
-@pytest.mark.parametrize("alphas", [(1, 255), (0, 256)], ids=["translucent", "all kinds"])
+@pytest.mark.parametrize(
+    "alphas", [(1, 255), (0, 256), (0, 3), (254, 256)], ids=["translucent", "all kinds", "faint", "nearly opaque"]
+)
 @pytest.mark.parametrize("n_colors", [5, 40])
 def test_a_picture_that_is_counted_as_its_points(engine, monkeypatch, alphas, n_colors):
     """It's what it is when its colours are counted first."""
@@ -318,14 +320,14 @@ def test_a_picture_that_is_counted_as_its_points(engine, monkeypatch, alphas, n_
                 patch.setattr(picture_colors, "are_best_sorted", lambda _: False)
             patch.setattr(picture_colors, "mixed_data", noting(kinds))
             results.append(quantize(image, n_colors, engine=engine))
-    assert kinds == [np.uint16, np.uint8]
+    assert kinds == [Apart, Mixture]
     for ours, theirs in zip(*(vars(result).values() for result in results), strict=True):
         assert np.array_equal(ours, theirs)
 
 
 def noting(kinds):
     def noted(mixture, *rest):
-        kinds.append(mixture.colors.colors.dtype)
+        kinds.append(type(mixture))
         return mixed_data(mixture, *rest)
 
     return noted
@@ -334,8 +336,8 @@ def noting(kinds):
 @pytest.mark.parametrize("asked", [{"dither": "bayer"}, {"max_error": 30.0}, {"palette": ["red", "#00ff0080"]}])
 def test_what_asks_for_more_of_colours_has_them_counted(monkeypatch, asked):
     monkeypatch.setattr(counting, "PIXELS_PER_TASK", 1000)
-    monkeypatch.setattr(picture_colors, "Premultiplied", None)
+    monkeypatch.setattr(picture_colors, "Apart", None)
     image = np.random.default_rng(3).integers(255, size=(50, 60, 4)).astype(np.uint8)
-    with pytest.raises(TypeError):
+    with pytest.raises(AttributeError):
         quantize(image, 4, engine="numpy")
     quantize(image, engine="numpy", **asked)

@@ -19,11 +19,14 @@ from kmeans_fast.colors.sorting import NOTHING, encoded, sort
 from kmeans_fast.colors.tables import ColorTables
 from kmeans_fast.engines.codes import MAX_CHANNELS, OPAQUE, encode, with_alpha
 from kmeans_fast.lending import Machine
+from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
 
 # Pixels in a task: many tasks a picture, each of them long against what handing it to a thread costs.
 PIXELS_PER_TASK = 2**17
+# Or few of them, where each leaves its own counts of digits.
+PIXELS_PER_PART = 2**21
 # Tables are for so many channels at most, and there are at most so many of them: 48 MB in all.
 TABLE_CHANNELS = 3
 MAX_TABLES = 3
@@ -152,13 +155,22 @@ def _counted(
 ) -> tuple[Counts, NDArray[np.uint32]]:
     """Count codes of so many bits, which are work space thereafter, and sort numbers with them."""
     codes, order = sort(codes, numbers, n_bits, machine)
-    return _run_lengths(codes), order
+    return _run_lengths(codes, machine), order
 
 
-def _run_lengths(codes: NDArray[Any]) -> Counts:
+def _run_lengths(codes: NDArray[Any], machine: Machine) -> Counts:
     """Count codes that are in order."""
-    starts = run_starts(codes)
-    return Counts(codes[starts[:-1]], np.diff(starts))
+    bounds = chunk_bounds(len(codes))
+    starts = [np.empty(0, np.int64)] * len(bounds)
+
+    def find(i: int) -> None:
+        first, last = bounds[i]
+        before = max(0, first - 1)
+        starts[i] = run_starts(codes[before:last])[first - before : -1] + before
+
+    machine.workers.for_each(find, range(len(bounds)))
+    edges = np.concatenate([*starts, np.array([len(codes)])])
+    return Counts(codes[edges[:-1]], np.diff(edges))
 
 
 def count_products(pixels: Points, machine: Machine) -> tuple[Counts, Counts, NDArray[np.uint32]]:
@@ -169,18 +181,20 @@ def count_products(pixels: Points, machine: Machine) -> tuple[Counts, Counts, ND
     kernels, n = machine.engine.histogram, pixels.size
     tables = ColorTables(3, n, kernels, machine.workers.at_most(MAX_TABLES))
     codes, numbers = np.empty(n, np.uint64), np.empty(n, np.uint32)
-    starts = range(0, n, PIXELS_PER_TASK)
-    stretches = [slice(0)] * len(starts)
+    n_parts = -(-n // PIXELS_PER_PART)
+    n_parts = -(-n_parts // machine.workers.n_threads) * machine.workers.n_threads
+    starts = [n * i // n_parts for i in range(n_parts + 1)]
+    stretches = [slice(0)] * n_parts
 
     def count(i: int) -> None:
-        first, last = starts[i], min(starts[i] + PIXELS_PER_TASK, n)
+        first, last = starts[i : i + 2]
         with tables.one() as table:
             n_rest = kernels.count_products(pixels.chunk(first, last), first, *table, codes[first:], numbers[first:])
         stretches[i] = slice(first, first + n_rest)
 
-    machine.workers.at_most(MAX_TABLES).for_each(count, range(len(starts)))
+    machine.workers.at_most(MAX_TABLES).for_each(count, range(n_parts))
     codes, numbers = sort(codes, numbers, 64, machine, stretches)
-    return tables.collect(), _run_lengths(codes), numbers
+    return tables.collect(), _run_lengths(codes, machine), numbers
 
 
 def _count_by_hashing(pixels: Points, kernels: SimpleNamespace, lent: Workers) -> Counts:

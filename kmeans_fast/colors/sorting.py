@@ -13,9 +13,13 @@ from kmeans_fast.lending import Machine
 # Codes from which on a pass is shared, and those in a task of making them.
 SHARED_CODES = 2**18
 CODES_PER_TASK = 2**16
-# Of the uppermost digit: so many that where the colours of a picture are crowded its parts keep all threads busy.
-FIRST_BITS = 12
+# Of the uppermost digit: so many that where the colours of a picture are crowded its parts keep all threads busy. Of
+# many codes such parts would not fit into a cache.
+FIRST_BITS, MANY_FIRST_BITS = 12, 16
+MANY_CODES = 2**20
 DIGIT_BITS = 8
+# Of a digit where there are many codes.
+WIDE_BITS = 11
 # Codes, with what they carry and work space 768 kB at most, that are sorted at a time.
 MOST_IN_CACHE = 2**15
 # Of those who are counted and need no more than to be in order.
@@ -62,19 +66,20 @@ def sort(
     stretches = _even_stretches(len(codes), machine) if stretches is None else stretches
     n = sum(stretch.stop - stretch.start for stretch in stretches)
     spare = np.empty_like(codes[:n]), np.empty_like(carried[:n])
-    shift = max(0, n_bits - FIRST_BITS)
-    ends = _move_by_digit((codes, carried), stretches, spare, shift, machine)
+    first_bits = FIRST_BITS if n < MANY_CODES else MANY_FIRST_BITS
+    shift = max(0, n_bits - first_bits)
+    ends = _move_by_digit((codes, carried), stretches, spare, (shift, first_bits), machine)
     given = codes[:n], carried[:n]
     kernels = machine.engine.sorting
 
     def sort_some(parts: slice) -> None:
         start = int(ends[parts.start - 1]) if parts.start else 0
-        _sort_parts(spare, given, start, ends[parts] - start, shift, kernels, is_moved=True)
+        _sort_parts(spare, given, start, ends[parts] - start, shift, kernels, is_moved=False)
 
     cuts = np.searchsorted(ends, np.arange(CODES_PER_TASK, n, CODES_PER_TASK)) + 1
     edges = dict.fromkeys([0, *cuts.tolist(), len(ends)])
     machine.workers.for_each(sort_some, [slice(*edge) for edge in itertools.pairwise(edges)])
-    return given
+    return spare
 
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
@@ -88,11 +93,14 @@ def _even_stretches(n: int, machine: Machine) -> list[slice]:
 
 
 def _move_by_digit(
-    source: Pair, parts: Sequence[slice], target: Pair, shift: int, machine: Machine
+    source: Pair, parts: Sequence[slice], target: Pair, digit: tuple[int, int], machine: Machine
 ) -> NDArray[np.int64]:
-    """Sort parts of codes by the uppermost digit, with all threads; return where codes with each value of it end."""
-    kernels, workers, n_parts = machine.engine.sorting, machine.workers, len(parts)
-    counts = np.empty((n_parts, 2**FIRST_BITS), np.int64)
+    """Sort parts of codes by the uppermost digit, with all threads; return where codes with each value of it end.
+
+    `digit` is where its bits begin, and how many they are.
+    """
+    kernels, workers, n_parts, shift = machine.engine.sorting, machine.workers, len(parts), digit[0]
+    counts = np.empty((n_parts, 2 ** digit[1]), np.int64)
     workers.for_each(lambda part: kernels.count_digits(source[0][parts[part]], shift, counts[part]), range(n_parts))
     ends = np.cumsum(counts.T).reshape(-1, n_parts).T
     places = np.ascontiguousarray(ends - counts)
@@ -121,9 +129,9 @@ def _sort_parts(
     """
     place = slice(start, start + int(ends[-1]))
     most = MOST_IN_CACHE if n_bits > DIGIT_BITS else int(ends[-1])
-    counts = np.empty((-(-n_bits // DIGIT_BITS), 2**DIGIT_BITS), np.int64)
+    counts = np.empty((-(-n_bits // DIGIT_BITS), 2**WIDE_BITS), np.int64)
     arrays = (array[place] for array in (*source, *other))
-    kernels.sort_parts(*arrays, ends, most, counts, int(is_moved))
+    kernels.sort_parts(*arrays, ends, most, n_bits, counts, int(is_moved))
     firsts = np.concatenate([[0], ends[:-1]])
     for i in np.flatnonzero(ends - firsts > most):
         _split_part(source, other, start + int(firsts[i]), start + int(ends[i]), n_bits, kernels, is_moved=is_moved)

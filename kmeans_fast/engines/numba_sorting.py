@@ -18,8 +18,11 @@ BYTE = np.uint64(255)
 ONE = np.uint64(1)
 # Codes that are sorted by insertion.
 FEW = 24
-# How many more bytes codes are sorted by than there would be different ones of as many codes.
-SPARE_BYTES = 1
+# Bits of a digit, and of one for so many codes that it's worth its longer table.
+BYTE_BITS, WIDE_BITS = 8, 11
+MANY = 1024
+# How many more bits codes are sorted by, at least, than there would be different ones of as many codes.
+SPARE_BITS = 6
 
 
 def encode(
@@ -145,10 +148,11 @@ def sort_parts(
     other_carried,  # in/out
     ends,  # in
     most,
+    n_bits,
     counts,  # out
     is_moved,
 ):
-    """Sort each part of codes, by their lowest bytes, of which `counts` (B, 256) int64 has a row each.
+    """Sort each part of codes by their lowest bits. `counts` (D, 2**W) int64 has a row for each digit of them.
 
     Parts end at `ends` (P,); one with more than `most` codes is left alone. They go to and fro between two arrays, and
     end in the other one if `is_moved` is 1, not 0.
@@ -160,22 +164,22 @@ def sort_parts(
             own = codes[start:stop], other_codes[start:stop]
             first = min(start, np.int64(carried.shape[0]))  # nothing may be carried
             last = min(stop, np.int64(carried.shape[0]))
-            _sort_part(own[0], carried[first:last], own[1], other_carried[first:last], counts, is_moved)
+            _sort_part(own[0], carried[first:last], own[1], other_carried[first:last], n_bits, counts, is_moved)
         start = stop
 
 
 @part()
-def _sort_part(codes, carried, other_codes, other_carried, counts, is_moved):
+def _sort_part(codes, carried, other_codes, other_carried, n_bits, counts, is_moved):
     is_there = 0
     if codes.shape[0] <= FEW:
         _sort_few(codes, carried, 0, codes.shape[0])
     else:
-        # By bytes that leave few codes with those in common, and these by the rest.
-        n_bytes = 1 + SPARE_BYTES
-        while codes.shape[0] >> (8 * (n_bytes - SPARE_BYTES)) > 0:
-            n_bytes += 1
-        n_rest = max(0, counts.shape[0] - n_bytes)
-        is_there = _sort_by_bytes(codes, carried, other_codes, other_carried, n_rest, counts.shape[0], counts)
+        # By digits that leave few codes with those in common, and these by the rest.
+        width, n_digits = BYTE_BITS if codes.shape[0] < MANY else WIDE_BITS, 1
+        while n_digits * width < n_bits and codes.shape[0] >> max(0, n_digits * width - SPARE_BITS) > 0:
+            n_digits += 1
+        n_rest = max(0, n_bits - n_digits * width)
+        is_there = _sort_by_digits(codes, carried, other_codes, other_carried, n_rest, width, n_digits, counts)
         if n_rest > 0 and is_there:
             _sort_runs(other_codes, other_carried, codes, carried, n_rest, counts)
         elif n_rest > 0:
@@ -206,18 +210,22 @@ def _sort_few(codes, carried, start, stop):
 
 
 @part()
-def _sort_by_bytes(codes, carried, other_codes, other_carried, first, last, counts):
-    """Sort by some bytes from the lowest up; return whether the result is in the other arrays, 1, or not, 0."""
-    n = codes.shape[0]
-    counts[:] = 0
+def _sort_by_digits(codes, carried, other_codes, other_carried, lowest, width, n_digits, counts):
+    """Sort by digits from the one at bit `lowest` up; return 1 if the result is in the other arrays, 0 otherwise."""
+    n, mask = codes.shape[0], (ONE << np.uint64(width)) - ONE
+    for digit in range(n_digits):
+        for value in range(mask + ONE):
+            counts[digit, value] = 0
     for i in range(np.uint64(n)):
-        for digit in range(first, last):
-            counts[digit, np.uint64(codes[i]) >> np.uint64(8 * digit) & BYTE] += 1
+        code = np.uint64(codes[i]) >> np.uint64(lowest)
+        for digit in range(n_digits):
+            counts[digit, code & mask] += 1
+            code >>= np.uint64(width)
     is_there = 0
-    for digit in range(first, last):
-        places, shift = counts[digit], np.uint64(8 * digit)
+    for digit in range(n_digits):
+        places, shift = counts[digit, : mask + ONE], np.uint64(lowest + width * digit)
         place = most = 0
-        for value in range(256):
+        for value in range(mask + ONE):
             count = places[value]
             places[value] = place
             place += count
@@ -232,9 +240,9 @@ def _sort_by_bytes(codes, carried, other_codes, other_carried, first, last, coun
 
 
 @part()
-def _sort_runs(codes, carried, other_codes, other_carried, n_bytes, counts):
-    """Sort each run of codes that differ in their lowest bytes only."""
-    shift = np.uint64(8 * n_bytes)
+def _sort_runs(codes, carried, other_codes, other_carried, n_bits, counts):
+    """Sort each run of codes that differ in their lowest bits only."""
+    shift, n_bytes = np.uint64(n_bits), (n_bits + BYTE_BITS - 1) // BYTE_BITS
     n = codes.shape[0]
     stop = 1
     while stop < n:
@@ -253,7 +261,7 @@ def _sort_runs(codes, carried, other_codes, other_carried, n_bytes, counts):
             first = min(start, carried.shape[0])  # nothing may be carried
             last = min(stop, carried.shape[0])
             own_carried, other_own = carried[first:last], other_carried[first:last]
-            if _sort_by_bytes(own, own_carried, other, other_own, 0, n_bytes, counts):
+            if _sort_by_digits(own, own_carried, other, other_own, 0, BYTE_BITS, n_bytes, counts):
                 _copy(other, own)
                 _copy(other_own, own_carried)
 

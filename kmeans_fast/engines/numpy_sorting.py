@@ -68,6 +68,7 @@ def sort_parts(
     other_carried: NDArray[Any],  # in/out
     ends: NDArray[np.int64],  # in
     most: int,
+    n_bits: int,  # noqa: ARG001 - the others are equal
     counts: NDArray[np.int64],  # noqa: ARG001 - out, the compiled engine's
     is_moved: int,
 ) -> None:
