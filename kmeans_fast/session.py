@@ -161,7 +161,7 @@ class ColorData:
     def thinned(self, n_points: int) -> ColorData | None:
         """Return about so many of the pixels, or None if that hardly leaves fewer colours."""
         step = step_for(self.histogram.n_pixels, n_points)
-        thin = thinned(self.histogram, step, n_points)
+        thin = thinned(self.histogram, step, n_points, self.machine)
         is_less = len(thin) * FEWER <= len(self.histogram)
         return ColorData(thin, None, False, self.machine) if is_less else None
 

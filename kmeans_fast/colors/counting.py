@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.colors.cells import run_starts
 from kmeans_fast.colors.counts import Counts, Total, merge
 from kmeans_fast.colors.doubled import FACTOR, Bytes, NotDoubledError, doubled
 from kmeans_fast.colors.hashing import CountingTable
-from kmeans_fast.colors.sorting import NOTHING, encoded, sort
+from kmeans_fast.colors.sorting import NOTHING, encoded, runs, sort
 from kmeans_fast.colors.tables import ColorTables
 from kmeans_fast.engines.codes import MAX_CHANNELS, OPAQUE, encode, with_alpha
 from kmeans_fast.lending import Machine
-from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
 
@@ -155,22 +153,7 @@ def _counted(
 ) -> tuple[Counts, NDArray[np.uint32]]:
     """Count codes of so many bits, which are work space thereafter, and sort numbers with them."""
     codes, order = sort(codes, numbers, n_bits, machine)
-    return _run_lengths(codes, machine), order
-
-
-def _run_lengths(codes: NDArray[Any], machine: Machine) -> Counts:
-    """Count codes that are in order."""
-    bounds = chunk_bounds(len(codes))
-    starts = [np.empty(0, np.int64)] * len(bounds)
-
-    def find(i: int) -> None:
-        first, last = bounds[i]
-        before = max(0, first - 1)
-        starts[i] = run_starts(codes[before:last])[first - before : -1] + before
-
-    machine.workers.for_each(find, range(len(bounds)))
-    edges = np.concatenate([*starts, np.array([len(codes)])])
-    return Counts(codes[edges[:-1]], np.diff(edges))
+    return Counts(*runs(codes, machine)), order
 
 
 def count_products(pixels: Points, machine: Machine) -> tuple[Counts, Counts, NDArray[np.uint32]]:
@@ -194,7 +177,7 @@ def count_products(pixels: Points, machine: Machine) -> tuple[Counts, Counts, ND
 
     machine.workers.at_most(MAX_TABLES).for_each(count, range(n_parts))
     codes, numbers = sort(codes, numbers, 64, machine, stretches)
-    return tables.collect(), _run_lengths(codes, machine), numbers
+    return tables.collect(), Counts(*runs(codes, machine)), numbers
 
 
 def _count_by_hashing(pixels: Points, kernels: SimpleNamespace, lent: Workers) -> Counts:

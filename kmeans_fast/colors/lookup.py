@@ -57,6 +57,18 @@ class Lookup:
         return labels
 
 
+def look_up_opaque(
+    pixels: Points, codes: NDArray[Any], color_labels: NDArray[Any], labels: NDArray[Any], machine: Machine
+) -> None:
+    """Write the labels of opaque pixels of RGBA, given those of the codes of their RGB."""
+    table = np.zeros(2 ** (8 * TABLE_CHANNELS), color_labels.dtype)
+    table[codes] = color_labels
+    machine.workers.for_each(
+        lambda bounds: machine.engine.histogram.look_up_opaque(pixels.chunk(*bounds), table, labels[slice(*bounds)]),
+        chunk_bounds(pixels.size),
+    )
+
+
 def _finder(
     colors: NDArray[Any], codes: NDArray[Any], color_labels: NDArray[Any], engine: Engine, zeros: Callable[..., Any]
 ) -> Callable[[NDArray[Any], NDArray[Any]], None]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.lending import Machine
+from kmeans_fast.machine.chunks import chunk_bounds
 
 # Codes from which on a pass is shared, and those in a task of making them.
 SHARED_CODES = 2**18
@@ -80,6 +81,27 @@ def sort(
     edges = dict.fromkeys([0, *cuts.tolist(), len(ends)])
     machine.workers.for_each(sort_some, [slice(*edge) for edge in itertools.pairwise(edges)])
     return spare
+
+
+def runs(codes: NDArray[Any], machine: Machine) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the distinct ones of codes in order, and how many there are of each."""
+    kernels, bounds = machine.engine.sorting, chunk_bounds(len(codes))
+    ends = np.zeros(len(bounds) + 1, np.int64)
+
+    def count(i: int) -> None:
+        ends[i + 1] = kernels.count_runs(codes, *bounds[i])
+
+    machine.workers.for_each(count, range(len(bounds)))
+    np.cumsum(ends, out=ends)
+    distinct, counts = np.empty(ends[-1], codes.dtype), np.empty(ends[-1], np.int64)
+
+    def list_some(i: int) -> None:
+        place = slice(ends[i], ends[i + 1])
+        if place.start < place.stop:
+            kernels.list_runs(codes, *bounds[i], distinct[place], counts[place])
+
+    machine.workers.for_each(list_some, range(len(bounds)))
+    return distinct, counts
 
 
 Pair = tuple[NDArray[Any], NDArray[Any]]

@@ -271,6 +271,28 @@ def _look_up(
             labels[i] = table[_code(pixels, i, spread)]
 
 
+def look_up_opaque(
+    pixels: Any,  # in
+    table: Any,  # in
+    labels: Any,  # in/out
+) -> None:
+    """Do as `look_up` with opaque pixels' RGB, and leave alone the labels of the others of RGBA."""
+    _look_up_opaque(pixels, spread_table(3), table, labels)
+
+
+@kernel()
+def _look_up_opaque(
+    pixels,  # in
+    spread,  # in
+    table,  # in
+    labels,  # in/out
+):
+    s0, s1, s2 = spread[0], spread[1], spread[2]
+    for i in range(np.uint64(pixels.shape[0])):
+        if pixels[i, 3] == OPAQUE:
+            labels[i] = table[s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]]
+
+
 @kernel()
 def halve(
     values,  # in

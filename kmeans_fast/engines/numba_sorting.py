@@ -273,6 +273,40 @@ def _copy(source, target):
 
 
 @kernel()
+def count_runs(
+    codes,  # in
+    first,
+    last,
+):
+    """Return how many runs of equal ones begin among codes `first` to `last`."""
+    n = np.int64(first == 0)
+    for i in range(np.uint64(max(1, first)), np.uint64(last)):
+        n += codes[i] != codes[i - ONE]
+    return n
+
+
+@kernel()
+def list_runs(
+    codes,  # in
+    first,
+    last,
+    distinct,  # out
+    counts,  # out
+):
+    """Write of each run that begins among codes `first` to `last` (there is one) the code and its length."""
+    n, i, stop = np.uint64(0), np.uint64(first), np.uint64(codes.shape[0])
+    while i > np.uint64(0) and codes[i] == codes[i - ONE]:
+        i += ONE
+    while i < np.uint64(last):
+        code, start = codes[i], i
+        i += ONE
+        while i < stop and codes[i] == code:
+            i += ONE
+        distinct[n], counts[n] = code, np.int64(i - start)
+        n += ONE
+
+
+@kernel()
 def put(
     places,  # in
     counts,  # in

@@ -110,6 +110,16 @@ def look_up(
     labels[:] = table[encode(pixels)]
 
 
+def look_up_opaque(
+    pixels: NDArray[np.uint8],  # in
+    table: NDArray[Any],  # in
+    labels: NDArray[Any],  # in/out
+) -> None:
+    """Do as `look_up` with opaque pixels' RGB, and leave alone the labels of the others of RGBA."""
+    is_opaque = pixels[:, 3] == OPAQUE
+    labels[is_opaque] = table[encode(pixels[is_opaque, :3])]
+
+
 def halve(
     values: NDArray[np.uint16],  # in
     lower: NDArray[np.uint8],  # out

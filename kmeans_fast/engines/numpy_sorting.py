@@ -81,6 +81,35 @@ def sort_parts(
                     (others if is_moved else values)[start:stop] = values[start:stop][order]
 
 
+def count_runs(
+    codes: NDArray[Any],  # in
+    first: int,
+    last: int,
+) -> int:
+    """Return how many runs of equal ones begin among codes `first` to `last`."""
+    return len(_begins(codes, first, last))
+
+
+def list_runs(
+    codes: NDArray[Any],  # in
+    first: int,
+    last: int,
+    distinct: NDArray[Any],  # out
+    counts: NDArray[np.int64],  # out
+) -> None:
+    """Write of each run that begins among codes `first` to `last` (there is one) the code and its length."""
+    starts = _begins(codes, first, last)
+    distinct[:] = codes[starts]
+    end = np.searchsorted(codes, distinct[-1], side="right")
+    counts[:] = np.diff(starts, append=end)
+
+
+def _begins(codes: NDArray[Any], first: int, last: int) -> NDArray[np.intp]:
+    before = max(0, first - 1)
+    is_other = codes[before + 1 : last] != codes[before : last - 1]
+    return np.concatenate([np.zeros(int(first == 0), np.intp), before + 1 + np.flatnonzero(is_other)])
+
+
 def put(
     places: NDArray[np.uint32],  # in
     counts: NDArray[np.int64],  # in

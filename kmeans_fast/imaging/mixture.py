@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from kmeans_fast.colors.counting import count_products
 from kmeans_fast.colors.counts import Counts
 from kmeans_fast.colors.histogram import ColorHistogram, sort_points
-from kmeans_fast.colors.lookup import Lookup
+from kmeans_fast.colors.lookup import look_up_opaque
 from kmeans_fast.colors.placing import put
 from kmeans_fast.colors.sorting import decoded
 from kmeans_fast.colors.thinning import FEWER, step_for, thinned
-from kmeans_fast.engines.codes import OPAQUE, encode, with_alpha, without_alpha
+from kmeans_fast.engines.codes import encode, without_alpha
 from kmeans_fast.imaging.spaces import TRANSLUCENT, Space
 from kmeans_fast.lending import Machine
 from kmeans_fast.points.access import Points
@@ -94,12 +94,12 @@ class Parts:
                 found[chosen] = are_among(points[chosen], part)
         return found
 
-    def thinned(self, n_pixels: int) -> Parts | None:
+    def thinned(self, n_pixels: int, machine: Machine) -> Parts | None:
         """Return about so many of all pixels, or None if that hardly leaves fewer colours."""
         parts = self.hidden, self.visible, self.opaque
         first = 0 if self.space.keeps_hidden else 1  # what is one colour needs no pixels
         step = step_for(sum(part.n_pixels for part in parts[first:] if part is not None), n_pixels)
-        thin = Parts(self.space, *(None if part is None else thinned(part, step, n_pixels) for part in parts))
+        thin = Parts(self.space, *(None if part is None else thinned(part, step, n_pixels, machine) for part in parts))
         return thin if thin.n_distinct * FEWER <= self.n_distinct else None
 
 
@@ -252,11 +252,8 @@ class Apart:
         """Return the labels of the pixels, given those of all colours."""
         opaque, others = self.parts.opaque, (self.parts.hidden, self.parts.visible)
         counts = np.concatenate([part.counts for part in others if part is not None] or [np.empty(0, np.int64)])
-        if opaque is None:
-            of_pixels = np.empty(pixels.size, labels.dtype)
-        else:
-            colors = np.column_stack([opaque.colors, np.full(len(opaque), OPAQUE, np.uint8)])
-            lookup = Lookup(colors, with_alpha(opaque.codes), labels[len(counts) :], self.machine.engine)
-            of_pixels = lookup.labels_of(pixels, self.machine)
+        of_pixels = np.empty(pixels.size, labels.dtype)
+        if opaque is not None:
+            look_up_opaque(pixels, opaque.codes, labels[len(counts) :], of_pixels, self.machine)
         put(self.order, counts, labels[: len(counts)], of_pixels, self.machine)
         return of_pixels

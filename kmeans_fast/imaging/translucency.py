@@ -171,7 +171,7 @@ class MixedData:
 
     def thinned(self, n_points: int) -> MixedData | None:
         """Return about so many of the pixels, or None if that hardly leaves fewer colours."""
-        thin = self.mixture.parts.thinned(n_points)
+        thin = self.mixture.parts.thinned(n_points, self.machine)
         return None if thin is None else replace(self, thin=thin)
 
 
