@@ -190,6 +190,7 @@ def results_of_all(image):
     options = {"engine": "auto", "n_threads": 2}
     distinct = np.arange(2**18, dtype=np.uint32).view(np.uint8).reshape(-1, 4)
     repeated = np.tile(distinct, (4, 1))  # counted in tables that grow, where distinct ones are sorted
+    scattered = (np.arange(2**18, dtype=np.uint32) * np.uint32(0x9E3779B1)).view(np.uint8).reshape(512, 512, 4)
     large = np.tile(image, (2, 1, 1))
     opaque = np.dstack([large, np.where(large[..., :1] < 9, 200, 255).astype(np.uint8)])
     results = [
@@ -197,6 +198,7 @@ def results_of_all(image):
         kf.quantize(image[:2], 4, max_iter=1, effort=2, **options),
         kf.quantize(part, 10, init="k-means++", max_iter=3, **options),
         kf.quantize(clear, 20, max_iter=3, **options),
+        kf.quantize(scattered, 2, max_iter=1, **options),
         kf.quantize(part, 4, max_iter=1, dither="floyd-steinberg", **options),
         kf.quantize(part, 40, max_iter=1, dither="bayer", **options),
         kf.quantize(part, 4, max_iter=1, min_region=9, **options),
