@@ -210,23 +210,30 @@ def test_drawn_walks(data, seed, spread):
 
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("is_wide", [False, True])
-def test_boxes_hold_their_colours(small_cat, engine, is_wide, n_threads, monkeypatch):
+@pytest.mark.parametrize("most", [0, 40, 512])
+def test_boxes_hold_their_colours(small_cat, engine, is_wide, most, n_threads, monkeypatch):
     monkeypatch.setattr(cells, "COLORS_AT_ONCE", 100)
+    monkeypatch.setattr(cells, "CELL_COLORS", most)
     histogram = colors_of(widened(small_cat) if is_wide else small_cat)
-    built, moments, _ = built_of(histogram, engine, n_threads)
+    built, cube_starts, moments = built_of(histogram, engine, n_threads)
     starts, centers, halves = built.cells
     excess = 8 * is_wide
-    assert starts[0] == 0
-    assert starts[-1] == len(histogram)
+    for ends in (starts, cube_starts):
+        assert ends[0] == 0
+        assert ends[-1] == len(histogram)
+    for start, stop, moment in zip(cube_starts[:-1], cube_starts[1:], moments, strict=True):
+        members, counts = histogram.colors[start:stop], histogram.counts[start:stop]
+        assert len(np.unique(members >> cells.CUBE_BITS + excess, axis=0)) == 1
+        assert moment.tolist() == [counts.sum(), *(counts @ members.astype(np.int64)), 0]
     for i in range(len(starts) - 1):
         members = histogram.colors[starts[i] : starts[i + 1]]
         assert len(np.unique(members >> cells.CELL_BITS + excess, axis=0)) == 1
+        assert len(members) <= most or len(np.unique(members >> cells.CUBE_BITS + excess, axis=0)) == 1
         assert np.array_equal(members.min(axis=0), (centers - halves)[i, :3] * 2**excess)
         assert np.array_equal(members.max(axis=0), (centers + halves)[i, :3] * 2**excess)
-        counts = histogram.counts[starts[i] : starts[i + 1]]
-        assert moments[i].tolist() == [counts.sum(), *(counts @ members.astype(np.int64)), 0]
+    assert np.isin(starts, cube_starts).all()
     assert np.array_equal(built.channels[:3].T, histogram.colors)
     assert np.array_equal(built.colors[:, :3], histogram.colors)
     region_starts = built.regions.starts
     first_colors = histogram.colors[starts[:-1]][region_starts[:-1]]
-    assert len(np.unique(first_colors >> cells.CELL_BITS + 1 + excess, axis=0)) == len(region_starts) - 1
+    assert len(np.unique(first_colors >> cells.REGION_BITS + excess, axis=0)) == len(region_starts) - 1

@@ -51,7 +51,7 @@ class HistogramAlgorithm:
         self._workers = workers
         self._dense = DenseAlgorithm(Points(histogram.colors), histogram.counts, n_clusters, engine, workers)
         self.labels = self._dense.labels
-        self._cells, moments, _ = histogram.built(Machine(engine, workers))
+        self._cells, _, moments = histogram.built(Machine(engine, workers))
         self._totals = moments.sum(axis=0)
         self._n_channels = histogram.n_channels
         # the columns of the sums that there are channels for, and that of counts

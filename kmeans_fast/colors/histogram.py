@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast.arrays import Selection, select
-from kmeans_fast.colors.cells import CELL_BITS, Built, build, run_starts
+from kmeans_fast.colors.cells import Built, build, run_starts
 from kmeans_fast.colors.counting import count_colors, count_in_order
 from kmeans_fast.colors.counts import Counts, merge
 from kmeans_fast.colors.lookup import Lookup
@@ -83,13 +83,12 @@ class ColorHistogram:
         for array in (self.codes, self.counts, self.colors):
             array.setflags(write=False)
         self._built: Built | None = None
-        self.cell_bits = CELL_BITS
         self.placed: Placed | None = None
 
     def built(self, machine: Machine) -> Built:
         """Return the colours sorted into cells, for the package's own use; sorted once, when first asked for."""
         if self._built is None:
-            self._built = build(self.colors, self.codes, self.counts, machine, self.cell_bits)
+            self._built = build(self.colors, self.codes, self.counts, machine)
         return self._built
 
     @classmethod

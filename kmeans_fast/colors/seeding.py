@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast import lloyd
-from kmeans_fast.colors.cells import excess_bits, nothing_closest, run_starts
+from kmeans_fast.colors.cells import CUBE_BITS, excess_bits, nothing_closest, run_starts
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.shared_passes import SharedPasses
 from kmeans_fast.colors.side_by_side import SideBySide, rows_of
@@ -155,16 +155,16 @@ def cubes(histogram: ColorHistogram, least: int, machine: Machine) -> tuple[NDAr
     """
     colors, codes, counts = histogram.colors, histogram.codes, histogram.counts
     n_channels, excess = histogram.n_channels, excess_bits(codes, histogram.n_channels)
-    cells, cell_moments, cell_bits = histogram.built(machine)
-    # Cells lie in one cube each while that isn't smaller.
-    firsts = cells.cells.starts[:-1]
+    _, cube_starts, cube_moments = histogram.built(machine)
+    # The cubes that there are lie in one each while that isn't smaller.
+    firsts = cube_starts[:-1]
     for bits in range(LARGEST_CUBE_BITS + excess, excess - 1, -1):
-        of_cells = bits >= cell_bits + excess
-        starts = run_starts((codes[firsts] if of_cells else codes) >> codes.dtype.type(n_channels * bits))[:-1]
+        are_made = bits >= CUBE_BITS + excess
+        starts = run_starts((codes[firsts] if are_made else codes) >> codes.dtype.type(n_channels * bits))[:-1]
         if len(starts) >= least:
             break
-    if of_cells:
-        moments = np.add.reduceat(cell_moments[:, : 1 + n_channels], starts, axis=0)
+    if are_made:
+        moments = np.add.reduceat(cube_moments[:, : 1 + n_channels], starts, axis=0)
         starts = firsts[starts]
     else:
         moments = np.empty((len(starts), 1 + n_channels), np.int64)

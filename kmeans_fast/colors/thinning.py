@@ -3,14 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.colors.cells import CELL_BITS, run_starts
+from kmeans_fast.colors.cells import run_starts
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.sorting import decoded
 from kmeans_fast.lending import Machine
 from kmeans_fast.machine.chunks import chunk_bounds
 
-# Of so few colours most cells have some each: larger ones took half the time.
-THIN_CELL_BITS = CELL_BITS + 1
 # A histogram is kept whole rather than that fewer than this part of the pixels' number are left of its colours.
 LEAST = 1 / 16
 # How many times fewer colours there have to be of a part of the pixels, for it to be worth its while.
@@ -34,9 +32,7 @@ def thinned(histogram: ColorHistogram, step: int, n_pixels: int, machine: Machin
     if not LEAST * n_pixels <= len(chosen) < len(histogram):
         return histogram
     n_channels, codes = histogram.n_channels, histogram.codes[chosen]
-    thin = ColorHistogram(n_channels, codes, np.diff(starts) * step, decoded(codes, n_channels, machine))
-    thin.cell_bits = THIN_CELL_BITS
-    return thin
+    return ColorHistogram(n_channels, codes, np.diff(starts) * step, decoded(codes, n_channels, machine))
 
 
 def _places(counts: NDArray[np.int64], step: int, machine: Machine) -> NDArray[np.intp]:
