@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_fast.arrays import Selection, select
-from kmeans_fast.colors.cells import Built, build, run_starts
+from kmeans_fast.colors.cells import Built, build
 from kmeans_fast.colors.counting import count_colors, count_in_order
 from kmeans_fast.colors.counts import Counts, merge
 from kmeans_fast.colors.lookup import Lookup
-from kmeans_fast.colors.placing import Placed
-from kmeans_fast.colors.sorting import decoded, encoded, sort
+from kmeans_fast.colors.placing import Placed, put
+from kmeans_fast.colors.sorting import decoded, encoded, runs, sort
 from kmeans_fast.engines.codes import MAX_CHANNELS, decode
 from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.machine.chunks import chunk_bounds
@@ -374,24 +374,27 @@ def sort_points(
     numbers = np.arange(n, dtype=np.uint32 if n <= 2**32 else np.int64)
     codes = encoded(n, chunk, f"u{4 * dtype.itemsize}", machine)
     codes, order = sort(codes, numbers, 8 * dtype.itemsize * n_channels, machine)
+    codes, sizes = runs(codes, machine)
     places = np.empty_like(order)
-    if (codes[1:] != codes[:-1]).all():
-        totals = np.ones(n, np.int64)
-
-        def place(bounds: tuple[int, int]) -> None:
-            part = order[slice(*bounds)]
-            places[part] = np.arange(*bounds, dtype=order.dtype)
-            if counts is not None:
-                totals[slice(*bounds)] = counts[part]
-
-        machine.workers.for_each(place, chunk_bounds(n))
-    else:
-        starts = run_starts(codes)
-        sizes = np.diff(starts)
-        places[order] = np.repeat(np.arange(len(sizes), dtype=order.dtype), sizes)
-        totals = sizes if counts is None else np.add.reduceat(counts[order], starts[:-1])
-        codes = codes[starts[:-1]]
+    put(order, sizes, np.arange(len(sizes), dtype=order.dtype), places, machine)
+    totals = sizes if counts is None or (counts == 1).all() else _summed(counts, order, sizes, machine)
     return ColorHistogram(n_channels, codes, totals, decoded(codes, n_channels, machine)), places
+
+
+def _summed(
+    counts: NDArray[np.int64], order: NDArray[Any], sizes: NDArray[np.int64], machine: Machine
+) -> NDArray[np.int64]:
+    """Return the sums of stretches of so many counts in order."""
+    ordered = np.empty_like(counts)
+
+    def take(bounds: tuple[int, int]) -> None:
+        ordered[slice(*bounds)] = counts[order[slice(*bounds)]]
+
+    machine.workers.for_each(take, chunk_bounds(len(order)))
+    if len(sizes) == len(order):
+        return ordered
+    sums: NDArray[np.int64] = np.add.reduceat(ordered, np.cumsum(sizes) - sizes)
+    return sums
 
 
 def label_pixels(

@@ -167,18 +167,22 @@ class Mixture:
 
     @cached_property
     def _visible(self) -> Sorted:
-        colors, places = self.colors.colors, np.flatnonzero(self.is_visible)
-        if not places.size:
+        colors, counts = self.colors.colors, self.colors.counts
+        if not self.is_visible.all():
+            rows = colors.view(f"u{4 * colors.itemsize}")[self.is_visible[:, np.newaxis]]  # faster than as rows of four
+            colors, counts = rows.view(colors.dtype).reshape(-1, 4), counts[self.is_visible]
+        if not len(colors):
             return Sorted(None)
 
         def chunk(start: int, stop: int) -> NDArray[Any]:
-            return self.space.embed(colors[places[start:stop]])
+            return self.space.embed(colors[start:stop])
 
-        kind = 4, chunk(0, 0).dtype
-        return Sorted(*sort_points(len(places), chunk, kind, self.machine, self.colors.counts[places]))
+        return Sorted(*sort_points(len(colors), chunk, (4, chunk(0, 0).dtype), self.machine, counts))
 
     def labels(self, of_hidden: NDArray[Any], of_others: NDArray[Any]) -> NDArray[Any]:
         """Return labels of all colours, given those of what is hidden, if it takes part, and of the others by kind."""
+        if self.is_visible.all():
+            return self._visible.unsorted(of_others)
         n_visible = 0 if self.visible is None else len(self.visible)
         labels = np.empty(len(self.colors), of_others.dtype)
         labels[self.is_hidden] = of_hidden
