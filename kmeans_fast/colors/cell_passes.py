@@ -15,8 +15,8 @@ from kmeans_fast.points.dense import DenseAlgorithm
 
 # Beyond this magnitude, scaled, a centroid's square could leave the range in which the cells' float32 is sound.
 LARGEST_COORDINATE = 1e6
-# An iteration after one that looked at this many colours, which takes 2 ms or more, is shared among the workers.
-SHARED_COLORS = 50_000
+# An iteration after one that looked at this many colours, which takes 1 ms or more, is shared among the workers.
+SHARED_COLORS = 150_000
 
 
 class HistogramAlgorithm:
