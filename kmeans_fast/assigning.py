@@ -60,10 +60,10 @@ def assign(
     selection = arrays.select("points", points, mask, channel_axis)
     source = selection.points
     checked = arrays.centroids("centroids", centroids, source.n_features)
-    source.check_values()
     work = work_of(source.size, *checked.shape)
     n_pieces = count_pieces(source.size, source.n_features, len(checked))
     with machine_for(engine, validation.thread_count(n_threads), source.size, work, n_pieces) as machine:
+        source.check_values(machine.workers.for_each)
         dense = DenseAlgorithm(source, NO_WEIGHTS, len(checked), *machine)
         dense.assign(checked)
     return selection.labels(dense.labels)

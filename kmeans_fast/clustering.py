@@ -227,13 +227,13 @@ def _kmeans_of_points(selection: Selection, weights: NDArray[np.float64], option
             f"algorithm='histogram' needs {COLORS_NEEDED}, or floats that all are such integers divided by 255 or "
             f"65535, got {points.array.dtype} with {points.n_features} features{weighted}"
         )
-    points.check_values()
     options = replace(
         options.in_steps(unit), init=options.init if isinstance(options.init, str) else options.init * unit
     )
     work = options.work(points.size, points.n_features)
     n_pieces = count_pieces(points.size, points.n_features, options.n_clusters)
     with machine_for(options.engine, options.n_threads, points.size, work, n_pieces) as machine:
+        points.check_values(machine.workers.for_each)
         data = session.data_of(points, weights, has_colors, options, machine)
         return _result(data, options, machine.engine, selection, scale, unit)
 

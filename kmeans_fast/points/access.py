@@ -5,6 +5,7 @@ at a time, so that no input is ever copied whole, and each kernel is compiled fo
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -95,27 +96,39 @@ class Points:
         """Whether the dtype has values that a computation can't take."""
         return self.dtype.kind == "f"
 
-    def check_values(self) -> None:
-        """Raise a ValueError for NaN, infinity, or numbers whose squares float64 can't hold."""
+    def check_values(self, for_each: Callable[..., None] | None = None) -> None:
+        """Raise a ValueError for NaN, infinity, or numbers whose squares float64 can't hold.
+
+        `for_each(function, tasks)` may call the function from several threads.
+        """
         if not self.may_be_infinite:
             return
-        limit = LARGEST_FLOAT if self.array.dtype.kind == "f" else LARGEST_INTEGER
         step = max(1, min(CHUNK_SIZE, CHECKED_AT_ONCE // self.n_features))
-        largest = 0.0
-        for start in range(0, self.size, step):
-            stop = min(start + step, self.size)
-            chunk = self.chunk(start, stop)
-            # min and max pass a NaN on
-            low, high = float(chunk.min()), float(chunk.max())
-            if not (np.isfinite(low) and np.isfinite(high)):
-                way_out = "; mask= leaves points out" if self.name == "points" else ""
-                raise ValueError(
-                    f"{self.name} must be finite, got NaN or infinity among points {start} to {stop - 1}{way_out}"
-                )
-            if max(-low, high) > limit:
-                raise ValueError(f"{self.name} must be at most {limit:g} in magnitude, got {max(-low, high):g}")
-            largest = max(largest, -low, high)
-        self.largest = largest
+        starts = range(0, self.size, step)
+        extremes = np.empty((len(starts), 2))
+
+        def look(i: int) -> None:
+            chunk = self.chunk(starts[i], min(starts[i] + step, self.size))
+            extremes[i] = chunk.min(), chunk.max()  # which pass a NaN on
+
+        if for_each is None:
+            for i in range(len(starts)):
+                look(i)
+        else:
+            for_each(look, range(len(starts)))
+        for start, (low, high) in zip(starts, extremes.tolist(), strict=True):
+            self._check_extremes(low, high, start, min(start + step, self.size))
+        self.largest = float(np.abs(extremes).max())
+
+    def _check_extremes(self, low: float, high: float, start: int, stop: int) -> None:
+        if not (np.isfinite(low) and np.isfinite(high)):
+            way_out = "; mask= leaves points out" if self.name == "points" else ""
+            raise ValueError(
+                f"{self.name} must be finite, got NaN or infinity among points {start} to {stop - 1}{way_out}"
+            )
+        limit = LARGEST_FLOAT if self.array.dtype.kind == "f" else LARGEST_INTEGER
+        if max(-low, high) > limit:
+            raise ValueError(f"{self.name} must be at most {limit:g} in magnitude, got {max(-low, high):g}")
 
 
 def _rows(array: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
