@@ -6,6 +6,7 @@ Everything in the package is held against this, bit for bit.
 import numpy as np
 
 CHUNK_SIZE = 65_536  # float points are summed in chunks of this many, for up to 1024 clusters
+STRANDS = 4  # by which those of up to 4 features are summed by turns
 BLOCK = 1000
 
 
@@ -33,28 +34,33 @@ def assign(points, centroids):
     return np.concatenate([squared_distances(points[i : i + BLOCK], centroids).argmin(axis=1) for i in starts])
 
 
-def sum_clusters(values, labels, n_clusters):
-    """The sum of each cluster's values: of integers exactly, of floats in order, chunk by chunk."""
+def sum_clusters(values, labels, n_clusters, n_strands=STRANDS):
+    """The sum of each cluster's values: of integers exactly, of floats by turns to strands, each in order of chunks."""
     if values.dtype.kind in "bui":
         sums = np.zeros(n_clusters, np.int64)
         np.add.at(sums, labels, values.astype(np.int64))
         return sums.astype(np.float64)
     total = np.zeros(n_clusters)
-    for start in range(0, len(values), CHUNK_SIZE):
-        part = slice(start, start + CHUNK_SIZE)
-        total = total + np.bincount(labels[part], weights=values[part].astype(np.float64), minlength=n_clusters)
+    for strand in range(n_strands):
+        of_strand = np.zeros(n_clusters)
+        for start in range(0, len(values), CHUNK_SIZE):
+            part = slice(start + strand, min(start + CHUNK_SIZE, len(values)), n_strands)
+            of_chunk = np.bincount(labels[part], weights=values[part].astype(np.float64), minlength=n_clusters)
+            of_strand = of_strand + of_chunk
+        total = total + of_strand
     return total
 
 
 def update(points, weights, centroids, labels):
     """The mean of each cluster; those without weight move to the points farthest from their own centroids."""
     k = len(centroids)
+    n_strands = STRANDS if points.shape[1] <= 4 else 1
     if weights is None:
         totals = np.bincount(labels, minlength=k).astype(np.float64)
-        sums = np.stack([sum_clusters(column, labels, k) for column in points.T], axis=1)
+        sums = np.stack([sum_clusters(column, labels, k, n_strands) for column in points.T], axis=1)
     else:
-        totals = sum_clusters(weights, labels, k)
-        sums = np.stack([sum_clusters(weights * column, labels, k) for column in points.T], axis=1)
+        totals = sum_clusters(weights, labels, k, n_strands)
+        sums = np.stack([sum_clusters(weights * column, labels, k, n_strands) for column in points.T], axis=1)
     new_centroids = centroids.copy()
     full = totals > 0
     new_centroids[full] = sums[full] / totals[full, np.newaxis]

@@ -44,7 +44,19 @@ def compile_kernel(job: objects.Job, level: str) -> bytes:
     linked.verify()
     _check_symbols(linked)
     _hide_all_but(job.symbol, linked)
-    return _machine(level).emit_object(linked)
+    machine = _machine(level)
+    if kernel.pairs:
+        _pair(linked, machine)
+    return bytes(machine.emit_object(linked))
+
+
+def _pair(module: Any, machine: Any) -> None:
+    """Let LLVM make vectors of operations that aren't in a loop, as Numba doesn't. Loops are as they should be."""
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.slp_vectorization = True
+    options.loop_vectorization = options.loop_unrolling = options.loop_interleaving = False
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
 
 
 def _check_symbols(module: Any) -> None:

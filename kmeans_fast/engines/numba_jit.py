@@ -82,9 +82,10 @@ class Kernel:
         When it is called and there is no code for these arguments.
     """
 
-    def __init__(self, function: Callable[..., Any], fastmath: set[str] | bool) -> None:
+    def __init__(self, function: Callable[..., Any], fastmath: set[str] | bool, pairs: bool) -> None:
         self.function = function
         self.fastmath = fastmath
+        self.pairs = pairs
         self.name = f"{function.__module__}.{function.__qualname__}"
         self._variants: dict[tuple[Any, ...], Variant] = {}
 
@@ -118,15 +119,16 @@ class Part:
         return getattr(self._dispatcher, name)
 
 
-def kernel(fastmath: set[str] | bool = False) -> Callable[[Callable[..., Any]], Kernel]:
+def kernel(fastmath: set[str] | bool = False, pairs: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
     """Make a function a kernel.
 
     `fastmath` takes LLVM's flags. Exact arithmetic must go without: fusing a multiply with an add rounds once
-    instead of twice.
+    instead of twice. With `pairs`, the same operation on neighbours, spelled out, is one on a vector, as it is in
+    loops; LLVM looks for such pairs in a second run.
     """
 
     def decorate(function: Callable[..., Any]) -> Kernel:
-        KERNELS.append(Kernel(function, fastmath))
+        KERNELS.append(Kernel(function, fastmath, pairs))
         return KERNELS[-1]
 
     return decorate

@@ -92,10 +92,10 @@ def add(
     labels: NDArray[Any],  # in
     sums: NDArray[Any],  # in/out
 ) -> None:
-    """Add weight·point and weight of each point, in order, to its cluster's row of `sums` (K, D+1)."""
+    """Add weight·point and weight of each point to its cluster's sums (K, S, D+1), to its S strands by turns."""
     for start in range(0, len(points), POINTS_AT_ONCE):
-        stop = start + POINTS_AT_ONCE
-        _add(points[start:stop], weights[start:stop], labels[start:stop], sums)
+        part = slice(start, start + POINTS_AT_ONCE)
+        _add(points[part], weights[part], labels[part], np.arange(start, min(part.stop, len(points))), sums)
 
 
 def move(
@@ -110,21 +110,24 @@ def move(
             labels[start : start + POINTS_AT_ONCE] != before[start : start + POINTS_AT_ONCE]
         )
         moved = points[changed].astype(np.float64)
-        _add(moved, np.empty(0), labels[changed], sums)
-        _add(moved, np.full(len(moved), -1.0), before[changed], sums)
+        _add(moved, np.empty(0), labels[changed], changed, sums)
+        _add(moved, np.full(len(moved), -1.0), before[changed], changed, sums)
         before[changed] = labels[changed]
 
 
-def _add(points: NDArray[Any], weights: NDArray[Any], labels: NDArray[Any], sums: NDArray[Any]) -> None:
+def _add(
+    points: NDArray[Any], weights: NDArray[Any], labels: NDArray[Any], places: NDArray[np.intp], sums: NDArray[Any]
+) -> None:
     """Add the points one after the other: `np.add.at` keeps their order, so the float sums have the kernel's bytes."""
-    labels = labels.astype(np.intp)
-    n_features = points.shape[1]
+    n_strands, n_features = sums.shape[1], points.shape[1]
+    rows = sums.reshape(-1, n_features + 1)
+    owners = labels.astype(np.intp) * n_strands + places % n_strands
     for f in range(n_features):
         values = points[:, f].astype(np.float64)
         if weights.size:
             values *= weights
-        np.add.at(sums[:, f], labels, values)
-    np.add.at(sums[:, n_features], labels, weights if weights.size else 1.0)
+        np.add.at(rows[:, f], owners, values)
+    np.add.at(rows[:, n_features], owners, weights if weights.size else 1.0)
 
 
 def measure(
@@ -132,11 +135,11 @@ def measure(
     weights: NDArray[Any],  # in
     centroids: NDArray[Any],  # in
     labels: NDArray[Any],  # in
+    inertias: NDArray[Any],  # in/out
     counts: NDArray[Any],  # in/out
     totals: NDArray[Any],  # in/out
-) -> float:
-    """Return the chunk's inertia; add each point to `counts` (K,) int64 and its weight to `totals` (K,) float64."""
-    inertia = 0.0
+) -> None:
+    """Add the points' shares of the inertia to `inertias`, by turns, each to `counts` (K,), its weight to `totals`."""
     for start in range(0, len(points), POINTS_AT_ONCE):
         stop = start + POINTS_AT_ONCE
         owners = labels[start:stop].astype(np.intp)
@@ -145,10 +148,7 @@ def measure(
         np.add.at(totals, owners, weights[start:stop] if weights.size else 1.0)
         if weights.size:
             distances *= weights[start:stop]
-        # accumulate, unlike sum, adds strictly in order
-        distances[0] += inertia
-        inertia = float(np.add.accumulate(distances)[-1])
-    return inertia
+        np.add.at(inertias, np.arange(len(distances)) % len(inertias), distances)
 
 
 def farthest_members(

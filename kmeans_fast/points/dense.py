@@ -1,8 +1,9 @@
 """The dense algorithm: each pass looks at every point, chunk by chunk, on as many threads as the workers have.
 
-Sums are kept for each chunk and added in the order of the chunks, so that the bytes don't depend on the threads. With
-many features a chunk is much work: threads then share it in pieces, whose points are added to its sums in their order.
-Where no sum is rounded, order doesn't matter, and only points that change hands are looked at, see `exactness`.
+Sums are kept for each chunk, of few features in strands, see `chunks.strands`. Each strand's are added in the order of
+the chunks, then the strands in theirs, so that the bytes don't depend on the threads. With many features a chunk is
+much work: threads then share it in pieces, whose points are added to its sums in their order. Where no sum is rounded,
+order doesn't matter, and only points that change hands are looked at, see `exactness`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,15 @@ from numpy.typing import NDArray
 
 from kmeans_fast.engines import Engine
 from kmeans_fast.lloyd import Givers, Measure
-from kmeans_fast.machine.chunks import FEWEST_IN_A_PIECE, MANY_FEATURES, chunk_bounds, even_bounds, piece_size
+from kmeans_fast.machine.chunks import (
+    FEWEST_IN_A_PIECE,
+    MANY_FEATURES,
+    N_STRANDS,
+    chunk_bounds,
+    even_bounds,
+    piece_size,
+    strands,
+)
 from kmeans_fast.machine.threads import Turns, Workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.exactness import sums_are_exact
@@ -66,7 +75,8 @@ class DenseAlgorithm:
 
     def _pieces(self, start: int, stop: int, n_clusters: int) -> Iterator[tuple[int, int]]:
         """Cut a chunk into parts that don't keep an interrupt waiting, until there is one; the sums stay the same."""
-        size = max(1, PIECE // (n_clusters * self._points.n_features))
+        n_strands = strands(self._points.n_features)
+        size = n_strands * max(1, PIECE // (n_strands * n_clusters * self._points.n_features))
         for first in range(start, stop, size):
             if self._workers.stopping:
                 return
@@ -102,10 +112,10 @@ class DenseAlgorithm:
 
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Label every point; return the weighted sums of each cluster's points, and in the last column its weight."""
-        n_clusters, n_features = centroids.shape
-        if n_features >= MANY_FEATURES:
+        n_clusters = len(centroids)
+        if self._points.n_features >= MANY_FEATURES:
             return self._label_and_sum(centroids)
-        sums = np.zeros((len(self._chunks), n_clusters, n_features + 1))
+        sums = np.zeros(self._shape_of_sums(n_clusters))
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
             for piece in self._pieces(*task[1], n_clusters):
@@ -113,7 +123,11 @@ class DenseAlgorithm:
                 self._kernels.assign_and_sum(points, weights, centroids, labels, sums[task[0]])
 
         self._workers.for_each(run, self._chunks)
-        return add_in_order(sums)
+        return _add_strands(sums)
+
+    def _shape_of_sums(self, n_clusters: int) -> tuple[int, int, int, int]:
+        n_features = self._points.n_features
+        return len(self._chunks), n_clusters, strands(n_features), n_features + 1
 
     def _labelling(self, centroids: NDArray[np.float64]) -> Callable[[int, int], None]:
         """Return what labels the points from one place to another.
@@ -146,14 +160,14 @@ class DenseAlgorithm:
             turns.end(*share[:2])
 
         self._workers.for_each(run, shares)
-        return add_in_order(self._sums)
+        return _add_strands(self._sums)
 
     def _summing(self, n_clusters: int) -> Callable[[int, int, int], None]:
         """Return what brings a chunk's sums up to date with labels of it, which come in order; not all need to come."""
         if self._sums.size and self._is_exact:
             return self._move
         if not self._sums.size:
-            self._sums = np.empty((len(self._chunks), n_clusters, self._points.n_features + 1))
+            self._sums = np.empty(self._shape_of_sums(n_clusters))
             self._summed = np.empty_like(self.labels)
         return self._add
 
@@ -184,22 +198,22 @@ class DenseAlgorithm:
         starts = np.array([start for _, (start, _) in self._chunks])
         among = np.unique(starts.searchsorted(changed, side="right") - 1)
         self._workers.for_each(lambda i: update(i, *self._chunks[i][1]), among.tolist())
-        return add_in_order(self._sums)
+        return _add_strands(self._sums)
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
         """Measure the clusters that the labels describe."""
         n_clusters = len(centroids)
-        inertias = np.zeros(len(self._chunks))
+        inertias = np.zeros((len(self._chunks), N_STRANDS))
         counts = np.zeros((len(self._chunks), n_clusters), np.int64)
         totals = np.zeros((len(self._chunks), n_clusters))
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
             i, (start, stop) = task
             points, weights, labels = self._chunk(start, stop)
-            inertias[i] = self._kernels.measure(points, weights, centroids, labels, counts[i], totals[i])
+            self._kernels.measure(points, weights, centroids, labels, inertias[i], counts[i], totals[i])
 
         self._workers.for_each(run, self._chunks)
-        return Measure(float(add_in_order(inertias)), add_in_order(counts), add_in_order(totals))
+        return Measure(float(add_in_order(add_in_order(inertias))), add_in_order(counts), add_in_order(totals))
 
     def givers(self, centroids: NDArray[np.float64]) -> list[Givers]:
         """Return each cluster's farthest point, for any centroid to take."""
@@ -237,6 +251,11 @@ def farthest_of(
     ranks = np.where(distances == farthest, 0, 1)
     first = np.lexsort((*np.moveaxis(points, -1, 0)[::-1], ranks), axis=0)[0]
     return farthest, points[first, np.arange(points.shape[1])]
+
+
+def _add_strands(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums (K, D+1) of those of chunks and of strands (C, K, S, D+1)."""
+    return add_in_order(np.moveaxis(add_in_order(sums), 1, 0))
 
 
 def add_in_order(parts: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
