@@ -1,7 +1,7 @@
 """The dense pass, compiled: every point against every centroid, one chunk of points a call.
 
-`assign_and_sum` is the fused pass of Lloyd's algorithm: it labels a block of points and adds them to the sums of their
-clusters while they are still in the cache. Nothing of size N×K exists.
+`assign_and_sum` labels a chunk of points, then adds them to the sums of their clusters while they are still in a cache.
+Nothing of size N×K exists.
 
 For 3 or 4 features (fewer are padded with zeros) a block is first compared in float32, by ‖c‖² − 2·x·c, which costs one
 multiply-add a feature: the *filter*. It yields the nearest centroid and how much farther the second nearest is. Where
@@ -68,7 +68,16 @@ def assign(
     labels: Any,  # out
 ) -> None:
     """Write the label of each point's nearest centroid, ties to the lowest index, to `labels`."""
-    assign_and_sum(points, np.empty(0), centroids, labels, np.empty((0, 0, 0)))
+    n_features = points.shape[1]
+    if _is_worth_filtering(len(points), n_features, len(centroids)):
+        # float32 holds all points but those of float64, so that the difference is rounded once
+        origins = np.empty(BLOCK * n_features, np.float64 if points.dtype == np.float64 else np.float32)
+        local = _local_work_space(n_features, len(centroids), origins)
+        _filtered_pass(points, points.reshape(-1), centroids, local, _wide_work_space(n_features), labels)
+    elif _suits_products(points, len(centroids)):
+        _assign_by_products(points, centroids, np.empty(0), np.empty(0, np.float32), labels)
+    else:
+        _plain_pass(points, centroids, _wide_work_space(n_features), labels)
 
 
 def assign_and_sum(
@@ -79,20 +88,8 @@ def assign_and_sum(
     sums: Any,  # in/out
 ) -> None:
     """Do as `assign` and `add`."""
-    n_features = points.shape[1]
-    if _is_worth_filtering(len(points), n_features, len(centroids)):
-        # float32 holds all points but those of float64, so that the difference is rounded once
-        origins = np.empty(BLOCK * n_features, np.float64 if points.dtype == np.float64 else np.float32)
-        local = _local_work_space(n_features, len(centroids), origins)
-        wide = _wide_work_space(n_features)
-        _filtered_pass(points, points.reshape(-1), weights, centroids, local, wide, labels, sums, _sum_space(sums))
-        return
-    if _suits_products(points, len(centroids)):
-        _assign_by_products(points, centroids, np.empty(0), np.empty(0, np.float32), labels)
-    else:
-        _plain_pass(points, centroids, _wide_work_space(n_features), labels)
-    if sums.size:
-        add(points, weights, labels, sums)
+    assign(points, centroids, labels)
+    add(points, weights, labels, sums)
 
 
 def relabel(
@@ -166,17 +163,14 @@ def _on_cache_lines(n_bytes: int) -> Any:
     return space[first : first + n_bytes]
 
 
-@kernel(pairs=True)
+@kernel()
 def _filtered_pass(
     points,  # in
     flat,  # in
-    weights,  # in
     centroids,  # in
     space,  # work space
     wide,  # work space
     labels,  # out
-    sums,  # in/out
-    sum_space,  # in/out, work space
 ):
     n_features = centroids.shape[1]
     origin, directions, norms, norms64, origins, local, room, undecided = space
@@ -195,9 +189,6 @@ def _filtered_pass(
             block_labels = stretch_labels[start : start + BLOCK]
             n_undecided = _keep_decided(scale, room, block_labels, start, undecided, n_undecided)
         _settle(stretch, undecided[:n_undecided], centroids, wide, stretch_labels)
-        if sums.size:
-            numbers = flat[first * n_features : (first + stretch.shape[0]) * n_features]
-            _add(stretch, numbers, weights[first : first + STRETCH], stretch_labels, sums, sum_space)
 
 
 @part()
