@@ -53,6 +53,11 @@ def best_level() -> str:
     return next(level for level in levels() if can_run(level))
 
 
+def lanes() -> int:
+    """Return how many float32 a vector has of the level to compile for; of another processor, those of most."""
+    return {"x86-64-v4": 16, "x86-64-v2": 4, "x86-64": 4}.get(best_level(), 8)
+
+
 def obstacle() -> str:
     """Return why there is no level to compile for, or ""."""
     if any(map(can_run, levels())):

@@ -119,6 +119,19 @@ class Part:
         return getattr(self._dispatcher, name)
 
 
+class Emitted(Part):
+    """A part of kernels that `vectors` writes, by its name there."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @cached_property
+    def _dispatcher(self) -> Any:
+        from kmeans_fast.engines import vectors
+
+        return getattr(vectors, self._name)
+
+
 def kernel(fastmath: set[str] | bool = False, pairs: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
     """Make a function a kernel.
 
@@ -141,3 +154,8 @@ def part(fastmath: set[str] | bool = False, inline: bool = False) -> Callable[[C
     one; it then has its caller's `fastmath`.
     """
     return lambda function: Part(function, fastmath, inline)
+
+
+def emitted(name: str) -> Any:
+    """Return a part of kernels that is written in LLVM's terms, see `vectors`."""
+    return Emitted(name)
