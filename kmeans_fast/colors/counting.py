@@ -2,7 +2,8 @@
 
 With up to three channels of 8 bits these have an entry for every colour there could be (see `tables`). With more bits
 such a table would be too large: then they are counted in hash tables. Opaque pixels of RGBA are counted as RGB, so that
-only the others take longer. Where there are few pixels, or nearly all of them differ, their codes are sorted.
+only the others take longer. Where there are few pixels, or nearly all of them differ, their codes are sorted; those of
+products with alpha at once where nothing else is wanted of RGBA (`count_products`).
 """
 
 from types import SimpleNamespace
