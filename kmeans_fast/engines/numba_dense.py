@@ -19,12 +19,10 @@ import numpy as np
 from kmeans_fast.engines import numba_products
 from kmeans_fast.engines.margins import MOST_FEATURES
 from kmeans_fast.engines.numba_jit import kernel, part
-from kmeans_fast.engines.numba_products import BLOCK as PRODUCT_BLOCK
 from kmeans_fast.engines.numba_products import (
     find_open,
     find_two,
     find_two_as_they_lie,
-    gather,
     is_multiplied_as_it_lies,
     lay_out,
     limit,
@@ -113,8 +111,7 @@ def _assign_by_products(points: Any, centroids: Any, gains: Any, limits: Any, la
     # the origin, which is subtracted from the points: float32 holds all but those of float64
     dtype = np.float64 if points.dtype == np.float64 else np.float32
     space = numba_products.work_space(points.shape[1], len(centroids), dtype)
-    gathered = np.empty((PRODUCT_BLOCK if limits.size else 0, points.shape[1]), points.dtype)
-    _product_pass(points, centroids, gains, limits, space, gathered, labels)
+    _product_pass(points, centroids, gains, limits, space, labels)
 
 
 def _is_worth_filtering(n_points: int, n_features: int, n_clusters: int) -> bool:
@@ -347,24 +344,20 @@ def _product_pass(
     gains,  # in
     limits,  # in/out
     space,  # work space
-    gathered,  # work space
     labels,  # in/out
 ):
     """Label with many features: the filter by a matrix product, some points whose label may change at a time."""
-    origin, columns, directions, norms, rows, sums_of_products, found, nearest, distances, places, leads = space
+    origin, columns, directions, norms, local, rows, products, found, nearest, distances, places, leads = space
     largest = lay_out(centroids, origin, columns, directions, norms, distances)
     start = 0
     while start < points.shape[0]:
         n_open, stop = find_open(labels, gains, limits, start, places)
-        block = points[start:stop]
-        if n_open < stop - start:
-            gather(points, places[:n_open], gathered)
-            block = gathered[:n_open]
+        open_places = places[:n_open]
         if is_multiplied_as_it_lies(points.shape[1], centroids.shape[0]):
-            find_two_as_they_lie(block, origin, directions, norms, rows, found, nearest)
+            find_two_as_they_lie(points, open_places, origin, directions, norms, rows, found, nearest)
         else:
-            find_two(block, origin, directions, norms, rows, sums_of_products, found, nearest)
-        settle_undecided(block, columns, largest, found, nearest, distances, leads)
+            find_two(points, open_places, origin, directions, norms, local, rows, products, found, nearest)
+        settle_undecided(points, open_places, columns, largest, found, nearest, distances, leads)
         for j in range(n_open):
             labels[places[j]] = nearest[j]
             if limits.size:

@@ -2,8 +2,8 @@
 
 As ‖x − c‖² is ‖x‖² plus ‖c‖² − 2·x·c, the centroids nearest to a point are those of the least ‖c‖² − 2·x·c. The
 products x·c are summed in float32, a tile of points and centroids at a time, whose sums stay in registers. A lead of
-the nearest over the second nearest that rounding cannot explain decides; the other points are
-settled by the textbook, in float64. See `margins`.
+the nearest over the second nearest that rounding cannot explain decides; the other points are settled by the textbook,
+in float64. See `margins`.
 """
 
 import math
@@ -16,7 +16,7 @@ from kmeans_fast.engines.numba_jit import emitted, part
 
 margin_terms, is_decided = part()(margins.margin_terms), part()(margins.is_decided)
 least_lead, limit = part()(margins.least_lead), part()(margins.limit)
-add_products = emitted("add_products")
+add_products, turn_about = emitted("add_products"), emitted("turn_about")
 
 # Points compared at a time: two tiles with AVX-512, four with AVX2. And features multiplied at a time: 24 kB of rows,
 # which stay in the L1 cache.
@@ -30,8 +30,8 @@ STRIP = 512
 GROUP = 256
 # What both are padded to: the centroids of a tile, see `vectors`.
 STEP = 4
-# Points turned about at a time: all of a block, each on a page of its own where there are many features, took longer.
-LOADED = 16
+# Points, and features, turned about at a time.
+SIDE = 8
 # With so many features and so few centroids, turning points about takes longer than comparing them: they are multiplied
 # as they lie. 784 features and 10 centroids took 0.6 of the time with AVX-512, 0.9 with AVX2, where 32 took 1.1 to 1.4.
 LEAST_LONG, MOST_LONG = 256, STRIP * BLOCK // 4
@@ -44,9 +44,9 @@ LANES = 16  # in the longest vectors
 
 def work_space(n_features: int, n_clusters: int, dtype: Any) -> Any:
     """Space for centroids as the filter wants them, a block of points, and what it finds for each."""
-    depth, width = _padded(n_features), _padded(n_clusters)
+    depth, width = n_features, _padded(n_clusters, STEP)
     if _is_multiplied_as_it_lies(n_features, n_clusters):
-        depth, even = -(-n_features // LANES) * LANES, n_clusters + n_clusters % 2
+        depth, even = _padded(n_features, LANES), _padded(n_clusters, 2)
         directions = _on_cache_lines(even * depth, np.float32).reshape(even, depth)
     else:
         directions = np.zeros((width // STEP, depth * STEP), np.float32)
@@ -55,7 +55,8 @@ def work_space(n_features: int, n_clusters: int, dtype: Any) -> Any:
         np.empty((n_features, n_clusters)),
         directions,
         np.full(width, np.inf, np.float32),
-        _on_cache_lines(min(depth, STRIP) * BLOCK, np.float32),
+        _on_cache_lines(SIDE * _padded(min(depth, STRIP), SIDE), np.float32),
+        _on_cache_lines(_padded(min(depth, STRIP), SIDE) * BLOCK, np.float32),
         _on_cache_lines(min(width, GROUP) * BLOCK, np.float32),
         _on_cache_lines(3 * BLOCK, np.float32),
         _on_cache_lines(BLOCK, np.int32),
@@ -69,8 +70,8 @@ def _is_multiplied_as_it_lies(n_features: int, n_clusters: int) -> bool:
     return LEAST_LONG <= n_features <= MOST_LONG and n_clusters <= MOST_FEW
 
 
-def _padded(size: int) -> int:
-    return -(-size // STEP) * STEP
+def _padded(size: int, step: int) -> int:
+    return -(-size // step) * step
 
 
 def _on_cache_lines(size: int, dtype: type) -> Any:
@@ -116,15 +117,15 @@ def lay_out(centroids, origin, columns, directions, norms, squares):
 
 
 @part()
-def find_two_as_they_lie(block, origin, directions, norms, rows, found, nearest):
+def find_two_as_they_lie(points, places, origin, directions, norms, rows, found, nearest):
     """Do as `find_two` for many features and few centroids, some points and two centroids at a time."""
-    n_features = block.shape[1]
+    n_features = points.shape[1]
     width, depth = directions.shape
     p, q, r, s = rows[:depth], rows[depth : 2 * depth], rows[2 * depth : 3 * depth], rows[3 * depth : 4 * depth]
     rows[: QUAD * depth] = 0
-    for start in range(0, block.shape[0], QUAD):
-        for i in range(start, min(start + QUAD, block.shape[0])):
-            local, point = rows[(i - start) * depth : (i - start + 1) * depth], block[i]
+    for start in range(0, places.size, QUAD):
+        for i in range(start, min(start + QUAD, places.size)):
+            local, point = rows[(i - start) * depth : (i - start + 1) * depth], points[places[i]]
             for f in range(n_features):
                 local[f] = np.float32(origin.dtype.type(point[f]) - origin[f])
             found[i], found[BLOCK + i], found[2 * BLOCK + i], nearest[i] = _square(local), np.inf, np.inf, 0
@@ -174,14 +175,13 @@ def _compete(a, b, k, i, found, nearest):
 
 
 @part()
-def find_two(block, origin, directions, norms, rows, products, found, nearest):
-    """Write ‖x‖², the least and second least ‖c‖² − 2·x·c to `found`, and the nearest centroid.
+def find_two(points, places, origin, directions, norms, local, rows, products, found, nearest):
+    """Write ‖x‖², the least and second least ‖c‖² − 2·x·c of points to `found`, and the nearest centroid.
 
     Arrays of work space are flat, with a row of BLOCK numbers after the other: at constant distances, rows need no
     checks for overlaps, which would take as long as the products.
     """
-    n_features = block.shape[1]
-    depth, width = directions.shape[1] // STEP, directions.shape[0] * STEP
+    depth, width = points.shape[1], directions.shape[0] * STEP
     found[:BLOCK] = 0
     found[BLOCK:] = np.inf
     nearest[:] = 0
@@ -191,8 +191,7 @@ def find_two(block, origin, directions, norms, rows, products, found, nearest):
         for start in range(0, depth, STRIP):
             size = min(STRIP, depth - start)
             if first == 0 or depth > STRIP:
-                _load(block, start, min(size, n_features - start), origin, rows)
-                rows[(n_features - start) * BLOCK : size * BLOCK] = 0
+                _load(points, places, start, size, origin, local, rows)
             if first == 0:
                 _add_squares(rows, size, found)
             for tile in range(0, size, TILE):
@@ -208,18 +207,26 @@ def find_two(block, origin, directions, norms, rows, products, found, nearest):
 
 
 @part()
-def _load(block, start, size, origin, rows):
+def _load(points, places, start, size, origin, local, rows):
     """Turn a block of points about, one float32 row a feature, relative to the origin."""
-    for first in range(0, block.shape[0], LOADED):
-        points = block[first : first + LOADED]
-        for f in range(size):
-            row, value = rows[f * BLOCK + first : f * BLOCK + first + LOADED], origin[start + f]
-            if points.shape[0] == LOADED:
-                for i in range(LOADED):  # a known number: half the time
-                    row[i] = np.float32(origin.dtype.type(points[i, start + f]) - value)
-            else:
-                for i in range(points.shape[0]):
-                    row[i] = np.float32(origin.dtype.type(points[i, start + f]) - value)
+    if origin.size < SIDE:
+        _load_few(points, places, origin, rows)
+        return
+    length = -(-size // SIDE) * SIDE
+    for first in range(0, places.size, SIDE):
+        for i in range(first, min(first + SIDE, places.size)):
+            point, copied = points[places[i]], local[(i - first) * length : (i - first) * length + size]
+            for f in range(size):
+                copied[f] = np.float32(origin.dtype.type(point[start + f]) - origin[start + f])
+        turn_about(local[: SIDE * length], rows, first, BLOCK)
+
+
+@part()
+def _load_few(points, places, origin, rows):
+    for f in range(origin.size):
+        row, value = rows[f * BLOCK : (f + 1) * BLOCK], origin[f]
+        for i in range(places.size):
+            row[i] = np.float32(origin.dtype.type(points[np.uint64(places[i]), np.uint64(f)]) - value)
 
 
 @part(fastmath={"contract"})
@@ -269,29 +276,20 @@ def find_open(labels, gains, limits, start, places):
 
 
 @part()
-def gather(points, places, gathered):
-    """Copy the points at these places."""
-    for j in range(places.size):
-        point, copied = points[places[j]], gathered[j]
-        for f in range(point.size):
-            copied[f] = point[f]
-
-
-@part()
-def settle_undecided(block, columns, largest, found, nearest, distances, leads):
+def settle_undecided(points, places, columns, largest, found, nearest, distances, leads):
     """Settle by the textbook the points whose lead is within the margin; write the leads of all others, and 0."""
     squares, best, second = found[:BLOCK], found[BLOCK : 2 * BLOCK], found[2 * BLOCK :]
-    n_features = block.shape[1]
+    n_features = points.shape[1]
     terms = margin_terms(largest, n_features)
     for i in range(BLOCK):
         leads[i] = least_lead(squares[i], best[i], second[i], largest, n_features, math.sqrt)
     n_undecided = 0
-    for i in range(block.shape[0]):
+    for i in range(places.size):
         n_undecided += not is_decided(squares[i], best[i], second[i], terms)
     if n_undecided:
-        for i in range(block.shape[0]):
+        for i in range(places.size):
             if not is_decided(squares[i], best[i], second[i], terms):
-                nearest[i], leads[i] = _nearest_by_textbook(block[i], columns, distances), 0
+                nearest[i], leads[i] = _nearest_by_textbook(points[places[i]], columns, distances), 0
 
 
 @part()

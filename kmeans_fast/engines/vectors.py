@@ -15,6 +15,8 @@ from kmeans_fast.engines.compiling import dispatcher
 WORD, INDEX, NUMBER = ir.IntType(64), ir.IntType(32), ir.FloatType()
 # The sums that are kept in registers: with as many vectors of points and a factor, all 16 that AVX2 has.
 VECTORS, CENTROIDS = 3, 4
+# Points, and features, that are turned about at a time.
+SIDE = 8
 # Products and sums may be fused.
 FUSED = ("contract",)
 
@@ -67,3 +69,49 @@ def _add(rows: Any, directions: Any, products: Any) -> None:
 
 
 add_products = dispatcher(_add, fastmath=False)
+
+
+@intrinsic
+def _turn_about(_: Any, local: Any, rows: Any, first: Any, distance: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        source, target = (
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(signature.args[:2], arguments[:2], strict=True)
+        )
+        n_features = builder.sdiv(cgutils.unpack_tuple(builder, source.shape)[0], WORD(SIDE))
+        vector = ir.VectorType(NUMBER, SIDE)
+        with cgutils.for_range_slice(builder, WORD(0), n_features, WORD(SIDE)) as (f, _):
+
+            def place(array: Any, row: Any, length: Any, column: Any) -> Any:
+                index = builder.add(builder.mul(row, length), column)
+                return builder.bitcast(builder.gep(array.data, [index]), vector.as_pointer())
+
+            square = [builder.load(place(source, WORD(i), n_features, f), align=4) for i in range(SIDE)]
+            for i, value in enumerate(_turned(builder, square)):
+                builder.store(value, place(target, builder.add(f, WORD(i)), arguments[3], arguments[2]), align=4)
+
+    return types.none(local, rows, first, distance), generate
+
+
+def _turned(builder: Any, square: list[Any]) -> list[Any]:
+    """Exchange rows and columns of a square of vectors: parts of 1 number first, then of 2, then of 4."""
+    size = 1
+    while size < len(square):
+        turned = list(square)
+        for i in range(len(square)):
+            if not i & size:
+                a, b = square[i], square[i + size]
+                lower = [j if not j & size else len(square) + j - size for j in range(len(square))]
+                upper = [j + size if not j & size else len(square) + j for j in range(len(square))]
+                for place, lanes in ((i, lower), (i + size, upper)):
+                    mask = ir.Constant(ir.VectorType(INDEX, len(square)), lanes)
+                    turned[place] = builder.shuffle_vector(a, b, mask)
+        square, size = turned, 2 * size
+    return square
+
+
+def _turn(local: Any, rows: Any, first: Any, distance: Any) -> None:
+    _turn_about(local, rows, first, distance)  # type: ignore[call-arg]
+
+
+turn_about = dispatcher(_turn, fastmath=False)
