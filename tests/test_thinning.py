@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import reference
 import skimage.data
+from conftest import ENGINES
 
 import kmeans_fast as kf
 from kmeans_fast import session
@@ -83,7 +84,7 @@ def test_the_error_is_nearly_that_of_the_plain_start(many_is_few, monkeypatch, i
 @pytest.mark.parametrize("image", [*pictures()])
 def test_both_engines_and_all_threads(many_is_few, image):
     part = image[::3, ::3]
-    results = [kf.quantize(part, 20, engine=engine, n_threads=n) for engine in ("numba", "numpy") for n in (1, 3)]
+    results = [kf.quantize(part, 20, engine=engine, n_threads=n) for engine in ENGINES for n in (1, 3)]
     assert results[0].n_iter == 2
     for result in results[1:]:
         for ours, theirs in zip(vars(results[0]).values(), vars(result).values(), strict=True):
