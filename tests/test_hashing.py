@@ -114,6 +114,15 @@ def test_colours_that_want_the_same_row_take_no_longer(monkeypatch):
     assert 2**62 < hashing.MULTIPLIER < 2**63
 
 
+def test_colours_with_steps_between_values_spread_over_the_rows(cat, engine, monkeypatch):
+    """Multiplied by this alone, they would lie in runs of a thousand rows, which take NumPy up to minutes to fill."""
+    monkeypatch.setattr(hashing, "MULTIPLIER", 0x61C8ED83959C3A23)
+    colors = np.unique(cat[..., :2].reshape(-1, 2).astype(np.uint16) * np.uint16(251), axis=0)
+    table = hashing.numbered(colors, engines.load(engine).hashing)
+    free = np.flatnonzero(table[:, 1] == 0)
+    assert np.diff(free).max() < 100
+
+
 def test_a_total_does_not_grow_with_its_parts():
     total = Total()
     part = Counts(np.arange(100, dtype=np.uint32), np.ones(100, np.int64))

@@ -2,7 +2,9 @@
 
 In every signature: `pixels` (n, C) uint8 with a `table` (2**b, 2) uint32, or uint16 with uint64. A row of it is a key,
 the channels of a colour side by side, and a value; one with the value 0 is free, and there always is one. A key is in
-the row that the upper b bits of its product with `multiplier` tell [1]_, or in the next one that was free [2]_.
+the row that the upper b bits of its mixture with `multiplier` tell, or in the next one that was free [2]_. Keys are
+multiplied [1]_, their upper bits mixed into the lower ones, and multiplied again [3]_: after one product, few of whose
+bits the last channel sees, the colours of a photo with steps in its values can lie in a single run of rows.
 
 Kernels take a tuple of C numbers, `channels`, so that code is made for each number of channels: with that to be looked
 up for each pixel, counting took twice as long.
@@ -15,6 +17,7 @@ References
 .. [1] M. Dietzfelbinger, T. Hagerup, J. Katajainen and M. Penttonen, "A reliable randomized algorithm for the
    closest-pair problem", Journal of Algorithms 25(1), 1997.
 .. [2] D. E. Knuth, "The Art of Computer Programming", volume 3, section 6.4, algorithm L.
+.. [3] G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA, 2014.
 """
 
 from typing import Any
@@ -26,6 +29,7 @@ from kmeans_fast.engines.numba_jit import kernel, part
 
 ONE = np.uint64(1)
 BYTE = np.uint64(255)
+HALF = np.uint64(32)
 
 
 def tally(
@@ -95,7 +99,8 @@ def _shift(table):
 @part(inline=True)
 def _row(table, key, multiplier, shift, mask):
     """Return the row of a key, or the free one that it would have."""
-    row = (key * np.uint64(multiplier)) >> shift
+    product = key * np.uint64(multiplier)
+    row = ((product ^ product >> HALF) * np.uint64(multiplier)) >> shift
     while table[row, 1] != 0 and table[row, 0] != key:
         row = (row + ONE) & mask
     return row

@@ -38,7 +38,9 @@ def _keys(pixels: NDArray[Any]) -> NDArray[np.uint64]:
 def _rows(table: NDArray[Any], keys: NDArray[np.uint64], multiplier: int) -> NDArray[np.intp]:
     """Return the row of each key, or the free one that it would have."""
     mask = len(table) - 1
-    rows = (keys * np.uint64(multiplier) >> np.uint64(64 - mask.bit_length())).astype(np.intp)
+    products = keys * np.uint64(multiplier)
+    mixed = (products ^ products >> np.uint64(32)) * np.uint64(multiplier)
+    rows = (mixed >> np.uint64(64 - mask.bit_length())).astype(np.intp)
     left = np.arange(keys.size)
     while left.size:
         found = table[rows[left]]
