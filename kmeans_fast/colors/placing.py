@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.colors.counts import Counts
-from kmeans_fast.colors.lookup import Lookup
-from kmeans_fast.engines.codes import OPAQUE
+from kmeans_fast.colors.lookup import look_up_opaque
+from kmeans_fast.engines.codes import OPAQUE, without_alpha
 from kmeans_fast.lending import Machine
 from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.points.access import Points
@@ -47,10 +47,28 @@ class Placed(NamedTuple):
             put(self.order, counts.counts, color_labels, labels, machine)
             return labels
         is_opaque = colors[:, 3] == OPAQUE
-        opaque = colors[is_opaque], counts.codes[is_opaque], color_labels[is_opaque]
-        labels = Lookup(*opaque, machine.engine).labels_of(pixels, machine)
-        put(self.order, counts.counts[~is_opaque], color_labels[~is_opaque], labels, machine)
-        return labels
+        opaque = without_alpha(counts.codes[is_opaque]), color_labels[is_opaque]
+        others = counts.counts[~is_opaque], color_labels[~is_opaque]
+        return labels_apart(pixels, opaque, self.order, others, machine)
+
+
+def labels_apart(
+    pixels: Points,
+    opaque: tuple[NDArray[np.uint32], NDArray[Any]],
+    order: NDArray[np.uint32],
+    others: tuple[NDArray[np.int64], NDArray[Any]],
+    machine: Machine,
+) -> NDArray[Any]:
+    """Return the label of each pixel of RGBA, flat, where opaque ones were counted apart from the others.
+
+    Given are the codes of opaque colours' RGB and their labels, and of the other colours how many pixels each has and
+    their labels; the numbers of these pixels are in `order`.
+    """
+    labels = np.empty(pixels.size, others[1].dtype)
+    if opaque[0].size:
+        look_up_opaque(pixels, *opaque, labels, machine)
+    put(order, *others, labels, machine)
+    return labels
 
 
 def put(

@@ -416,9 +416,7 @@ def _compare_few(r0, r1, r2, r3, owners, start, n, n_lanes, unit, o0, o1, o2, o3
     for i in range(n_lanes):
         u = np.uint64(i)
         j = first + u
-        # exact, fused or not
-        x0, x1 = np.float32(r0[j]) * unit - o0, np.float32(r1[j]) * unit - o1
-        x2, x3 = np.float32(r2[j]) * unit - o2, np.float32(r3[j]) * unit - o3
+        x0, x1, x2, x3 = _about_center(r0, r1, r2, r3, j, unit, o0, o1, o2, o3)
         best, second, nearest = _best_of_four(x0, x1, x2, x3, a, b, c, d)
         lead, held = _leads(best, second, nearest, np.float32(owners[j]), room[edge + u])
         room[NEAREST + u], room[LEAD + u], room[HELD + u] = nearest, lead, held
@@ -433,8 +431,7 @@ def _compare_first(r0, r1, r2, r3, start, n, unit, o0, o1, o2, o3, table, room):
     for i in range(n):
         u = np.uint64(i)
         j = first + u
-        x0, x1 = np.float32(r0[j]) * unit - o0, np.float32(r1[j]) * unit - o1
-        x2, x3 = np.float32(r2[j]) * unit - o2, np.float32(r3[j]) * unit - o3
+        x0, x1, x2, x3 = _about_center(r0, r1, r2, r3, j, unit, o0, o1, o2, o3)
         best, second, nearest = _best_of_four(x0, x1, x2, x3, a, b, c, d)
         room[X0 + u], room[X1 + u], room[X2 + u], room[X3 + u] = x0, x1, x2, x3
         room[BEST + u], room[SECOND + u], room[NEAREST + u] = best, second, nearest
@@ -450,6 +447,13 @@ def _compare_more(room, n, table, j):
         room[NEAREST + u] = nearest if best < earlier else room[NEAREST + u]
         room[SECOND + u] = min(min(second, room[SECOND + u]), max(best, earlier))
         room[BEST + u] = min(best, earlier)
+
+
+@part(inline=True)
+def _about_center(r0, r1, r2, r3, j, unit, o0, o1, o2, o3):
+    """Return a colour about the center of its cell, scaled: exact, fused or not."""
+    x0, x1 = np.float32(r0[j]) * unit - o0, np.float32(r1[j]) * unit - o1
+    return x0, x1, np.float32(r2[j]) * unit - o2, np.float32(r3[j]) * unit - o3
 
 
 @part(inline=True)

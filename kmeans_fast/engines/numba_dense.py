@@ -411,26 +411,45 @@ def _add_squared_difference(row, value, distances):
         distances[i] += difference * difference
 
 
-@part()
-def _add(block, numbers, weights, labels, sums, sum_space):
+def add(
+    points: Any,  # in
+    weights: Any,  # in
+    labels: Any,  # in
+    sums: Any,  # in/out
+) -> None:
+    """Add weight·point and weight of each point to its cluster's sums (K, S, D+1), to its S strands by turns."""
+    totals = np.empty(sums.shape[0] * sums.shape[1], np.int64)
+    _add(points, points.reshape(-1), weights, labels, sums, sums.reshape(-1), totals)
+
+
+@kernel(pairs=True)
+def _add(
+    points,  # in
+    numbers,  # in
+    weights,  # in
+    labels,  # in
+    sums,  # in/out
+    flat_sums,  # in/out
+    totals,  # work space
+):
     """Add each point to its cluster, the first to its first strand, the next to the next one, and so on.
 
     float64 holds sums of integers exactly up to 2⁵³. What is added to a strand waits for what was added before.
     """
-    n_features, n_strands = block.shape[1], sums.shape[1]
+    n_features, n_strands = points.shape[1], sums.shape[1]
     last = n_strands - 1  # 3 or 0
     if weights.size:
         for i in range(labels.size):
             k, strand = labels[i], i & last
             for f in range(n_features):
-                sums[k, strand, f] += weights[i] * np.float64(block[i, f])
+                sums[k, strand, f] += weights[i] * np.float64(points[i, f])
             sums[k, strand, n_features] += weights[i]
         return
     n_added = 0
     if n_strands == N_STRANDS and 3 <= n_features <= 4 and labels.size:
         n_added = (labels.size - 1) // N_STRANDS * N_STRANDS
-        _add_fours(numbers, n_features, labels[:n_added], *sum_space)
-    _add_some(numbers[n_added * n_features :], n_features, labels[n_added:], sum_space[0], n_strands)
+        _add_fours(numbers, n_features, labels[:n_added], flat_sums, totals)
+    _add_some(numbers[n_added * n_features :], n_features, labels[n_added:], flat_sums, n_strands)
 
 
 @part()
@@ -472,33 +491,6 @@ def _add_four(numbers, i, sums, j):
     sum0, sum1 = sums[j] + np.float64(numbers[i]), sums[j + ONE] + np.float64(numbers[i + ONE])
     sum2, sum3 = sums[j + TWO] + np.float64(numbers[i + TWO]), sums[j + THREE] + np.float64(numbers[i + THREE])
     sums[j], sums[j + ONE], sums[j + TWO], sums[j + THREE] = sum0, sum1, sum2, sum3
-
-
-def add(
-    points: Any,  # in
-    weights: Any,  # in
-    labels: Any,  # in
-    sums: Any,  # in/out
-) -> None:
-    """Add weight·point and weight of each point to its cluster's sums (K, S, D+1), to its S strands by turns."""
-    _add_points(points, points.reshape(-1), weights, labels, sums, _sum_space(sums))
-
-
-def _sum_space(sums: Any) -> Any:
-    """Return the sums as one row, and space for the number of points in each strand."""
-    return sums.reshape(-1), np.empty(sums.shape[0] * sums.shape[1], np.int64)
-
-
-@kernel(pairs=True)
-def _add_points(
-    points,  # in
-    numbers,  # in
-    weights,  # in
-    labels,  # in
-    sums,  # in/out
-    sum_space,  # in/out, work space
-):
-    _add(points, numbers, weights, labels, sums, sum_space)
 
 
 @kernel()

@@ -44,11 +44,16 @@ def _count(
     n_carried = np.uint64(carried[0])
     for i in range(pixels.shape[0]):
         code = s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]] if is_rgb else _code(pixels, i, spread)
-        value = np.uint8(table[code] + np.uint8(1))
-        table[code] = value
-        if value <= np.uint8(1):
-            n_carried = _begin(code, value, table, marks, carried, n_carried)
+        n_carried = _add_one(code, table, marks, carried, n_carried)
     carried[0] = n_carried
+
+
+@part()
+def _add_one(code, table, marks, carried, n_carried):
+    """Count a pixel of a code; return how many codes are carried then."""
+    value = np.uint8(table[code] + np.uint8(1))
+    table[code] = value
+    return _begin(code, value, table, marks, carried, n_carried) if value <= np.uint8(1) else n_carried
 
 
 @part()
@@ -88,10 +93,7 @@ def _count_opaque(
     for i in range(pixels.shape[0]):
         if pixels[i, 3] == OPAQUE:
             code = s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]
-            value = np.uint8(table[code] + np.uint8(1))
-            table[code] = value
-            if value <= np.uint8(1):
-                n_carried = _begin(code, value, table, marks, carried, n_carried)
+            n_carried = _add_one(code, table, marks, carried, n_carried)
         else:
             for f in range(4):
                 rest[n_rest, f] = pixels[i, f]
@@ -138,10 +140,7 @@ def _count_products(
         alpha = np.uint32(pixels[i, 3])
         if alpha == OPAQUE:
             code = s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]
-            value = np.uint8(table[code] + np.uint8(1))
-            table[code] = value
-            if value <= np.uint8(1):
-                n_carried = _begin(code, value, table, marks, carried, n_carried)
+            n_carried = _add_one(code, table, marks, carried, n_carried)
         else:
             p0, p1, p2 = alpha * pixels[i, 0], alpha * pixels[i, 1], alpha * pixels[i, 2]
             p3 = alpha * byte

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from kmeans_fast.colors.counting import count_products
 from kmeans_fast.colors.counts import Counts
 from kmeans_fast.colors.histogram import ColorHistogram, sort_points
-from kmeans_fast.colors.lookup import look_up_opaque
-from kmeans_fast.colors.placing import put
+from kmeans_fast.colors.placing import labels_apart
 from kmeans_fast.colors.sorting import decoded
 from kmeans_fast.colors.thinning import FEWER, step_for, thinned
 from kmeans_fast.engines.codes import encode, without_alpha
@@ -256,8 +255,6 @@ class Apart:
         """Return the labels of the pixels, given those of all colours."""
         opaque, others = self.parts.opaque, (self.parts.hidden, self.parts.visible)
         counts = np.concatenate([part.counts for part in others if part is not None] or [np.empty(0, np.int64)])
-        of_pixels = np.empty(pixels.size, labels.dtype)
-        if opaque is not None:
-            look_up_opaque(pixels, opaque.codes, labels[len(counts) :], of_pixels, self.machine)
-        put(self.order, counts, labels[: len(counts)], of_pixels, self.machine)
-        return of_pixels
+        codes = np.empty(0, np.uint32) if opaque is None else opaque.codes
+        n_others = len(counts)
+        return labels_apart(pixels, (codes, labels[n_others:]), self.order, (counts, labels[:n_others]), self.machine)
