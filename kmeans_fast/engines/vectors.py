@@ -11,12 +11,12 @@ from numba.extending import intrinsic
 
 from kmeans_fast.engines import levels
 from kmeans_fast.engines.compiling import dispatcher
-from kmeans_fast.engines.numba_products import SIDE
-from kmeans_fast.engines.numba_products import STEP as CENTROIDS
 
 WORD, INDEX, NUMBER = ir.IntType(64), ir.IntType(32), ir.FloatType()
 # The sums that are kept in registers: with as many vectors of points and a factor, all 16 that AVX2 has.
-VECTORS = 3
+VECTORS, CENTROIDS = 3, 4
+# Points, and features, that are turned about at a time.
+SIDE = 8
 # Products and sums may be fused.
 FUSED = ("contract",)
 
