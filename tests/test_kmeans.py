@@ -102,10 +102,15 @@ def test_every_dtype_gives_the_textbook_result(small_cat, engine, dtype, n_clust
     assert_is_textbook(result, points, init, 5)
 
 
-@pytest.mark.parametrize("n_clusters", [8, 257])
 @pytest.mark.parametrize(
-    ("dtype", "algorithm"),
-    [(np.uint8, "histogram"), (np.uint8, "dense"), (np.float32, "dense"), (np.float64, "dense")],
+    ("dtype", "algorithm", "n_clusters"),
+    [
+        (np.uint8, "histogram", 8),
+        (np.uint8, "histogram", 257),
+        (np.uint8, "dense", 8),
+        (np.float32, "dense", 257),
+        (np.float64, "dense", 8),
+    ],
 )
 def test_whole_picture_on_any_number_of_threads(cat, engine, dtype, algorithm, n_clusters):
     points = as_dtype(cat, dtype)
@@ -113,7 +118,9 @@ def test_whole_picture_on_any_number_of_threads(cat, engine, dtype, algorithm, n
         points = points[:150]  # keeps the N×K oracle small, and still makes two chunks
     assert points.size // 3 > CHUNK_SIZE
     init = spread_points(points.reshape(-1, 3), n_clusters)
-    results = [kf.kmeans(points, n_clusters, init=init, max_iter=2, engine=engine, n_threads=n) for n in (1, 2, 7)]
+    options = {"init": init, "max_iter": 2, "algorithm": algorithm, "engine": engine}
+    results = [kf.kmeans(points, n_clusters, n_threads=n_threads, **options) for n_threads in (1, 2, 7)]
+    assert results[0].algorithm == algorithm
     assert_is_textbook(results[0], points, init, 2)
     for result in results[1:]:
         assert_same_bytes(result.centroids, results[0].centroids)

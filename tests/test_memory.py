@@ -34,7 +34,7 @@ print(suffices(n_bytes, lambda: kf.kmeans(image, n_clusters, **options)))
         ("uint8", 16, "given", "dense", 2.5),  # 1 of labels
         ("uint8", 257, "given", "dense", 4),  # 2 of labels
         ("float32", 16, "random", "auto", 2.5),
-        ("float64", 32, "random", "auto", 2.5),
+        pytest.param("float64", 32, "random", "auto", 2.5, marks=pytest.mark.stress),
         ("float32", 16, "k-means++", "auto", 10.5),  # and 8 of distances, while seeding
         # noise is the worst case: a million colours, tables all in use
         pytest.param("uint8", 256, "random", "histogram", 200, marks=pytest.mark.stress),

@@ -26,9 +26,9 @@ NOTHING = np.empty((0, 4))
 @pytest.fixture(scope="module")
 def soft_cat(cat):
     """A cut-out with a soft edge: opaque, translucent and fully transparent pixels."""
-    small = cat[::3, ::3]
+    small = cat[::4, ::4]
     y, x = np.ogrid[: small.shape[0], : small.shape[1]]
-    alpha = np.clip(420 - 6 * np.hypot(y - 50, x - 75), 0, 255).astype(np.uint8)
+    alpha = np.clip(420 - 8 * np.hypot(y - 37, x - 56), 0, 255).astype(np.uint8)
     return locked(np.dstack([small, alpha]))
 
 
