@@ -47,6 +47,9 @@ def assert_each_step_is_plain(histogram, steps, engine, n_threads=1):
                 expected = np.bincount(labels, weights=counts * colors[:, f].astype(np.int64), minlength=len(centroids))
                 assert np.array_equal(sums[:, f], expected)
             assert np.array_equal(sums[:, -1], np.bincount(labels, weights=counts, minlength=len(centroids)))
+            measure = algorithm.measure(centroids)
+            assert measure.inertia == pytest.approx(reference.inertia(colors, centroids, labels, counts), rel=1e-12)
+            assert np.array_equal(measure.totals, sums[:, -1])
 
 
 def lloyd_steps(histogram, init, n_steps):
@@ -224,7 +227,8 @@ def test_boxes_hold_their_colours(small_cat, engine, is_wide, most, n_threads, m
     for start, stop, moment in zip(cube_starts[:-1], cube_starts[1:], moments, strict=True):
         members, counts = histogram.colors[start:stop], histogram.counts[start:stop]
         assert len(np.unique(members >> cells.CUBE_BITS + excess, axis=0)) == 1
-        assert moment.tolist() == [counts.sum(), *(counts @ members.astype(np.int64)), 0]
+        members = members.astype(np.int64)
+        assert moment.tolist() == [counts.sum(), *(counts @ members), 0, (counts @ members**2).sum()]
     for i in range(len(starts) - 1):
         members = histogram.colors[starts[i] : starts[i + 1]]
         assert len(np.unique(members >> cells.CELL_BITS + excess, axis=0)) == 1

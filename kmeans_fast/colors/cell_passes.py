@@ -1,5 +1,7 @@
 """The histogram algorithm: Lloyd's passes over distinct colours of 8 or 16 bits, whole cells of them at a time."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,6 +56,7 @@ class HistogramAlgorithm:
         self.labels = self._dense.labels
         self._cells, _, moments = histogram.built(Machine(engine, workers))
         self._totals = moments.sum(axis=0)
+        self._bits = 8 * histogram.colors.itemsize
         self._n_channels = histogram.n_channels
         # the columns of the sums that there are channels for, and that of counts
         self._summed = [*range(self._n_channels), 4]
@@ -64,7 +67,7 @@ class HistogramAlgorithm:
         self._bounds = cells.no_bounds(self._cells, n_clusters)
         self._centroids = np.zeros((n_clusters, 4))
         self._sums = np.zeros((n_clusters, 5), np.int64)
-        self._sums[0, :4], self._sums[0, 4] = self._totals[1:], self._totals[0]
+        self._sums[0, :4], self._sums[0, 4] = self._totals[1:5], self._totals[0]
         self.labels[:] = 0
         self._passes = SharedPasses(self._cells, self._workers, SHARED_COLORS)
 
@@ -93,11 +96,28 @@ class HistogramAlgorithm:
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
         """Measure the clusters that the labels describe, in pixels."""
-        measure = self._dense.measure(centroids)
-        counts = measure.totals.astype(np.int64)
+        totals = self._sums[:, 4]
+        counts = totals.copy()
         if self._n_points is not None:
             counts = np.bincount(self.labels, self._n_points, len(centroids)).astype(np.int64)
-        return Measure(measure.inertia, counts, measure.totals)
+        return Measure(self._inertia(centroids), counts, totals.astype(np.float64))
+
+    def _inertia(self, centroids: NDArray[np.float64]) -> float:
+        """Find the inertia by the sums alone, where integers hold it, rather than by each colour.
+
+        Of a cluster of n pixels, whose sum is S, it is Σ x² − z·(2·S − n·z) about whole numbers z next to its centroid,
+        and what the centroid is off changes it little.
+        """
+        largest = 2**self._bits
+        if self._totals[0] >= 2 ** (61 - 2 * self._bits) or centroids.min() < 0 or centroids.max() > largest:
+            return self._dense.measure(centroids).inertia
+        whole = np.rint(centroids).astype(np.int64)
+        sums, totals = self._sums[:, : self._n_channels], self._sums[:, 4:]
+        apart = sums - totals * whole
+        squares = self._totals[5] - (whole * (sums + apart)).sum()
+        off = centroids - whole
+        rest = off * (totals * off - 2 * apart)
+        return math.fsum([squares, *rest.reshape(-1).tolist()])
 
     def givers(self, centroids: NDArray[np.float64]) -> list[Givers]:
         """Return each cluster's farthest colour, for any centroid to take."""

@@ -46,8 +46,8 @@ class Built(NamedTuple):
         What the passes take.
     cube_starts : ndarray of int64, shape (M + 1,)
         Where each cube's colours begin, and where the last one's end.
-    moments : ndarray of int64, shape (M, 5)
-        The sum of the counts, and those of the four channels.
+    moments : ndarray of int64, shape (M, 6)
+        The sum of the counts, those of the four channels, and that of all squares, modulo 2⁶⁴.
     """
 
     cells: Cells
@@ -65,7 +65,7 @@ def build(colors: NDArray[Any], codes: NDArray[Any], counts: NDArray[np.int64], 
     padded = colors if n_channels == 4 else np.zeros((len(colors), 4), colors.dtype)
     channels = np.zeros((4, len(colors)), colors.dtype)
     low, high = np.zeros((n_cubes, 4), colors.dtype), np.zeros((n_cubes, 4), colors.dtype)
-    moments = np.zeros((n_cubes, 5), np.int64)
+    moments = np.zeros((n_cubes, 6), np.int64)
 
     def enclose(part: tuple[int, int]) -> None:
         cubes, members = slice(*part), slice(cube_starts[part[0]], cube_starts[part[1]])

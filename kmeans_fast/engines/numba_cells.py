@@ -546,12 +546,13 @@ def enclose(
     """Write of colours (n, C), those of some cells, the channels, each cell's box, and its sums.
 
     `starts` (m + 1,) says where each cell's colours are in `channels` (4, N); the first are those of `colors`. Writes
-    the least and largest values to `low` and `high` (m, 4), the sums of counts and of channels to `moments` (m, 5).
+    the least and largest values to `low` and `high` (m, 4), and the sums of counts, of channels and of squares to
+    `moments` (m, 6).
     """
     first = starts[0]
     for c in range(low.shape[0]):
         start, stop = np.uint64(starts[c] - first), np.uint64(starts[c + 1] - first)
-        total = np.int64(0)
+        total = squares = np.int64(0)
         for i in range(start, stop):
             total += counts[i]
         moments[c, 0] = total
@@ -563,5 +564,8 @@ def enclose(
                 value = colors[i, f]
                 row[i + np.uint64(first)] = value
                 least, most = min(least, value), max(most, value)
-                total += counts[i] * np.int64(value)
+                product = counts[i] * np.int64(value)
+                total += product
+                squares += product * np.int64(value)
             low[c, f], high[c, f], moments[c, f + 1] = least, most, total
+        moments[c, 5] = squares

@@ -115,10 +115,12 @@ def enclose(
 ) -> None:
     """Write of colours (n, C), those of some cells, the channels, each cell's box, and its sums."""
     cells = starts[:-1] - starts[0]
-    moments[:, 0] = np.add.reduceat(counts, cells)
+    moments[:, 0], moments[:, 5] = np.add.reduceat(counts, cells), 0
     for f in range(colors.shape[1]):
         values = channels[f, starts[0] : starts[-1]]
         values[:] = colors[:, f]
         low[:, f] = np.minimum.reduceat(values, cells)
         high[:, f] = np.maximum.reduceat(values, cells)
-        moments[:, f + 1] = np.add.reduceat(counts * values, cells)
+        products = counts * values
+        moments[:, f + 1] = np.add.reduceat(products, cells)
+        moments[:, 5] += np.add.reduceat(products * values, cells)
