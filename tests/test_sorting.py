@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from kmeans_fast import engines
-from kmeans_fast.colors import counting, histogram, sorting
+from kmeans_fast.colors import counting, histogram, sorting, translucent
+from kmeans_fast.engines.codes import encode
 from kmeans_fast.lending import Machine
 from kmeans_fast.machine.threads import workers
 from kmeans_fast.points.access import Points
@@ -72,3 +73,51 @@ def test_noise_is_mostly_distinct_and_few_colours_are_not():
     noise = rng.integers(256, size=(200_000, 4)).astype(np.uint8)
     assert counting.are_mostly_distinct(Points(noise))
     assert not counting.are_mostly_distinct(Points(noise // 64))
+
+
+def random_rgba(n, alphas, seed=9):
+    pixels = np.random.default_rng(seed).integers(256, size=(n, 4)).astype(np.uint8)
+    pixels[:, 3] = np.random.default_rng(seed).choice(alphas, n)
+    return pixels
+
+
+def steps_of_64():
+    """Pixels whose points differ by 4096, which is all that a bucket tells of them."""
+    colors = np.array(np.meshgrid(*[[0, 64, 128, 192]] * 3)).reshape(3, -1).T
+    return np.repeat(np.column_stack([colors, np.full(len(colors), 64)]), 3, axis=0).astype(np.uint8)
+
+
+@pytest.mark.parametrize("n_in_cache", [5, 10**6])
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        random_rgba(4000, range(256)),
+        random_rgba(4000, range(12)),
+        random_rgba(4000, [0, 255]),
+        random_rgba(50, [255]),
+        random_rgba(50, [0]),
+        random_rgba(1, [7]),
+        random_rgba(3000, [200])[np.random.default_rng(3).integers(40, size=3000)],
+        steps_of_64(),
+    ],
+    ids=["all", "faint", "all or nothing", "opaque", "hidden", "one", "repeated", "steps of 64"],
+)
+def test_products_are_counted_in_order(engine, monkeypatch, pixels, n_threads, n_in_cache):
+    monkeypatch.setattr(sorting, "CODES_PER_TASK", 100)
+    monkeypatch.setattr(sorting, "MOST_IN_CACHE", n_in_cache)
+    with workers(n_threads) as lent:
+        opaque, others = translucent.count_products(Points(pixels), Machine(engines.load(engine), lent))
+    is_opaque = pixels[:, 3] == 255
+    codes, counts = np.unique(encode(pixels[is_opaque, :3]), return_counts=True)
+    assert np.array_equal(opaque.codes, codes)
+    assert np.array_equal(opaque.counts, counts)
+    numbers = np.flatnonzero(~is_opaque)
+    points = pixels[numbers].astype(np.uint16)
+    points *= np.where(np.arange(4) < 3, points[:, 3:], np.uint16(255))
+    order = np.argsort(encode(points), kind="stable")
+    codes, firsts, counts = np.unique(encode(points), return_index=True, return_counts=True)
+    assert np.array_equal(others.order, numbers[order])
+    assert np.array_equal(others.codes, codes)
+    assert np.array_equal(others.counts, counts)
+    assert np.array_equal(others.points, points[firsts])

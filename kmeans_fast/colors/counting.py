@@ -24,8 +24,6 @@ from kmeans_fast.points.access import Points
 
 # Pixels in a task: many tasks a picture, each of them long against what handing it to a thread costs.
 PIXELS_PER_TASK = 2**17
-# Or few of them, where each leaves its own counts of digits.
-PIXELS_PER_PART = 2**21
 # Tables are for so many channels at most, and there are at most so many of them: 48 MB in all.
 TABLE_CHANNELS = 3
 MAX_TABLES = 3
@@ -155,30 +153,6 @@ def _counted(
     """Count codes of so many bits, which are work space thereafter, and sort numbers with them."""
     codes, order = sort(codes, numbers, n_bits, machine)
     return Counts(*runs(codes, machine)), order
-
-
-def count_products(pixels: Points, machine: Machine) -> tuple[Counts, Counts, NDArray[np.uint32]]:
-    """Count opaque pixels of RGBA of 8 bits as RGB, and the others multiplied by alpha, of 16 bits.
-
-    Returns also the others' numbers in the order of their codes. There may be `PIXELS_AT_ONCE` at most.
-    """
-    kernels, n = machine.engine.histogram, pixels.size
-    tables = ColorTables(3, n, kernels, machine.workers.at_most(MAX_TABLES))
-    codes, numbers = np.empty(n, np.uint64), np.empty(n, np.uint32)
-    n_parts = -(-n // PIXELS_PER_PART)
-    n_parts = -(-n_parts // machine.workers.n_threads) * machine.workers.n_threads
-    starts = [n * i // n_parts for i in range(n_parts + 1)]
-    stretches = [slice(0)] * n_parts
-
-    def count(i: int) -> None:
-        first, last = starts[i : i + 2]
-        with tables.one() as table:
-            n_rest = kernels.count_products(pixels.chunk(first, last), first, *table, codes[first:], numbers[first:])
-        stretches[i] = slice(first, first + n_rest)
-
-    machine.workers.at_most(MAX_TABLES).for_each(count, range(n_parts))
-    codes, numbers = sort(codes, numbers, 64, machine, stretches)
-    return tables.collect(), Counts(*runs(codes, machine)), numbers
 
 
 def _count_by_hashing(pixels: Points, kernels: SimpleNamespace, lent: Workers) -> Counts:

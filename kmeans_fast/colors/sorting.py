@@ -26,6 +26,8 @@ MOST_IN_CACHE = 2**15
 # Of those who are counted and need no more than to be in order.
 NOTHING = np.empty(0, np.uint32)
 
+Pair = tuple[NDArray[Any], NDArray[Any]]
+
 
 def encoded(n: int, chunk: Callable[[int, int], NDArray[Any]], dtype: Any, machine: Machine) -> NDArray[Any]:
     """Return the codes of n colours, of which `chunk(start, stop)` gives some (m, C)."""
@@ -52,35 +54,37 @@ def decoded(codes: NDArray[Any], n_channels: int, machine: Machine) -> NDArray[A
 
 
 def sort(
-    codes: NDArray[Any],
-    carried: NDArray[Any],
-    n_bits: int,
-    machine: Machine,
-    stretches: Sequence[slice] | None = None,
+    codes: NDArray[Any], carried: NDArray[Any], n_bits: int, machine: Machine
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return codes (N,) of `n_bits` in order, and what each carries, (N,) or nothing, (0,).
 
     Radix sort: by the uppermost digit first, until parts fit into a cache, and those from the lowest one up. Equal
-    codes stay in order. What was given is work space thereafter. Where `stretches` of it are given, the rest is no
-    part of it.
+    codes stay in order. What was given is work space thereafter.
     """
-    stretches = _even_stretches(len(codes), machine) if stretches is None else stretches
-    n = sum(stretch.stop - stretch.start for stretch in stretches)
-    spare = np.empty_like(codes[:n]), np.empty_like(carried[:n])
+    n = len(codes)
+    spare = np.empty_like(codes), np.empty_like(carried)
     first_bits = FIRST_BITS if n < MANY_CODES else MANY_FIRST_BITS
     shift = max(0, n_bits - first_bits)
-    ends = _move_by_digit((codes, carried), stretches, spare, (shift, first_bits), machine)
-    given = codes[:n], carried[:n]
-    kernels = machine.engine.sorting
+    ends = _move_by_digit((codes, carried), _even_stretches(n, machine), spare, (shift, first_bits), machine)
+    sort_parts(spare, (codes, carried), ends, shift, machine)
+    return spare
+
+
+def sort_parts(source: Pair, other: Pair, ends: NDArray[np.int64], n_bits: int, machine: Machine) -> None:
+    """Sort each part of codes by their lowest bits, with what they carry; the other arrays are work space."""
 
     def sort_some(parts: slice) -> None:
         start = int(ends[parts.start - 1]) if parts.start else 0
-        _sort_parts(spare, given, start, ends[parts] - start, shift, kernels, is_moved=False)
+        _sort_parts(source, other, start, ends[parts] - start, n_bits, machine.engine.sorting, is_moved=False)
 
-    cuts = np.searchsorted(ends, np.arange(CODES_PER_TASK, n, CODES_PER_TASK)) + 1
+    machine.workers.for_each(sort_some, tasks_of(ends))
+
+
+def tasks_of(ends: NDArray[np.int64]) -> list[slice]:
+    """Cut parts, which end there, into tasks for threads."""
+    cuts = np.searchsorted(ends, np.arange(CODES_PER_TASK, ends[-1], CODES_PER_TASK)) + 1
     edges = dict.fromkeys([0, *cuts.tolist(), len(ends)])
-    machine.workers.for_each(sort_some, [slice(*edge) for edge in itertools.pairwise(edges)])
-    return spare
+    return [slice(*edge) for edge in itertools.pairwise(edges)]
 
 
 def runs(codes: NDArray[Any], machine: Machine) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -102,9 +106,6 @@ def runs(codes: NDArray[Any], machine: Machine) -> tuple[NDArray[Any], NDArray[n
 
     machine.workers.for_each(list_some, range(len(bounds)))
     return distinct, counts
-
-
-Pair = tuple[NDArray[Any], NDArray[Any]]
 
 
 def _even_stretches(n: int, machine: Machine) -> list[slice]:

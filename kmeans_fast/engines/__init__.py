@@ -37,6 +37,7 @@ class Engine(NamedTuple):
     sorting: SimpleNamespace
     regions: SimpleNamespace
     rounding: SimpleNamespace
+    translucent: SimpleNamespace
 
     @property
     def served_by(self) -> str:
@@ -110,6 +111,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_rounding,
         numba_seeding,
         numba_sorting,
+        numba_translucent,
     )
 
     return (
@@ -127,6 +129,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_sorting,
         numba_regions,
         numba_rounding,
+        numba_translucent,
     )
 
 
@@ -146,6 +149,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_rounding,
         numpy_seeding,
         numpy_sorting,
+        numpy_translucent,
     )
 
     return (
@@ -163,4 +167,5 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_sorting,
         numpy_regions,
         numpy_rounding,
+        numpy_translucent,
     )

@@ -19,6 +19,11 @@ OPAQUE = 255
 RUN_BITS = 9
 # Pixels that a code stands for that is carried from an entry of 8 bits.
 CARRY = 255
+# Of keys of pixels with alpha, see `numba_translucent`: the bits of a pixel's number, the buckets for codes' highest 16
+# bits and two more, and the alpha below which pixels are in these.
+NUMBER_BITS = 24
+BUCKETS = 2**16 + 2
+FAINT = 5
 # Codes decoded at a time, so that work space stays in a cache.
 CODES_AT_ONCE = 2**14
 

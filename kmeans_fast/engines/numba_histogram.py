@@ -102,57 +102,6 @@ def _count_opaque(
     return np.int64(n_rest)
 
 
-def count_products(
-    pixels: Any,  # in
-    first: int,
-    table: Any,  # in/out
-    table_marks: Any,  # in/out
-    table_carried: Any,  # in/out
-    codes: Any,  # out
-    numbers: Any,  # out
-) -> int:
-    """Do as `count_opaque`, but write of others (r, g, b, a) the codes of (r·a, g·a, b·a, 255·a), and their numbers.
-
-    `codes` (n,) are uint64; `numbers` (n,) uint32 count from `first`.
-    """
-    spread = spread_table(3), spread_table(4)
-    n_rest: int = _count_products(pixels, first, *spread, table, table_marks, table_carried, codes, numbers)
-    return n_rest
-
-
-@kernel()
-def _count_products(
-    pixels,  # in
-    first,
-    spread,  # in
-    wide_spread,  # in
-    table,  # in/out
-    marks,  # in/out
-    carried,  # in/out
-    codes,  # out
-    numbers,  # out
-):
-    s0, s1, s2 = spread[0], spread[1], spread[2]
-    w0, w1, w2, w3 = wide_spread[0], wide_spread[1], wide_spread[2], wide_spread[3]
-    n_carried, n_rest = np.uint64(carried[0]), np.uint64(0)
-    shift, byte, half = np.uint32(8), np.uint32(255), np.uint64(32)
-    for i in range(pixels.shape[0]):
-        alpha = np.uint32(pixels[i, 3])
-        if alpha == OPAQUE:
-            code = s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]
-            n_carried = _add_one(code, table, marks, carried, n_carried)
-        else:
-            p0, p1, p2 = alpha * pixels[i, 0], alpha * pixels[i, 1], alpha * pixels[i, 2]
-            p3 = alpha * byte
-            upper = w0[p0 >> shift] | w1[p1 >> shift] | w2[p2 >> shift] | w3[p3 >> shift]
-            lower = w0[p0 & byte] | w1[p1 & byte] | w2[p2 & byte] | w3[p3 & byte]
-            codes[n_rest] = np.uint64(upper) << half | np.uint64(lower)
-            numbers[n_rest] = first + i
-            n_rest += np.uint64(1)
-    carried[0] = n_carried
-    return np.int64(n_rest)
-
-
 @part()
 def _code(pixels, i, spread):
     code = np.uint32(0)

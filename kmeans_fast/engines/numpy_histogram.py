@@ -46,26 +46,6 @@ def count_opaque(
     return len(others)
 
 
-def count_products(
-    pixels: NDArray[np.uint8],  # in
-    first: int,
-    table: NDArray[np.uint8],  # in/out
-    table_marks: NDArray[np.uint8],  # in/out
-    table_carried: NDArray[np.uint32],  # in/out
-    codes: NDArray[np.uint64],  # out
-    numbers: NDArray[np.uint32],  # out
-) -> int:
-    """Do as `count_opaque`, but write of others the codes of (r·a, g·a, b·a, 255·a), and their numbers."""
-    is_opaque = pixels[:, 3] == OPAQUE
-    count(pixels[is_opaque, :3], table, table_marks, table_carried)
-    others = np.flatnonzero(~is_opaque)
-    products = pixels[others].astype(np.uint16)
-    products *= np.where(np.arange(4) < 3, products[:, 3:], np.uint16(OPAQUE))
-    codes[: len(others)] = encode(products)
-    numbers[: len(others)] = others + first
-    return len(others)
-
-
 def count_entries(
     tables: NDArray[np.uint8],  # in
     marks: NDArray[np.uint8],  # in

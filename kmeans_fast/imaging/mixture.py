@@ -8,14 +8,13 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from kmeans_fast.colors.counting import count_products
-from kmeans_fast.colors.counts import Counts
 from kmeans_fast.colors.histogram import ColorHistogram, sort_points
 from kmeans_fast.colors.placing import labels_apart
 from kmeans_fast.colors.sorting import decoded
 from kmeans_fast.colors.thinning import FEWER, step_for, thinned
+from kmeans_fast.colors.translucent import count_products
 from kmeans_fast.engines.codes import encode, without_alpha
 from kmeans_fast.imaging.spaces import TRANSLUCENT, Space
 from kmeans_fast.lending import Machine
@@ -224,18 +223,17 @@ class Apart:
     @classmethod
     def of(cls, pixels: Points, machine: Machine) -> Apart:
         """Count the colours of pixels."""
-        opaque, others, order = count_products(pixels, machine)
+        opaque, others = count_products(pixels, machine)
         n_hidden = int(others.codes[0] == HIDDEN) if len(others.codes) else 0
-        hidden, visible = (
-            Counts(*(array[part] for array in others)) for part in (slice(n_hidden), slice(n_hidden, None))
-        )
 
-        def colors(counts: Counts, n_channels: int) -> ColorHistogram | None:
-            points = decoded(counts.codes, n_channels, machine)
-            return ColorHistogram(n_channels, *counts, points) if len(points) else None
+        def some(place: slice, dtype: DTypeLike) -> ColorHistogram | None:
+            codes, points = others.codes[place].astype(dtype, copy=False), others.points[place]
+            points = points.astype(f"u{codes.itemsize // 4}", copy=False)
+            return ColorHistogram(4, codes, others.counts[place], points) if len(points) else None
 
-        rgba = Counts(hidden.codes.astype(np.uint32), hidden.counts)
-        return cls(Parts(TRANSLUCENT, colors(rgba, 4), colors(visible, 4), colors(opaque, 3)), order, machine)
+        flat = ColorHistogram(3, *opaque, decoded(opaque.codes, 3, machine)) if len(opaque.codes) else None
+        hidden, visible = some(slice(n_hidden), np.uint32), some(slice(n_hidden, None), np.uint64)
+        return cls(Parts(TRANSLUCENT, hidden, visible, flat), others.order, machine)
 
     @property
     def n_pixels(self) -> int:
