@@ -87,6 +87,11 @@ def steps_of_64():
     return np.repeat(np.column_stack([colors, np.full(len(colors), 64)]), 3, axis=0).astype(np.uint8)
 
 
+def every_product():
+    values, alphas = np.indices((256, 256)).reshape(2, -1)
+    return np.column_stack([values, 255 - values, values ^ 85, alphas]).astype(np.uint8)
+
+
 @pytest.mark.parametrize("n_in_cache", [5, 10**6])
 @pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize(
@@ -100,8 +105,9 @@ def steps_of_64():
         random_rgba(1, [7]),
         random_rgba(3000, [200])[np.random.default_rng(3).integers(40, size=3000)],
         steps_of_64(),
+        every_product(),
     ],
-    ids=["all", "faint", "all or nothing", "opaque", "hidden", "one", "repeated", "steps of 64"],
+    ids=["all", "faint", "all or nothing", "opaque", "hidden", "one", "repeated", "steps of 64", "every product"],
 )
 def test_products_are_counted_in_order(engine, monkeypatch, pixels, n_threads, n_in_cache):
     monkeypatch.setattr(sorting, "CODES_PER_TASK", 100)

@@ -54,7 +54,7 @@ def count_products(pixels: Points, machine: Machine) -> tuple[Counts, Products]:
     bodies = keys[ends[0] :], np.empty_like(keys[ends[0] :])
     if len(bodies[0]):
         sort_parts((bodies[0], NOTHING), (bodies[1], NOTHING), ends[1:] - ends[0], KEY_BITS, machine)
-    return opaque, _listed(pixels, keys, ends, machine)
+    return opaque, _listed(keys, ends, machine)
 
 
 def _keys(pixels: Points, machine: Machine) -> tuple[Counts, NDArray[np.uint64], NDArray[np.int64]]:
@@ -80,9 +80,9 @@ def _keys(pixels: Points, machine: Machine) -> tuple[Counts, NDArray[np.uint64],
     return tables.collect(), keys, ends
 
 
-def _listed(pixels: Points, keys: NDArray[np.uint64], ends: NDArray[np.int64], machine: Machine) -> Products:
+def _listed(keys: NDArray[np.uint64], ends: NDArray[np.int64], machine: Machine) -> Products:
     """List the points of keys that are in order."""
-    kernels, array = machine.engine.translucent, pixels.chunk(0, pixels.size)
+    kernels = machine.engine.translucent
     tasks = tasks_of(ends) if len(keys) else []
     places = [slice(int(ends[task.start - 1]) if task.start else 0, int(ends[task.stop - 1])) for task in tasks]
     firsts = np.zeros(len(tasks) + 1, np.int64)
@@ -100,7 +100,7 @@ def _listed(pixels: Points, keys: NDArray[np.uint64], ends: NDArray[np.int64], m
     def list_some(i: int) -> None:
         own = slice(firsts[i], firsts[i + 1])
         kernels.list_points(
-            array, keys[places[i]], ends[tasks[i]] - places[i].start,
+            keys[places[i]], ends[tasks[i]] - places[i].start, tasks[i].start,
             found.points[own], found.codes[own], found.counts[own], found.order[places[i]],
         )  # fmt: skip
 

@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_fast.engines.codes import FAINT, NUMBER_BITS, OPAQUE, spread_table
+from kmeans_fast.engines.codes import FAINT, NUMBER_BITS, OPAQUE, lanes_table, reciprocals, spread_table
 from kmeans_fast.engines.numba_histogram import _add_one
 from kmeans_fast.engines.numba_jit import kernel, part
 
 BYTE, BYTE_BITS = np.uint32(255), np.uint32(8)
 HALF = np.uint64(32)
+ONE, EIGHT = np.uint64(1), np.uint64(8)
+# Of what is divided by alpha, added so that rounding doesn't matter.
+HALF_STEP = np.float32(0.5)
 
 
 def count(
@@ -112,16 +115,16 @@ def count_points(
         stop = np.uint64(ends[bucket])
         if start < stop:
             n += 1
-            for i in range(start + np.uint64(1), stop):
-                n += keys[i] >> np.uint64(NUMBER_BITS) != keys[i - np.uint64(1)] >> np.uint64(NUMBER_BITS)
+            for i in range(start + ONE, stop):
+                n += keys[i] >> np.uint64(NUMBER_BITS) != keys[i - ONE] >> np.uint64(NUMBER_BITS)
         start = stop
     return n
 
 
 def list_points(
-    pixels: Any,  # in
     keys: Any,  # in
     ends: Any,  # in
+    first_bucket: int,
     points: Any,  # out
     codes: Any,  # out
     counts: Any,  # out
@@ -129,16 +132,20 @@ def list_points(
 ) -> None:
     """Write the points in some buckets, their codes, how many pixels each has, and the numbers of these.
 
-    `pixels` are all; `points` (p, 4) are uint16, `codes` (p,) uint64, `counts` (p,) int64 and `order` (m,) uint32.
+    `points` (p, 4) are uint16, `codes` (p,) uint64, `counts` (p,) int64 and `order` (m,) uint32. With the lowest two
+    bits of each left out, products still tell alpha, and then the channels: that takes half the time of looking for
+    each point's pixel.
     """
-    _list_points(pixels, keys, ends, spread_table(4), points, codes, counts, order)
+    _list_points(keys, ends, first_bucket, lanes_table(), reciprocals(), spread_table(4), points, codes, counts, order)
 
 
 @kernel()
 def _list_points(
-    pixels,  # in
     keys,  # in
     ends,  # in
+    first_bucket,
+    lanes,  # in
+    inverse,  # in
     spread,  # in
     points,  # out
     codes,  # out
@@ -146,22 +153,60 @@ def _list_points(
     order,  # out
 ):
     w0, w1, w2, w3 = spread[0], spread[1], spread[2], spread[3]
-    mask = (np.uint64(1) << np.uint64(NUMBER_BITS)) - np.uint64(1)
-    n, i = np.uint64(0), np.uint64(0)
-    for bucket in range(ends.shape[0]):
-        stop = np.uint64(ends[bucket])
-        while i < stop:
-            first, part_of_code = i, keys[i] >> np.uint64(NUMBER_BITS)
-            number = keys[i] & mask
-            while i < stop and keys[i] >> np.uint64(NUMBER_BITS) == part_of_code:
-                order[i] = keys[i] & mask
-                i += np.uint64(1)
-            alpha = np.uint32(pixels[number, 3])
-            p0, p1, p2 = alpha * pixels[number, 0], alpha * pixels[number, 1], alpha * pixels[number, 2]
-            p3 = alpha * BYTE
-            upper = w0[p0 >> BYTE_BITS] | w1[p1 >> BYTE_BITS] | w2[p2 >> BYTE_BITS] | w3[p3 >> BYTE_BITS]
-            lower = w0[p0 & BYTE] | w1[p1 & BYTE] | w2[p2 & BYTE] | w3[p3 & BYTE]
-            points[n, 0], points[n, 1], points[n, 2], points[n, 3] = p0, p1, p2, p3
-            codes[n] = np.uint64(upper) << HALF | np.uint64(lower)
-            counts[n] = np.int64(i - first)
-            n += np.uint64(1)
+    lowest, left_out = np.uint32(3), np.uint32(255)
+    n = start = np.uint64(0)
+    for i in range(ends.shape[0]):
+        first, stop, bucket = n, np.uint64(ends[i]), first_bucket + i
+        if start == stop:
+            continue
+        n = _list_runs(keys, start, stop, codes, counts, order, first)
+        is_faint = bucket < 2
+        upper = np.uint64(0) if is_faint else np.uint64(bucket - 2)
+        above = (lanes[upper >> EIGHT] << np.uint64(2) | lanes[upper & np.uint64(BYTE)]) << np.uint64(12)
+        shift, half = (np.uint64(0), HALF_STEP) if is_faint else (EIGHT, HALF_STEP + np.float32(lowest))
+        two = np.uint64(0) if is_faint else np.uint64(2)
+        end = np.int64(start)
+        for j in range(first, n):
+            code = codes[j]
+            products = above | _lanes(lanes, code) << two
+            p0, p1, p2 = _lane(products, 0), _lane(products, 1), _lane(products, 2)
+            alpha = (_lane(products, 3) + lowest) // left_out
+            p0, p1 = _multiple(p0, half, alpha, inverse), _multiple(p1, half, alpha, inverse)
+            p2, p3 = _multiple(p2, half, alpha, inverse), alpha * left_out
+            points[j, 0], points[j, 1], points[j, 2], points[j, 3] = p0, p1, p2, p3
+            lower = w0[p0 & lowest] | w1[p1 & lowest] | w2[p2 & lowest] | w3[p3 & lowest]
+            codes[j] = upper << np.uint64(48) | code << shift | np.uint64(lower)
+            counts[j], end = counts[j] - end, counts[j]
+        start = stop
+
+
+@part()
+def _list_runs(keys, start, stop, codes, counts, order, n):
+    """Write the numbers of a bucket's keys, each different part of a code, and where its keys end; return how many."""
+    mask = (ONE << np.uint64(NUMBER_BITS)) - ONE
+    for i in range(start, stop):  # where a run ends can't be foretold, so that jumps would cost more
+        key = keys[i]
+        order[i], codes[n], counts[n] = key & mask, key >> np.uint64(NUMBER_BITS), i + ONE
+        after = keys[min(i + ONE, stop - ONE)]
+        n += np.uint64(after >> np.uint64(NUMBER_BITS) != key >> np.uint64(NUMBER_BITS))
+    return n + ONE
+
+
+@part(inline=True)
+def _lanes(lanes, code):
+    """Return the channels of a code of 40 bits in lanes of 16 bits."""
+    byte = np.uint64(BYTE)
+    upper = lanes[code >> np.uint64(32)] << EIGHT | lanes[code >> np.uint64(24) & byte] << np.uint64(6)
+    middle = lanes[code >> np.uint64(16) & byte] << np.uint64(4) | lanes[code >> EIGHT & byte] << np.uint64(2)
+    return upper | middle | lanes[code & byte]
+
+
+@part(inline=True)
+def _lane(products, channel):
+    return np.uint32(products >> np.uint64(16 * channel) & np.uint64(0xFFFF))
+
+
+@part(inline=True)
+def _multiple(product, half, alpha, inverse):
+    """Return the largest multiple of alpha that `product` can be with what was left out of it."""
+    return np.uint32(np.int32((np.float32(np.int32(product)) + half) * inverse[alpha])) * alpha

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.engines import numpy_histogram
-from kmeans_fast.engines.codes import BUCKETS, FAINT, NUMBER_BITS, OPAQUE, encode
+from kmeans_fast.engines.codes import BUCKETS, FAINT, NUMBER_BITS, OPAQUE, decode, encode
 
 
 def count(
@@ -64,9 +64,9 @@ def count_points(
 
 
 def list_points(
-    pixels: NDArray[np.uint8],  # in
     keys: NDArray[np.uint64],  # in
     ends: NDArray[np.int64],  # in
+    first_bucket: int,
     points: NDArray[np.uint16],  # out
     codes: NDArray[np.uint64],  # out
     counts: NDArray[np.int64],  # out
@@ -75,9 +75,16 @@ def list_points(
     """Write the points in some buckets, their codes, how many pixels each has, and the numbers of these."""
     begins = _begins(keys, ends)
     order[:] = keys & np.uint64(2**NUMBER_BITS - 1)
-    points[:] = _points(pixels[order[begins]])
-    codes[:] = encode(points)
     counts[:] = np.diff(begins, append=len(keys))
+    buckets = first_bucket + np.searchsorted(ends, begins, side="right")
+    parts, is_faint = keys[begins] >> np.uint64(NUMBER_BITS), buckets < 2
+    upper = (np.maximum(buckets, 2) - 2).astype(np.uint64) << np.uint64(48)
+    products = decode(np.where(is_faint, parts, upper | parts << np.uint64(8)), 4)
+    most = products + np.where(is_faint, np.uint16(0), np.uint16(3))[:, np.newaxis]
+    alpha = most[:, 3] // OPAQUE
+    points[:] = most // np.maximum(alpha, 1)[:, np.newaxis] * alpha[:, np.newaxis]
+    points[:, 3] = alpha * OPAQUE
+    codes[:] = encode(points)
 
 
 def _begins(keys: NDArray[np.uint64], ends: NDArray[np.int64]) -> NDArray[np.intp]:
