@@ -127,7 +127,7 @@ def test_a_shared_pass_visits_each_region_once(small_cat, n_threads, part_colors
     parts = []
     with workers(n_threads) as lent:
         passes = sharing.SharedPasses(structure, lent, 0)
-        passes.run(lambda first, last, _: parts.append((first, last)) or 1, (1,))
+        passes.run(lambda part: parts.append(passes.parts[part]) or 1)
     parts.sort()
     n_regions = len(structure.regions.starts) - 1
     assert [first for first, _ in parts] + [n_regions] == [0] + [last for _, last in parts]

@@ -1,6 +1,7 @@
 """The histogram algorithm: Lloyd's passes over distinct colours of 8 or 16 bits, whole cells of them at a time."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,38 +66,46 @@ class HistogramAlgorithm:
     def _forget(self, n_clusters: int) -> None:
         """Begin without knowledge: all colours are in cluster 0."""
         self._bounds = cells.no_bounds(self._cells, n_clusters)
-        self._centroids = np.zeros((n_clusters, 4))
-        self._sums = np.zeros((n_clusters, 5), np.int64)
-        self._sums[0, :4], self._sums[0, 4] = self._totals[1:5], self._totals[0]
-        self.labels[:] = 0
+        # those of the last pass and of this one, always in the same arrays
+        self._before, self._centroids = np.zeros((n_clusters, 4)), np.zeros((n_clusters, 4))
         self._passes = SharedPasses(self._cells, self._workers, SHARED_COLORS)
+        n_parts = len(self._passes.parts)
+        # what each part has added to the sums so far; first, the sums without that
+        self._sums = np.zeros((1 + n_parts, n_clusters, 5), np.int64)
+        self._sums[0, 0, :4], self._sums[0, 0, 4] = self._totals[1:5], self._totals[0]
+        self._kept: list[list[Any]] = [[] for _ in range(n_parts)]
+        self.labels[:] = 0
 
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every colour."""
         if np.abs(centroids).max() * self._cells.scale > LARGEST_COORDINATE:
             self._forget(len(centroids))
-            self._sums[:, self._summed] = self._dense.assign_and_sum(centroids)
+            self._sums[0, :, self._summed] = self._dense.assign_and_sum(centroids).T
             return
-        padded = np.zeros((len(centroids), 4))
-        padded[:, : self._n_channels] = centroids
+        self._before[:] = self._centroids
+        self._centroids[:, : self._n_channels] = centroids
+        self._passes.run(self._relabel_part)
 
-        def relabel(first: int, last: int, corrections: NDArray[np.int64]) -> int:
-            n_looked: int = self._relabel(
-                self._cells, self._bounds, self._centroids, padded, first, last, self.labels, corrections
-            )
-            return n_looked
-
-        self._sums += self._passes.run(relabel, self._sums.shape)
-        self._centroids = padded
+    def _relabel_part(self, part: int) -> int:
+        n_looked: int = self._relabel(
+            self._cells, self._bounds, self._before, self._centroids, *self._passes.parts[part],
+            self.labels, self._sums[1 + part], self._kept[part],
+        )  # fmt: skip
+        return n_looked
 
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Label every colour; return the sums of each cluster's pixels, and in the last column their number."""
         self.assign(centroids)
-        return self._sums[:, self._summed].astype(np.float64)
+        return self._all_sums()[:, self._summed].astype(np.float64)
+
+    def _all_sums(self) -> NDArray[np.int64]:
+        """Return the sums of each cluster's channels (K, 4), and how many pixels it has in the last column."""
+        sums: NDArray[np.int64] = self._sums.sum(axis=0)
+        return sums
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
         """Measure the clusters that the labels describe, in pixels."""
-        totals = self._sums[:, 4]
+        totals = self._all_sums()[:, 4]
         counts = totals.copy()
         if self._n_points is not None:
             counts = np.bincount(self.labels, self._n_points, len(centroids)).astype(np.int64)
@@ -112,7 +121,8 @@ class HistogramAlgorithm:
         if self._totals[0] >= 2 ** (61 - 2 * self._bits) or centroids.min() < 0 or centroids.max() > largest:
             return self._dense.measure(centroids).inertia
         whole = np.rint(centroids).astype(np.int64)
-        sums, totals = self._sums[:, : self._n_channels], self._sums[:, 4:]
+        all_sums = self._all_sums()
+        sums, totals = all_sums[:, : self._n_channels], all_sums[:, 4:]
         apart = sums - totals * whole
         squares = self._totals[5] - (whole * (sums + apart)).sum()
         off = centroids - whole

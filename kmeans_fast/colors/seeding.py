@@ -64,22 +64,37 @@ def k_means_plus_plus(
     passes = SharedPasses(cells, machine.workers, SHARED_COLORS)
     n_candidates = seeding.candidate_count(n_clusters)
     first = seeding.first_place(len(histogram), histogram.counts.astype(np.float64), draws)
-    chosen = [cells.colors[first].astype(np.int32)]
-    while True:
-        newest = chosen[-1]
-        passes.run(lambda first, last, _: kernels.lower(cells, state, newest, first, last), (0,))  # noqa: B023 - run now
-        if len(chosen) == n_clusters:
-            return np.array(chosen)[:, : histogram.n_channels].astype(np.float64)
+    # Always the same arrays, of which kernels keep where they are.
+    chosen, newest = np.zeros((n_clusters, 4), np.int32), cells.colors[first].astype(np.int32)
+    targets, places = np.zeros(n_candidates), np.zeros(n_candidates, np.int64)
+    candidates = np.zeros((n_candidates, 4), np.int32)
+    gains = np.zeros((len(passes.parts), n_candidates), np.int64)
+    # what the engine keeps of each call
+    for_lowering: list[list[Any]] = [[] for _ in passes.parts]
+    for_gains: list[list[Any]] = [[] for _ in passes.parts]
+    for_locating: list[Any] = []
+
+    def lower(part: int) -> int:
+        n_looked: int = kernels.lower(cells, state, newest, *passes.parts[part], for_lowering[part])
+        return n_looked
+
+    def add_gains(part: int) -> int:
+        n_looked: int = kernels.add_gains(cells, state, candidates, *passes.parts[part], gains[part], for_gains[part])
+        return n_looked
+
+    for n in range(n_clusters):
+        chosen[n] = newest
+        passes.run(lower)
+        if n == n_clusters - 1:
+            break
         potential = float(state.potentials.sum())
-        targets = np.array([draws.uniform() * potential for _ in range(n_candidates)])
-        places = np.zeros(n_candidates, np.int64)
-        kernels.locate(cells, state, targets, places)
-        candidates = cells.colors[places].astype(np.int32)
-        gains = passes.run(
-            lambda first, last, out: kernels.add_gains(cells, state, candidates, first, last, out),  # noqa: B023
-            (n_candidates,),
-        )
-        chosen.append(candidates[int(gains.argmax())])
+        targets[:] = [draws.uniform() * potential for _ in range(n_candidates)]
+        kernels.locate(cells, state, targets, places, for_locating)
+        candidates[:] = cells.colors[places]
+        gains[:] = 0
+        passes.run(add_gains)
+        newest[:] = candidates[gains.sum(axis=0).argmax()]
+    return chosen[:, : histogram.n_channels].astype(np.float64)
 
 
 def split_by_variance(

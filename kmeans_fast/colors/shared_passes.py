@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kmeans_fast.engines.layout import Cells
 from kmeans_fast.machine.threads import Workers
@@ -19,6 +18,8 @@ PART_COLORS = 2**19
 class SharedPasses:
     """Run one pass after another; one that is expected to look at few colours runs in the calling thread.
 
+    `parts` are the first and last region of each part: of the whole, and then of those that a shared pass is cut into.
+
     Sharing less than some milliseconds of work costs more than it gains, most of all when another process is busy.
 
     Parameters
@@ -32,29 +33,22 @@ class SharedPasses:
     """
 
     def __init__(self, structure: Cells, workers: Workers, n_many: int) -> None:
-        self._whole = [(0, len(structure.regions.starts) - 1)]
         n_parts = 1 if workers.n_threads == 1 else PARTS_EACH * workers.n_threads
-        self._parts = _even_parts(structure, max(n_parts, -(-len(structure.counts) // PART_COLORS)))
+        shares = _even_parts(structure, max(n_parts, -(-len(structure.counts) // PART_COLORS)))
+        self.parts = [(0, len(structure.regions.starts) - 1), *shares]
         self._workers = workers
         self._n_many = n_many
         self._n_looked = len(structure.counts)
 
-    def run(self, visit: Callable[[int, int, NDArray[np.int64]], int], shape: tuple[int, ...]) -> NDArray[np.int64]:
-        """Call ``visit(first_region, last_region, sums)`` for all parts; return the totals of their sums.
+    def run(self, visit: Callable[[int], int]) -> None:
+        """Call `visit` with the number of each part that together are a pass; it returns at how many colours it looked.
 
-        `visit` adds to its `sums`, of the given shape, and returns how many colours it looked at.
+        As all of a part's arguments can be the same in every pass, what an engine keeps of a call serves the next.
         """
-        parts = self._whole if self._n_looked < self._n_many else self._parts
-        sums = np.zeros((len(parts), *shape), np.int64)
-        n_looked = [0] * len(parts)
-
-        def run_part(i: int) -> None:
-            n_looked[i] = visit(*parts[i], sums[i])
-
-        self._workers.for_each(run_part, range(len(parts)))
+        parts = range(1) if self._n_looked < self._n_many else range(1, len(self.parts))
+        n_looked: list[int] = []
+        self._workers.for_each(lambda part: n_looked.append(visit(part)), parts)
         self._n_looked = sum(n_looked)
-        totals: NDArray[np.int64] = sums.sum(axis=0)
-        return totals
 
 
 def _even_parts(structure: Cells, n_parts: int) -> list[tuple[int, int]]:

@@ -24,7 +24,7 @@ SECONDS = {
     "numba_dense._product_pass": 4.5,
     "numba_color_seeding._split": 2.5,
     "numba_seeding._add_distinct": 2.5,
-    "numba_color_seeding.add_gains": 2.0,
+    "numba_color_seeding._add_gains": 2.0,
     "numba_diffusion.diffuse": 2.5,
     "numba_mixing._mix": 2.5,
     "numba_hashing._sort": 2.0,

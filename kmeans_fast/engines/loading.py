@@ -13,7 +13,7 @@ from kmeans_fast.engines.signatures import Words, layout_is_known
 # The status that an object's function returns: what its result is.
 FAILED, NOTHING, INTEGER, FLOAT = -1, 0, 1, 2
 
-Entry = Callable[[Words], Any]
+Code = Callable[[Any], int]
 
 # One thread at a time uses LLVM, and none while the process forks, so that no child finds it locked.
 lock = threading.RLock()
@@ -21,28 +21,32 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
 
-def load(code: bytes, symbol: str) -> Entry:
-    """Return a function of words that runs an object's code, whose one name is `symbol`, without the GIL."""
+def load(code: bytes, symbol: str) -> Code:
+    """Return a function of a row of words that runs an object's code, whose one name is `symbol`, without the GIL."""
     with lock:
         engine, binding = _llvm()
         engine.add_object_file(binding.ObjectFileRef.from_data(code))
         engine.finalize_object()
         address = engine.get_function_address(symbol)
-    function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(address)
+    function: Code = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(address)
+    return function
 
-    def entry(words: Words) -> Any:
-        # The first word is for the result.
-        row = (ctypes.c_int64 * (len(words) + 1))(0, *words)
-        status = function(row)
-        if status == NOTHING:
-            return None
-        if status == INTEGER:
-            return row[0]
-        if status == FLOAT:
-            return struct.unpack_from("d", row)[0]
-        raise RuntimeError("a compiled kernel failed on its arguments")
 
-    return entry
+def row_of(words: Words) -> Any:
+    """Lay out a row of words for code; the first is for the result."""
+    return (ctypes.c_int64 * (len(words) + 1))(0, *words)
+
+
+def run(code: Code, row: Any) -> Any:
+    """Run code on a row, and return its result."""
+    status = code(row)
+    if status == NOTHING:
+        return None
+    if status == INTEGER:
+        return row[0]
+    if status == FLOAT:
+        return struct.unpack_from("d", row)[0]
+    raise RuntimeError("a compiled kernel failed on its arguments")
 
 
 def start() -> None:

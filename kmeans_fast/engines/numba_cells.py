@@ -71,17 +71,26 @@ def relabel(
     last_region: int,
     labels: Any,  # in/out
     sums: Any,  # in/out
+    kept: list[Any],  # in/out
 ) -> int:
     """Label the colours of some regions; return how many were looked at.
 
     Takes `cells` and `bounds` as in `layout`, `before` and `centroids` (K, 4) float64, the centroids of the last call
     and of this one, the regions from `first_region` up to `last_region`, and `labels` (N,). Adds to `sums` (K, 5) int64
-    by how much the sums of channels and counts change.
+    by how much the sums of channels and counts change. `kept` is an empty list at first, and is handed in again with
+    the same arguments: in late iterations, laying them out would take longer than all else.
     """
-    n_clusters = len(centroids)
-    scaled = before * cells.scale, centroids * cells.scale
-    # Made here, because compiling what makes arrays takes Numba a tenth of all its time.
-    work = (
+    if not kept:
+        work = _work_space(len(centroids))
+        kept.append(_relabel.prepared(cells, before, centroids, first_region, last_region, bounds, labels, sums, work))
+    n_looked: int = kept[0]()
+    return n_looked
+
+
+def _work_space(n_clusters: int) -> tuple[Any, ...]:
+    """Make work space. Compiling what makes arrays would take Numba a tenth of all its time."""
+    return (
+        np.zeros((2, n_clusters, 4)),
         np.zeros((10, n_clusters + LANES), np.float32),
         np.zeros((n_clusters, 8), np.float32),
         np.zeros(n_clusters),
@@ -90,8 +99,6 @@ def relabel(
         np.zeros(COLORS_AT_ONCE + 1, np.int32),
         *np.arange(3 * (n_clusters + 1), dtype=np.int32).reshape(3, -1),
     )
-    looked_at: int = _relabel(cells, centroids, scaled, first_region, last_region, bounds, labels, sums, work)
-    return looked_at
 
 
 def room_for_colors() -> Any:
@@ -107,20 +114,23 @@ def room_for_colors() -> Any:
 
 @kernel()
 def _relabel(
-    cells, centroids, scaled, first_region, last_region,  # in
+    cells, unscaled_before, centroids, first_region, last_region,  # in
     bounds, labels, sums,  # in/out
     work,  # arrays for what lasts as long as the call
 ):  # fmt: skip
     # Unpacked once, and hardly sliced below: handing on a tuple of arrays or making a view costs as much as a cell.
-    rows, steps, moves, table, room, found, everyone, source, chosen = work
+    scaled, rows, steps, moves, table, room, found, everyone, source, chosen = work
     colors, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves), scale = cells
-    before, now = scaled
+    before, now = scaled[0], scaled[1]
     cell_lists, region_lists, lead = bounds
     candidates, sizes, reference, reserve = cell_lists
     region_candidates, region_sizes, region_reference, region_reserve = region_lists
     r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
     n_clusters = centroids.shape[0]
     unit = np.float32(scale)
+    for k in range(n_clusters):
+        for f in range(4):
+            before[k, f], now[k, f] = unscaled_before[k, f] * scale, centroids[k, f] * scale
     pad, fastest = _find_steps(before, now, steps, moves)
     k0, k1, k2, k3, norms = rows[0], rows[1], rows[2], rows[3], rows[4]
     g0, g1, g2, g3, reserves = rows[5], rows[6], rows[7], rows[8], rows[9]

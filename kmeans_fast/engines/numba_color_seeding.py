@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_fast.engines.numba_jit import kernel, part
+from kmeans_fast.engines.numba_jit import again, kernel, part
 
 VALUES = 256
 # Less than 1 − 4 u, u being 2⁻²⁴.
@@ -17,18 +17,30 @@ BELOW_ROUNDING = 1 - 2.0**-20
 BLOCK = 128
 
 
-@kernel()
 def lower(
+    cells: Any,  # in
+    state: Any,  # in/out
+    centroid: Any,  # in
+    first_region: int,
+    last_region: int,
+    kept: list[Any],  # in/out
+) -> int:
+    """Take a centroid (4,) int32 into account in what is closest to the colours of some regions.
+
+    Returns how many colours were looked at. `kept` here and below is as in `numba_cells.relabel`.
+    """
+    n_looked: int = again(kept, _lower, cells, state, centroid, first_region, last_region)
+    return n_looked
+
+
+@kernel()
+def _lower(
     cells,  # in
     state,  # in/out
     centroid,  # in
     first_region,
     last_region,
 ):
-    """Take a centroid (4,) int32 into account in what is closest to the colours of some regions.
-
-    Returns how many colours were looked at.
-    """
     _, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves), scale = cells
     closest, farthest, region_farthest, potentials = state
     r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
@@ -50,8 +62,25 @@ def lower(
     return n_looked
 
 
-@kernel()
 def add_gains(
+    cells: Any,  # in
+    state: Any,  # in
+    candidates: Any,  # in
+    first_region: int,
+    last_region: int,
+    gains: Any,  # in/out
+    kept: list[Any],  # in/out
+) -> int:
+    """Add to `gains` (T,) int64 by how much each of the candidates (T, 4) int32 would lower the potential.
+
+    Returns how many colours were looked at.
+    """
+    n_looked: int = again(kept, _add_gains, cells, state, candidates, first_region, last_region, gains)
+    return n_looked
+
+
+@kernel()
+def _add_gains(
     cells,  # in
     state,  # in
     candidates,  # in
@@ -59,10 +88,6 @@ def add_gains(
     last_region,
     gains,  # in/out
 ):
-    """Add to `gains` (T,) int64 by how much each of the candidates (T, 4) int32 would lower the potential.
-
-    Returns how many colours were looked at.
-    """
     _, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves), scale = cells
     closest, farthest, region_farthest, _ = state
     r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
@@ -82,17 +107,27 @@ def add_gains(
     return n_looked
 
 
-@kernel()
 def locate(
+    cells: Any,  # in
+    state: Any,  # in
+    targets: Any,  # in
+    places: Any,  # out
+    kept: list[Any],  # in/out
+) -> None:
+    """Write to `places` (T,) the first colour at which the running potential exceeds each target (T,) float64.
+
+    If none does, it is the last colour that adds to it.
+    """
+    again(kept, _locate, cells, state, targets, places)
+
+
+@kernel()
+def _locate(
     cells,  # in
     state,  # in
     targets,  # in
     places,  # out
 ):
-    """Write to `places` (T,) the first colour at which the running potential exceeds each target (T,) float64.
-
-    If none does, it is the last colour that adds to it.
-    """
     counts, starts = cells[2], cells[3][0]
     closest, potentials = state[0], state[3]
     for t in range(targets.size):

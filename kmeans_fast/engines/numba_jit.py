@@ -10,7 +10,7 @@ brings work space along.
 """
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from kmeans_fast.engines import loading, objects
@@ -33,23 +33,24 @@ class Variant:
 
     def __init__(self, job: objects.Job) -> None:
         self.job = job
-        self._entry: loading.Entry | None = None
+        self._code: loading.Code | None = None
         self._may_be_kept = True
 
-    def __call__(self, words: Words) -> Any:  # noqa: D102
-        entry = self._entry or self._look()
-        if entry is None:
+    def code(self) -> loading.Code:
+        """Return the code, or raise NotAtHand."""
+        code = self._code or self._look()
+        if code is None:
             raise NotAtHand(self)
-        return entry(words)
+        return code
 
-    def _look(self) -> loading.Entry | None:
+    def _look(self) -> loading.Code | None:
         """Look for kept code, once until there may be some more."""
         if self._may_be_kept:
             with loading.lock:  # another thread may have looked meanwhile
                 if self._may_be_kept:
                     self._load_kept()
                     self._may_be_kept = False  # after that, as others don't wait when it's so
-        return self._entry
+        return self._code
 
     def _load_kept(self) -> None:
         try:
@@ -62,11 +63,11 @@ class Variant:
     @property
     def is_at_hand(self) -> bool:
         """Say whether there is code."""
-        return self._entry is not None
+        return self._code is not None
 
     def use(self, code: bytes) -> None:
         """Run this code from now on."""
-        self._entry = loading.load(code, self.job.symbol)
+        self._code = loading.load(code, self.job.symbol)
 
     def look_again(self) -> None:
         """Look for kept code at the next call."""
@@ -90,6 +91,16 @@ class Kernel:
         self._variants: dict[tuple[Any, ...], Variant] = {}
 
     def __call__(self, *arguments: Any) -> Any:  # noqa: D102
+        return loading.run(*self._laid_out(arguments))
+
+    def prepared(self, *arguments: Any) -> Callable[[], Any]:
+        """Return a call with these arguments that takes 2 µs; to lay them out takes 1 µs for each array.
+
+        One thread at a time may call it.
+        """
+        return partial(_run, *self._laid_out(arguments), arguments)
+
+    def _laid_out(self, arguments: tuple[Any, ...]) -> tuple[loading.Code, Any]:
         key: list[Any] = []
         words: Words = []
         flatten(arguments, key, words)
@@ -97,7 +108,19 @@ class Kernel:
         variant = self._variants.get(by)
         if variant is None:
             variant = self._variants.setdefault(by, Variant(objects.Job.of(self.name, describe(arguments))))
-        return variant(words)
+        return variant.code(), loading.row_of(words)
+
+
+def _run(code: loading.Code, row: Any, _: tuple[Any, ...]) -> Any:
+    """Run code on a row that tells where the arrays of some arguments are, which are held meanwhile."""
+    return loading.run(code, row)
+
+
+def again(kept: list[Any], kernel: Kernel, *arguments: Any) -> Any:
+    """Call a kernel with the arguments that it was first called with; the call is kept in a list, empty at first."""
+    if not kept:
+        kept.append(kernel.prepared(*arguments))
+    return kept[0]()
 
 
 class Part:

@@ -28,6 +28,7 @@ def relabel(
     last_region: int,
     labels: NDArray[Any],  # in/out
     sums: NDArray[np.int64],  # in/out
+    kept: list[Any],  # noqa: ARG001 - in/out, the compiled engine's
 ) -> int:
     """Label the colours of some regions; return how many were looked at."""
     first_cell, last_cell = cells.regions.starts[[first_region, last_region]]

@@ -20,6 +20,7 @@ def lower(
     centroid: NDArray[np.int32],  # in
     first_region: int,
     last_region: int,
+    kept: list[Any],  # noqa: ARG001 - in/out, the compiled engine's
 ) -> int:
     """Take a centroid (4,) int32 into account in what is closest to the colours of some regions."""
     near, members = _near_cells(cells, state, centroid, first_region, last_region)
@@ -41,6 +42,7 @@ def add_gains(
     first_region: int,
     last_region: int,
     gains: NDArray[np.int64],  # in/out
+    kept: list[Any],  # noqa: ARG001 - in/out, the compiled engine's
 ) -> int:
     """Add to `gains` (T,) int64 by how much each of the candidates (T, 4) int32 would lower the potential."""
     n_looked = 0
@@ -57,6 +59,7 @@ def locate(
     state: Closest,  # in
     targets: NDArray[np.float64],  # in
     places: NDArray[np.int64],  # out
+    kept: list[Any],  # noqa: ARG001 - in/out, the compiled engine's
 ) -> None:
     """Write to `places` (T,) the first colour at which the running potential exceeds each target (T,) float64."""
     running = np.cumsum(state.potentials)
