@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast.engines.layout import Bounds, Cells, Closest, Level, Lists
 from kmeans_fast.lending import Machine
+from kmeans_fast.machine.chunks import chunk_bounds
 
 # Logarithm of the side of the cubes, in scaled steps: the smallest, cells, and regions. A cell of more colours than
 # these is cut into the smallest cubes. A photo of 362,063 colours has 7,649 of those, 3,613 cells and 225 regions: most
@@ -60,7 +61,7 @@ def build(colors: NDArray[Any], codes: NDArray[Any], counts: NDArray[np.int64], 
     n_channels = colors.shape[1]
     excess = excess_bits(codes, n_channels)
     scale = 2.0**-excess
-    cube_starts = run_starts(codes >> codes.dtype.type(n_channels * (CUBE_BITS + excess)))
+    cube_starts = _starts_of_cubes(codes, n_channels * (CUBE_BITS + excess), machine)
     n_cubes = len(cube_starts) - 1
     padded = colors if n_channels == 4 else np.zeros((len(colors), 4), colors.dtype)
     channels = np.zeros((4, len(colors)), colors.dtype)
@@ -93,6 +94,20 @@ def build(colors: NDArray[Any], codes: NDArray[Any], counts: NDArray[np.int64], 
         scale,
     )
     return Built(built, cube_starts, moments)
+
+
+def _starts_of_cubes(codes: NDArray[Any], n_bits: int, machine: Machine) -> NDArray[np.int64]:
+    """Do as `run_starts` with what codes are but for their lowest bits."""
+    shift, bounds = codes.dtype.type(n_bits), chunk_bounds(len(codes))
+    found = [np.empty(0, np.int64)] * len(bounds)
+
+    def find(i: int) -> None:
+        first, last = bounds[i]
+        keys = codes[max(0, first - 1) : last] >> shift
+        found[i] = np.flatnonzero(keys[1:] != keys[:-1]).astype(np.int64, copy=False) + max(1, first)
+
+    machine.workers.for_each(find, range(len(bounds)))
+    return np.concatenate([[0], *found, [len(codes)]])
 
 
 def _cut_where_full(starts: NDArray[np.int64], cube_starts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# Colours that are looked at before asking whether one of them isn't opaque.
+COLORS_AT_ONCE = 2**16
+
 
 def with_channels(colors: NDArray[Any], n_channels: int) -> NDArray[Any]:
     """Return colours (..., C) with so many channels: grey as RGB, opaque alpha added or left out."""
@@ -18,8 +21,12 @@ def with_channels(colors: NDArray[Any], n_channels: int) -> NDArray[Any]:
 
 
 def is_translucent(colors: NDArray[Any]) -> bool:
-    """Say whether one of the colours (..., C) isn't opaque."""
-    return colors.shape[-1] == 4 and bool((colors[..., 3] < np.iinfo(colors.dtype).max).any())
+    """Say whether one of the colours (..., C) isn't opaque: some rows at a time, as one is mostly found soon."""
+    if colors.shape[-1] < 4:
+        return False
+    alpha, top = np.atleast_1d(colors[..., 3]), np.iinfo(colors.dtype).max
+    step = max(1, COLORS_AT_ONCE * len(alpha) // max(1, alpha.size))
+    return any(bool((alpha[row : row + step] < top).any()) for row in range(0, len(alpha), step))
 
 
 def without_idle_alpha(colors: NDArray[Any]) -> NDArray[Any]:
