@@ -66,16 +66,30 @@ def sort(
     first_bits = FIRST_BITS if n < MANY_CODES else MANY_FIRST_BITS
     shift = max(0, n_bits - first_bits)
     ends = _move_by_digit((codes, carried), _even_stretches(n, machine), spare, (shift, first_bits), machine)
-    sort_parts(spare, (codes, carried), ends, shift, machine)
-    return spare
-
-
-def sort_parts(source: Pair, other: Pair, ends: NDArray[np.int64], n_bits: int, machine: Machine) -> None:
-    """Sort each part of codes by their lowest bits, with what they carry; the other arrays are work space."""
+    kernels = machine.engine.sorting
 
     def sort_some(parts: slice) -> None:
         start = int(ends[parts.start - 1]) if parts.start else 0
-        _sort_parts(source, other, start, ends[parts] - start, n_bits, machine.engine.sorting, is_moved=False)
+        _sort_parts(spare, (codes, carried), start, ends[parts] - start, shift, kernels, is_moved=False)
+
+    machine.workers.for_each(sort_some, tasks_of(ends))
+    return spare
+
+
+def sort_in_parts(codes: NDArray[Any], ends: NDArray[np.int64], n_bits: int, machine: Machine) -> None:
+    """Sort each part of codes, in place: each thread has work space of its own, which stays in its cache."""
+    kernels, room_for = machine.engine.sorting, 2 * CODES_PER_TASK
+    rooms = [np.empty(room_for, codes.dtype) for _ in range(machine.workers.n_threads)]
+
+    def sort_some(parts: slice) -> None:
+        own = codes[int(ends[parts.start - 1]) if parts.start else 0 : int(ends[parts.stop - 1])]
+        if not len(own):
+            return
+        room = rooms.pop() if len(own) <= room_for else np.empty_like(own)
+        own_ends = ends[parts] - (ends[parts.start - 1] if parts.start else 0)
+        _sort_parts((own, NOTHING), (room[: len(own)], NOTHING), 0, own_ends, n_bits, kernels, is_moved=False)
+        if len(room) == room_for:
+            rooms.append(room)
 
     machine.workers.for_each(sort_some, tasks_of(ends))
 

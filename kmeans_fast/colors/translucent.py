@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.colors.counts import Counts
-from kmeans_fast.colors.sorting import NOTHING, sort_parts, tasks_of
+from kmeans_fast.colors.sorting import sort_in_parts, tasks_of
 from kmeans_fast.colors.tables import ColorTables
 from kmeans_fast.engines.codes import BUCKETS, NUMBER_BITS
 from kmeans_fast.lending import Machine
@@ -50,10 +50,8 @@ class Products(NamedTuple):
 def count_products(pixels: Points, machine: Machine) -> tuple[Counts, Products]:
     """Count opaque pixels of RGBA of 8 bits as RGB, and the others, of which there may be `MOST_PIXELS` at most."""
     opaque, keys, ends = _keys(pixels, machine)
-    # those of the first bucket are all equal
-    bodies = keys[ends[0] :], np.empty_like(keys[ends[0] :])
-    if len(bodies[0]):
-        sort_parts((bodies[0], NOTHING), (bodies[1], NOTHING), ends[1:] - ends[0], KEY_BITS, machine)
+    if len(keys) > ends[0]:  # those of the first bucket are all equal
+        sort_in_parts(keys[ends[0] :], ends[1:] - ends[0], KEY_BITS, machine)
     return opaque, _listed(keys, ends, machine)
 
 
