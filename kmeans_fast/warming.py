@@ -13,8 +13,10 @@ from kmeans_fast.assigning import assign
 from kmeans_fast.clustering import kmeans
 from kmeans_fast.colors.counting import PIXELS_PER_TASK
 from kmeans_fast.colors.histogram import ColorHistogram
+from kmeans_fast.colors.thinning import thinned
 from kmeans_fast.engines.numba_dense import PLAIN_WORK
 from kmeans_fast.imaging.quantization import quantize
+from kmeans_fast.lending import machine_for
 from kmeans_fast.machine.chunks import MANY_FEATURES
 from kmeans_fast.machine.processors import available_threads
 from kmeans_fast.points.cell_passes import LEAST_COMPARED, LEAST_POINTS
@@ -147,6 +149,8 @@ def _quantize_translucent(n_clusters: int) -> None:
     half_opaque = _noise()
     half_opaque[:, ::2, 3] = 255
     quantize(half_opaque, max(n_clusters, 17), max_iter=2)
+    with machine_for("auto", 1, LEAST_POINTS, LEAST_POINTS**2) as machine:
+        thinned(ColorHistogram.from_image(image), 2, 1, machine)
     points = image[0, :9].astype(np.uint16)
     assign(points, points[np.arange(n_clusters) % 9])
     kmeans(points, 3, init=points[[0, 1, 0]], max_iter=2, algorithm="dense")

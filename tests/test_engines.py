@@ -226,6 +226,7 @@ def small_is_large():
         patch.setattr("kmeans_fast.points.cell_passes.LEAST_POINTS", 1000)
         patch.setattr("kmeans_fast.points.cell_passes.LEAST_COMPARED", 27)
         patch.setattr("kmeans_fast.machine.chunks.PIECE_WORK", 2**17)
+        patch.setattr("kmeans_fast.imaging.finding.MANY_COLORS", 2**17)
         yield
 
 

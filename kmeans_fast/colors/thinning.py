@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.colors.cells import run_starts
 from kmeans_fast.colors.histogram import ColorHistogram
 from kmeans_fast.colors.sorting import decoded
 from kmeans_fast.lending import Machine
@@ -26,19 +25,17 @@ def thinned(histogram: ColorHistogram, step: int, n_pixels: int, machine: Machin
     As neighbours in this order are alike, such a sample is closer to all than one drawn by chance. `n_pixels` are all
     that are wanted, of this and other histograms.
     """
-    places = _places(histogram.counts, step, machine)
-    starts = run_starts(places)
-    chosen = places[starts[:-1]]
+    chosen, times = _chosen(histogram.counts, step, machine)
     if not LEAST * n_pixels <= len(chosen) < len(histogram):
         return histogram
     n_channels, codes = histogram.n_channels, histogram.codes[chosen]
-    return ColorHistogram(n_channels, codes, np.diff(starts) * step, decoded(codes, n_channels, machine))
+    return ColorHistogram(n_channels, codes, times * step, decoded(codes, n_channels, machine))
 
 
-def _places(counts: NDArray[np.int64], step: int, machine: Machine) -> NDArray[np.intp]:
-    """Return where the colours of every `step`-th pixel are."""
+def _chosen(counts: NDArray[np.int64], step: int, machine: Machine) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where the colours of every `step`-th pixel are, and how many of these pixels each has."""
     bounds = chunk_bounds(len(counts))
-    places = [np.empty(0, np.intp)] * len(bounds)
+    found = [(np.empty(0, np.int64), np.empty(0, np.int64))] * len(bounds)
     ends = np.zeros(len(bounds) + 1, np.int64)
 
     def add(i: int) -> None:
@@ -48,9 +45,11 @@ def _places(counts: NDArray[np.int64], step: int, machine: Machine) -> NDArray[n
     np.cumsum(ends, out=ends)
 
     def find(i: int) -> None:
-        first = -(-(ends[i] - step // 2) // step) * step + step // 2
-        wanted = np.arange(max(first, step // 2), ends[i + 1], step) - ends[i]
-        places[i] = np.searchsorted(np.cumsum(counts[slice(*bounds[i])]), wanted, side="right") + bounds[i][0]
+        before = (step // 2 - int(ends[i])) % step
+        places, times = np.empty((2, int(ends[i + 1] - ends[i]) // step + 1), np.int64)
+        n = machine.engine.sorting.pick(counts[slice(*bounds[i])], before, step, places, times)
+        found[i] = places[:n] + bounds[i][0], times[:n]
 
     machine.workers.for_each(find, range(len(bounds)))
-    return np.concatenate(places)
+    chosen, times = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    return chosen, times

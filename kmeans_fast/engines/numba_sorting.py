@@ -320,3 +320,27 @@ def put(
         for j in range(first, last):
             target[np.uint64(places[j])] = value
         first = last
+
+
+@kernel()
+def pick(
+    counts,  # in
+    before,
+    step,
+    places,  # out
+    times,  # out
+):
+    """Of pixels in the order of their colours, find every `step`-th, after so many before the first.
+
+    Writes the place among `counts` (n,) int64 of each colour that has such a pixel, and how many of them it has.
+    Returns how many colours these are.
+    """
+    n, left = np.uint64(0), np.int64(before)
+    for i in range(np.uint64(counts.shape[0])):
+        left -= counts[i]
+        if left < 0:
+            n_here = (-left - 1) // step + 1
+            places[n], times[n] = i, n_here
+            left += n_here * step
+            n += ONE
+    return np.int64(n)

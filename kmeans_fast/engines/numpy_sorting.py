@@ -118,3 +118,18 @@ def put(
 ) -> None:
     """Write the first value to as many of the first places in `target` as its count says, and so on."""
     target[places] = np.repeat(values, counts)
+
+
+def pick(
+    counts: NDArray[np.int64],  # in
+    before: int,
+    step: int,
+    places: NDArray[np.int64],  # out
+    times: NDArray[np.int64],  # out
+) -> int:
+    """Of pixels in the order of their colours, find every `step`-th, after so many before the first."""
+    ends = np.cumsum(counts)
+    wanted = np.arange(before, int(ends[-1]), step)
+    found, n_each = np.unique(np.searchsorted(ends, wanted, side="right"), return_counts=True)
+    places[: len(found)], times[: len(found)] = found, n_each
+    return len(found)
