@@ -354,7 +354,7 @@ def _product_pass(
         n_open, stop = find_open(labels, gains, limits, start, places)
         open_places = places[:n_open]
         if is_multiplied_as_it_lies(points.shape[1], centroids.shape[0]):
-            find_two_as_they_lie(points, open_places, origin, directions, norms, rows, found, nearest)
+            find_two_as_they_lie(points, open_places, origin, directions, norms, rows, products, found, nearest)
         else:
             find_two(points, open_places, origin, directions, norms, local, rows, products, found, nearest)
         settle_undecided(points, open_places, columns, largest, found, nearest, distances, leads)

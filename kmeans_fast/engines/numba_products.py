@@ -13,10 +13,11 @@ import numpy as np
 
 from kmeans_fast.engines import margins
 from kmeans_fast.engines.numba_jit import emitted, part
+from kmeans_fast.engines.tiles import PAIR, QUAD, SIDE, STEP
 
 margin_terms, is_decided = part()(margins.margin_terms), part()(margins.is_decided)
 least_lead, limit = part()(margins.least_lead), part()(margins.limit)
-add_products, turn_about = emitted("add_products"), emitted("turn_about")
+add_products, turn_about, multiply = emitted("add_products"), emitted("turn_about"), emitted("multiply")
 
 # Points compared at a time: two tiles with AVX-512, four with AVX2. And features multiplied at a time: 24 kB of rows,
 # which stay in the L1 cache.
@@ -28,16 +29,10 @@ STRIP = 512
 # Centroids whose products are kept until they are compared: 96 kB at most. With more features than a strip has, points
 # are turned about once a group.
 GROUP = 256
-# What both are padded to: the centroids of a tile, see `vectors`.
-STEP = 4
-# Points, and features, turned about at a time.
-SIDE = 8
 # With so many features and so few centroids, turning points about takes longer than comparing them: they are multiplied
 # as they lie. 784 features and 10 centroids took 0.6 of the time with AVX-512, 0.9 with AVX2, where 32 took 1.1 to 1.4.
 LEAST_LONG, MOST_LONG = 256, STRIP * BLOCK // 4
 MOST_FEW = 16
-# Points multiplied at a time, which stay in the L1 cache up to 2048 features.
-QUAD = 4
 CACHE_LINE = 64  # bytes
 LANES = 16  # in the longest vectors
 
@@ -46,13 +41,13 @@ def work_space(n_features: int, n_clusters: int, dtype: Any) -> Any:
     """Space for centroids as the filter wants them, a block of points, and what it finds for each."""
     depth, width = n_features, _padded(n_clusters, STEP)
     if _is_multiplied_as_it_lies(n_features, n_clusters):
-        depth, even = _padded(n_features, LANES), _padded(n_clusters, 2)
+        depth, even = _padded(n_features, LANES), _padded(n_clusters, PAIR)
         directions = _on_cache_lines(even * depth, np.float32).reshape(even, depth)
     else:
         directions = np.zeros((width // STEP, depth * STEP), np.float32)
     return (
         np.empty(n_features, dtype),
-        np.empty((n_features, n_clusters)),
+        np.full((n_features, _padded(n_clusters, LANES)), np.inf),
         directions,
         np.full(width, np.inf, np.float32),
         _on_cache_lines(SIDE * _padded(min(depth, STRIP), SIDE), np.float32),
@@ -60,7 +55,7 @@ def work_space(n_features: int, n_clusters: int, dtype: Any) -> Any:
         _on_cache_lines(min(width, GROUP) * BLOCK, np.float32),
         _on_cache_lines(3 * BLOCK, np.float32),
         _on_cache_lines(BLOCK, np.int32),
-        np.empty(n_clusters),
+        np.empty(_padded(n_clusters, LANES)),
         np.empty(BLOCK, np.int64),
         np.empty(BLOCK),
     )
@@ -117,25 +112,22 @@ def lay_out(centroids, origin, columns, directions, norms, squares):
 
 
 @part()
-def find_two_as_they_lie(points, places, origin, directions, norms, rows, found, nearest):
+def find_two_as_they_lie(points, places, origin, directions, norms, rows, products, found, nearest):
     """Do as `find_two` for many features and few centroids, some points and two centroids at a time."""
-    n_features = points.shape[1]
-    width, depth = directions.shape
-    p, q, r, s = rows[:depth], rows[depth : 2 * depth], rows[2 * depth : 3 * depth], rows[3 * depth : 4 * depth]
-    rows[: QUAD * depth] = 0
+    n_features, depth = points.shape[1], directions.shape[1]
+    local = rows[: QUAD * depth]
+    local[:] = 0
     for start in range(0, places.size, QUAD):
         for i in range(start, min(start + QUAD, places.size)):
-            local, point = rows[(i - start) * depth : (i - start + 1) * depth], points[places[i]]
+            row, point = local[(i - start) * depth : (i - start + 1) * depth], points[places[i]]
             for f in range(n_features):
-                local[f] = np.float32(origin.dtype.type(point[f]) - origin[f])
-            found[i], found[BLOCK + i], found[2 * BLOCK + i], nearest[i] = _square(local), np.inf, np.inf, 0
-        for k in range(0, width, 2):
-            pa, qa, ra, sa, pb, qb, rb, sb = _dot(p, q, r, s, directions[k], directions[k + 1])
-            a, b = norms[k], norms[k + 1]
-            _compete(a + pa, b + pb, k, start, found, nearest)
-            _compete(a + qa, b + qb, k, start + 1, found, nearest)
-            _compete(a + ra, b + rb, k, start + 2, found, nearest)
-            _compete(a + sa, b + sb, k, start + 3, found, nearest)
+                row[f] = np.float32(origin.dtype.type(point[f]) - origin[f])
+            found[i] = _square(row)
+        multiply(local, directions, products, start, BLOCK)
+    found[BLOCK:] = np.inf
+    nearest[:] = 0
+    for k in range(0, norms.size, STEP):
+        _compare(products[k * BLOCK : (k + STEP) * BLOCK], norms, k, found, nearest)
 
 
 @part(fastmath={"contract", "nsz", "reassoc"})
@@ -144,34 +136,6 @@ def _square(local):
     for f in range(local.size):
         total += local[f] * local[f]
     return total
-
-
-@part(fastmath={"contract", "nsz", "reassoc"})
-def _dot(p, q, r, s, a, b):
-    """Return the products of four points with two centroids."""
-    pa = qa = ra = sa = pb = qb = rb = sb = np.float32(0)
-    for f in range(p.size):
-        pa += p[f] * a[f]
-        qa += q[f] * a[f]
-        ra += r[f] * a[f]
-        sa += s[f] * a[f]
-        pb += p[f] * b[f]
-        qb += q[f] * b[f]
-        rb += r[f] * b[f]
-        sb += s[f] * b[f]
-    return pa, qa, ra, sa, pb, qb, rb, sb
-
-
-@part()
-def _compete(a, b, k, i, found, nearest):
-    """Let two centroids compete with the best so far for point i."""
-    least, second, label = found[BLOCK + i], found[2 * BLOCK + i], nearest[i]
-    second = min(second, max(a, least))
-    label = np.int32(k) if a < least else label
-    least = min(a, least)
-    second = min(second, max(b, least))
-    label = np.int32(k + 1) if b < least else label
-    found[BLOCK + i], found[2 * BLOCK + i], nearest[i] = min(b, least), second, label
 
 
 @part()
@@ -294,14 +258,18 @@ def settle_undecided(points, places, columns, largest, found, nearest, distances
 
 @part()
 def _nearest_by_textbook(point, columns, distances):
-    """Return the nearest centroid in float64, feature by feature, nothing fused, the first of equals."""
-    for k in range(distances.size):
-        distances[k] = 0.0
-    for f in range(point.size):
-        value, column = np.float64(point[f]), columns[f]
-        for k in range(distances.size):
-            difference = value - column[k]
-            distances[k] += difference * difference
+    """Return the nearest centroid in float64, feature by feature, nothing fused, the first of equals.
+
+    Some centroids, of which those of no cluster are infinitely far, are measured at a time.
+    """
+    distances[:] = 0.0
+    for first in range(0, distances.size, LANES):
+        some = distances[first : first + LANES]
+        for f in range(point.size):
+            value, column = np.float64(point[f]), columns[f, first : first + LANES]
+            for k in range(LANES):
+                difference = value - column[k]
+                some[k] += difference * difference
     nearest = 0
     for k in range(1, distances.size):
         if distances[k] < distances[nearest]:

@@ -11,12 +11,10 @@ from numba.extending import intrinsic
 
 from kmeans_fast.engines import levels
 from kmeans_fast.engines.compiling import dispatcher
+from kmeans_fast.engines.tiles import PAIR, QUAD, SIDE, VECTORS
+from kmeans_fast.engines.tiles import STEP as CENTROIDS
 
 WORD, INDEX, NUMBER = ir.IntType(64), ir.IntType(32), ir.FloatType()
-# The sums that are kept in registers: with as many vectors of points and a factor, all 16 that AVX2 has.
-VECTORS, CENTROIDS = 3, 4
-# Points, and features, that are turned about at a time.
-SIDE = 8
 # Products and sums may be fused.
 FUSED = ("contract",)
 
@@ -115,3 +113,70 @@ def _turn(local: Any, rows: Any, first: Any, distance: Any) -> None:
 
 
 turn_about = dispatcher(_turn, fastmath=False)
+
+
+@intrinsic
+def _multiply(_: Any, local: Any, directions: Any, products: Any, first: Any, distance: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        points, factors, target = (
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(signature.args[:3], arguments[:3], strict=True)
+        )
+        length = builder.sdiv(cgutils.unpack_tuple(builder, points.shape)[0], WORD(QUAD))
+        size = builder.mul(*cgutils.unpack_tuple(builder, factors.shape))
+        vector = ir.VectorType(NUMBER, max(SIDE, levels.lanes()))
+        step = builder.mul(length, WORD(PAIR))
+        with cgutils.for_range_slice(builder, WORD(0), size, step) as (start, k):
+            sums = _products(builder, points.data, builder.gep(factors.data, [start]), length, vector)
+            for c in range(PAIR):
+                row = builder.mul(builder.add(builder.mul(k, WORD(PAIR)), WORD(c)), arguments[4])
+                place = builder.gep(target.data, [builder.add(row, arguments[3])])
+                mask = ir.Constant(ir.VectorType(INDEX, QUAD), list(range(c * QUAD, (c + 1) * QUAD)))
+                four = builder.shuffle_vector(sums, sums, mask)
+                builder.store(four, builder.bitcast(place, four.type.as_pointer()), align=4)
+
+    return types.none(local, directions, products, first, distance), generate
+
+
+def _products(builder: Any, points: Any, factors: Any, length: Any, vector: Any) -> Any:
+    """Return the products of QUAD points and PAIR centroids, by centroid, whose features all lie in a row."""
+
+    def load(array: Any, row: int, column: Any) -> Any:
+        index = builder.add(builder.mul(length, WORD(row)), column)
+        return builder.load(builder.bitcast(builder.gep(array, [index]), vector.as_pointer()), align=4)
+
+    totals = [cgutils.alloca_once_value(builder, vector([0.0] * vector.count)) for _ in range(PAIR * QUAD)]
+    with cgutils.for_range_slice(builder, WORD(0), length, WORD(vector.count)) as (f, _):
+        four = [load(points, p, f) for p in range(QUAD)]
+        pair = [load(factors, c, f) for c in range(PAIR)]
+        for i, total in enumerate(totals):
+            product = builder.fmul(four[i % QUAD], pair[i // QUAD], flags=FUSED)
+            builder.store(builder.fadd(builder.load(total), product, flags=FUSED), total)
+    return _summed(builder, [builder.load(total) for total in totals])
+
+
+def _summed(builder: Any, vectors: list[Any]) -> Any:
+    """Return the sum of each vector's lanes, all in one vector."""
+    while vectors[0].type.count > len(vectors):
+        size = vectors[0].type.count
+        vectors = [_added(builder, v, v, range(size // 2), range(size // 2, size)) for v in vectors]
+    while len(vectors) > 1:
+        size = 2 * vectors[0].type.count
+        vectors = [
+            _added(builder, a, b, range(0, size, 2), range(1, size, 2))
+            for a, b in zip(vectors[::2], vectors[1::2], strict=True)
+        ]
+    return vectors[0]
+
+
+def _added(builder: Any, a: Any, b: Any, some: range, others: range) -> Any:
+    """Add lanes of two vectors to others of them."""
+    masks = (ir.Constant(ir.VectorType(INDEX, len(lanes)), list(lanes)) for lanes in (some, others))
+    return builder.fadd(*(builder.shuffle_vector(a, b, mask) for mask in masks))
+
+
+def _multiply_some(local: Any, directions: Any, products: Any, first: Any, distance: Any) -> None:
+    _multiply(local, directions, products, first, distance)  # type: ignore[call-arg]
+
+
+multiply = dispatcher(_multiply_some, fastmath=False)
