@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_fast.engines.numba_jit import again, kernel, part
+from kmeans_fast.engines.numba_jit import kernel, part
 
 VALUES = 256
 # Less than 1 − 4 u, u being 2⁻²⁴.
@@ -29,8 +29,15 @@ def lower(
 
     Returns how many colours were looked at. `kept` here and below is as in `numba_cells.relabel`.
     """
-    n_looked: int = again(kept, _lower, cells, state, centroid, first_region, last_region)
+    if not kept:
+        kept.append(_lower.prepared(cells, state, centroid, first_region, last_region, _room_for_cells(cells)))
+    n_looked: int = kept[0]()
     return n_looked
+
+
+def _room_for_cells(cells: Any) -> Any:
+    """Make room for the cells of any region."""
+    return np.zeros(np.diff(cells.regions.starts).max(), np.int64)
 
 
 @kernel()
@@ -40,6 +47,7 @@ def _lower(
     centroid,  # in
     first_region,
     last_region,
+    near,  # work space
 ):
     _, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves), scale = cells
     closest, farthest, region_farthest, potentials = state
@@ -51,13 +59,15 @@ def _lower(
     for r in range(first_region, last_region):
         if _least_distance(region_centers, region_halves, r, s0, s1, s2, s3) * unit >= region_farthest[r]:
             continue
+        first, last = region_starts[r], region_starts[r + 1]
+        for j in range(_list_near(centers, halves, farthest, first, last, s0, s1, s2, s3, unit, near)):
+            c = np.uint64(near[j])
+            s, e = starts[c], starts[c + 1]
+            n_looked += e - s
+            farthest[c], potentials[c] = _lower_cell(r0, r1, r2, r3, counts, closest, s, e, k0, k1, k2, k3)
         most = closest.dtype.type(0)
-        for c in range(region_starts[r], region_starts[r + 1]):
-            if _least_distance(centers, halves, c, s0, s1, s2, s3) * unit < farthest[c]:
-                s, e = starts[c], starts[c + 1]
-                n_looked += e - s
-                farthest[c], potentials[c] = _lower_cell(r0, r1, r2, r3, counts, closest, s, e, k0, k1, k2, k3)
-            most = max(most, farthest[c])
+        for i in range(np.uint64(first), np.uint64(last)):
+            most = max(most, farthest[i])
         region_farthest[r] = most
     return n_looked
 
@@ -75,7 +85,10 @@ def add_gains(
 
     Returns how many colours were looked at.
     """
-    n_looked: int = again(kept, _add_gains, cells, state, candidates, first_region, last_region, gains)
+    if not kept:
+        room = _room_for_cells(cells)
+        kept.append(_add_gains.prepared(cells, state, candidates, first_region, last_region, gains, room))
+    n_looked: int = kept[0]()
     return n_looked
 
 
@@ -87,6 +100,7 @@ def _add_gains(
     first_region,
     last_region,
     gains,  # in/out
+    near,  # work space
 ):
     _, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves), scale = cells
     closest, farthest, region_farthest, _ = state
@@ -99,11 +113,12 @@ def _add_gains(
         for r in range(first_region, last_region):
             if _least_distance(region_centers, region_halves, r, s0, s1, s2, s3) * unit >= region_farthest[r]:
                 continue
-            for c in range(region_starts[r], region_starts[r + 1]):
-                if _least_distance(centers, halves, c, s0, s1, s2, s3) * unit < farthest[c]:
-                    s, e = starts[c], starts[c + 1]
-                    n_looked += e - s
-                    gains[t] += _gain_of_cell(r0, r1, r2, r3, counts, closest, s, e, k0, k1, k2, k3)
+            first, last = region_starts[r], region_starts[r + 1]
+            for j in range(_list_near(centers, halves, farthest, first, last, s0, s1, s2, s3, unit, near)):
+                c = np.uint64(near[j])
+                s, e = starts[c], starts[c + 1]
+                n_looked += e - s
+                gains[t] += _gain_of_cell(r0, r1, r2, r3, counts, closest, s, e, k0, k1, k2, k3)
     return n_looked
 
 
@@ -118,7 +133,9 @@ def locate(
 
     If none does, it is the last colour that adds to it.
     """
-    again(kept, _locate, cells, state, targets, places)
+    if not kept:
+        kept.append(_locate.prepared(cells, state, targets, places))
+    kept[0]()
 
 
 @kernel()
@@ -276,6 +293,16 @@ def _safe_unit(scale):
     wrong by less than 4 u.
     """
     return 1.0 if scale == 1.0 else BELOW_ROUNDING / (scale * scale)
+
+
+@part()
+def _list_near(centers, halves, farthest, first, last, k0, k1, k2, k3, unit, near):
+    """List which of some cells a colour may be nearer to than what is closest; return how many. No jump to foretell."""
+    n_near = np.uint64(0)
+    for c in range(np.uint64(first), np.uint64(last)):
+        near[n_near] = c
+        n_near += np.uint64(_least_distance(centers, halves, c, k0, k1, k2, k3) * unit < farthest[c])
+    return np.int64(n_near)
 
 
 @part()

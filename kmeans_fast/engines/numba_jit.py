@@ -116,13 +116,6 @@ def _run(code: loading.Code, row: Any, _: tuple[Any, ...]) -> Any:
     return loading.run(code, row)
 
 
-def again(kept: list[Any], kernel: Kernel, *arguments: Any) -> Any:
-    """Call a kernel with the arguments that it was first called with; the call is kept in a list, empty at first."""
-    if not kept:
-        kept.append(kernel.prepared(*arguments))
-    return kept[0]()
-
-
 class Part:
     """A function that only kernels call. To Numba it is a dispatcher, made when Numba first asks."""
 
