@@ -3,7 +3,7 @@
 With up to three channels of 8 bits these have an entry for every colour there could be (see `tables`). With more bits
 such a table would be too large: then they are counted in hash tables. Opaque pixels of RGBA are counted as RGB, so that
 only the others take longer. Where there are few pixels, or nearly all of them differ, their codes are sorted; those of
-products with alpha at once where nothing else is wanted of RGBA (`count_products`).
+products with alpha at once where nothing else is wanted of RGBA (`translucent`).
 """
 
 from types import SimpleNamespace
@@ -17,6 +17,7 @@ from kmeans_fast.colors.doubled import FACTOR, Bytes, NotDoubledError, doubled
 from kmeans_fast.colors.hashing import CountingTable
 from kmeans_fast.colors.sorting import NOTHING, encoded, runs, sort
 from kmeans_fast.colors.tables import ColorTables
+from kmeans_fast.colors.translucent import MOST_PIXELS
 from kmeans_fast.engines.codes import MAX_CHANNELS, OPAQUE, encode, with_alpha
 from kmeans_fast.lending import Machine
 from kmeans_fast.machine.threads import Workers
@@ -99,7 +100,7 @@ def are_best_sorted(pixels: Points) -> bool:
     .. [1] A. Chao, "Nonparametric estimation of the number of classes in a population", Scandinavian Journal of
        Statistics 11(4), 1984.
     """
-    if not PIXELS_PER_TASK < pixels.size <= PIXELS_AT_ONCE:
+    if not PIXELS_PER_TASK < pixels.size <= MOST_PIXELS:
         return False
     sample = _sample(pixels)
     others = _translucent(sample)
