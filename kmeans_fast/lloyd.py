@@ -228,10 +228,11 @@ def _average(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the mean of each cluster, or a point for one that has none, and which those are."""
     totals = sums[:, -1:]
-    new_centroids = np.divide(sums[:, :-1], totals, out=centroids.copy(), where=totals > 0)
     empty = totals[:, 0] == 0
-    if empty.any():
-        _move_empty(algorithm, centroids, new_centroids, empty)
+    if not empty.any():
+        return np.divide(sums[:, :-1], totals, out=np.empty(centroids.shape)), empty
+    new_centroids = np.divide(sums[:, :-1], totals, out=centroids.copy(), where=totals > 0)
+    _move_empty(algorithm, centroids, new_centroids, empty)
     return new_centroids, empty
 
 
@@ -252,10 +253,9 @@ def _move_empty(
 
 def _squared_moves(old: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return each centroid's squared move, its features added in order as in every squared distance here."""
-    moves = np.zeros(len(old))
-    for f in range(old.shape[1]):
-        difference = new[:, f] - old[:, f]
-        moves += difference * difference
+    squares = (new - old).T.copy()
+    squares *= squares
+    moves: NDArray[np.float64] = np.add.accumulate(squares, axis=0)[-1]
     return moves
 
 
