@@ -134,7 +134,7 @@ def locate(
     If none does, it is the last colour that adds to it.
     """
     if not kept:
-        kept.append(_locate.prepared(cells, state, targets, places))
+        kept.append(_locate.prepared(cells, state, targets, places, np.zeros_like(state.potentials)))
     kept[0]()
 
 
@@ -144,11 +144,17 @@ def _locate(
     state,  # in
     targets,  # in
     places,  # out
+    sums,  # work space
 ):
     counts, starts = cells[2], cells[3][0]
     closest, potentials = state[0], state[3]
+    total = np.int64(0)
+    for c in range(potentials.size):
+        total += potentials[c]
+        sums[c] = total
     for t in range(targets.size):
-        cell, running = _cell_of(potentials, targets[t])
+        cell = _cell_of(sums, total, targets[t])
+        running = sums[cell] - potentials[cell]
         places[t] = starts[cell]
         for i in range(starts[cell], starts[cell + 1]):
             potential = counts[i] * np.int64(closest[i])
@@ -420,17 +426,17 @@ def _add_block(rows, weights, start, n, room, sums):
 
 
 @part()
-def _cell_of(potentials, target):
-    """Return the cell in which the running potential exceeds a target, or the last that adds to it; and that before."""
-    running = last_before = np.int64(0)
-    last = 0
-    for c in range(potentials.size):
-        if potentials[c] > 0:
-            last, last_before = c, running
-            running += potentials[c]
-            if np.float64(running) > target:
-                break
-    return last, last_before
+def _cell_of(sums, total, target):
+    """Return the first cell up to which the running potential exceeds a target, or the last that adds to it."""
+    is_reached = np.float64(total) > target
+    low, high = 0, sums.size - 1
+    while low < high:
+        middle = (low + high) // 2
+        if np.float64(sums[middle]) > target if is_reached else sums[middle] == total:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 @part()
