@@ -123,7 +123,9 @@ def find_two_as_they_lie(points, places, origin, directions, norms, rows, produc
             for f in range(n_features):
                 row[f] = np.float32(origin.dtype.type(point[f]) - origin[f])
             found[i] = _square(row)
-        multiply(local, directions, products, start, BLOCK)
+        for k in range(0, directions.shape[0], PAIR):
+            ahead = points[places[min(start + QUAD + k // PAIR, places.size - 1)]]
+            multiply(local, directions[k : k + PAIR], ahead, products[k * BLOCK :], start, BLOCK)
     found[BLOCK:] = np.inf
     nearest[:] = 0
     for k in range(0, norms.size, STEP):

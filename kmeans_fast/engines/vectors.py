@@ -116,30 +116,27 @@ turn_about = dispatcher(_turn, fastmath=False)
 
 
 @intrinsic
-def _multiply(_: Any, local: Any, directions: Any, products: Any, first: Any, distance: Any) -> Any:
+def _multiply(_: Any, local: Any, directions: Any, ahead: Any, products: Any, first: Any, distance: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        points, factors, target = (
+        points, factors, following, target = (
             context.make_array(kind)(context, builder, value)
-            for kind, value in zip(signature.args[:3], arguments[:3], strict=True)
+            for kind, value in zip(signature.args[:4], arguments[:4], strict=True)
         )
         length = builder.sdiv(cgutils.unpack_tuple(builder, points.shape)[0], WORD(QUAD))
-        size = builder.mul(*cgutils.unpack_tuple(builder, factors.shape))
         vector = ir.VectorType(NUMBER, max(SIDE, levels.lanes()))
-        step = builder.mul(length, WORD(PAIR))
-        with cgutils.for_range_slice(builder, WORD(0), size, step) as (start, k):
-            sums = _products(builder, points.data, builder.gep(factors.data, [start]), length, vector)
-            for c in range(PAIR):
-                row = builder.mul(builder.add(builder.mul(k, WORD(PAIR)), WORD(c)), arguments[4])
-                place = builder.gep(target.data, [builder.add(row, arguments[3])])
-                mask = ir.Constant(ir.VectorType(INDEX, QUAD), list(range(c * QUAD, (c + 1) * QUAD)))
-                four = builder.shuffle_vector(sums, sums, mask)
-                builder.store(four, builder.bitcast(place, four.type.as_pointer()), align=4)
+        sums = _products(builder, (points.data, factors.data, following.data), length, vector)
+        for c in range(PAIR):
+            place = builder.gep(target.data, [builder.add(builder.mul(WORD(c), arguments[5]), arguments[4])])
+            mask = ir.Constant(ir.VectorType(INDEX, QUAD), list(range(c * QUAD, (c + 1) * QUAD)))
+            four = builder.shuffle_vector(sums, sums, mask)
+            builder.store(four, builder.bitcast(place, four.type.as_pointer()), align=4)
 
-    return types.none(local, directions, products, first, distance), generate
+    return types.none(local, directions, ahead, products, first, distance), generate
 
 
-def _products(builder: Any, points: Any, factors: Any, length: Any, vector: Any) -> Any:
+def _products(builder: Any, data: tuple[Any, Any, Any], length: Any, vector: Any) -> Any:
     """Return the products of QUAD points and PAIR centroids, by centroid, whose features all lie in a row."""
+    points, factors, ahead = data
 
     def load(array: Any, row: int, column: Any) -> Any:
         index = builder.add(builder.mul(length, WORD(row)), column)
@@ -149,10 +146,19 @@ def _products(builder: Any, points: Any, factors: Any, length: Any, vector: Any)
     with cgutils.for_range_slice(builder, WORD(0), length, WORD(vector.count)) as (f, _):
         four = [load(points, p, f) for p in range(QUAD)]
         pair = [load(factors, c, f) for c in range(PAIR)]
+        _read_ahead(builder, builder.gep(ahead, [f]))
         for i, total in enumerate(totals):
             product = builder.fmul(four[i % QUAD], pair[i // QUAD], flags=FUSED)
             builder.store(builder.fadd(builder.load(total), product, flags=FUSED), total)
     return _summed(builder, [builder.load(total) for total in totals])
+
+
+def _read_ahead(builder: Any, place: Any) -> None:
+    """Have a line come into the cache; it doesn't matter if there is no such place."""
+    pointer = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [pointer, INDEX, INDEX, INDEX])
+    prefetch = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+    builder.call(prefetch, [builder.bitcast(place, pointer), INDEX(0), INDEX(3), INDEX(1)])
 
 
 def _summed(builder: Any, vectors: list[Any]) -> Any:
@@ -175,8 +181,8 @@ def _added(builder: Any, a: Any, b: Any, some: range, others: range) -> Any:
     return builder.fadd(*(builder.shuffle_vector(a, b, mask) for mask in masks))
 
 
-def _multiply_some(local: Any, directions: Any, products: Any, first: Any, distance: Any) -> None:
-    _multiply(local, directions, products, first, distance)  # type: ignore[call-arg]
+def _multiply_some(local: Any, directions: Any, ahead: Any, products: Any, first: Any, distance: Any) -> None:
+    _multiply(local, directions, ahead, products, first, distance)  # type: ignore[call-arg]
 
 
 multiply = dispatcher(_multiply_some, fastmath=False)
