@@ -40,9 +40,11 @@ LANES = 16  # in the longest vectors
 def work_space(n_features: int, n_clusters: int, dtype: Any) -> Any:
     """Space for centroids as the filter wants them, a block of points, and what it finds for each."""
     depth, width = n_features, _padded(n_clusters, STEP)
+    rows = _padded(min(depth, STRIP), SIDE) * BLOCK
     if _is_multiplied_as_it_lies(n_features, n_clusters):
         depth, even = _padded(n_features, LANES), _padded(n_clusters, PAIR)
         directions = _on_cache_lines(even * depth, np.float32).reshape(even, depth)
+        rows = QUAD * depth
     else:
         directions = np.zeros((width // STEP, depth * STEP), np.float32)
     return (
@@ -51,7 +53,7 @@ def work_space(n_features: int, n_clusters: int, dtype: Any) -> Any:
         directions,
         np.full(width, np.inf, np.float32),
         _on_cache_lines(SIDE * _padded(min(depth, STRIP), SIDE), np.float32),
-        _on_cache_lines(_padded(min(depth, STRIP), SIDE) * BLOCK, np.float32),
+        _on_cache_lines(rows, np.float32),
         _on_cache_lines(min(width, GROUP) * BLOCK, np.float32),
         _on_cache_lines(3 * BLOCK, np.float32),
         _on_cache_lines(BLOCK, np.int32),
