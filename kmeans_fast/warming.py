@@ -145,6 +145,8 @@ def _quantize_translucent(n_clusters: int) -> None:
         opaque = np.ascontiguousarray(image[..., :3])
         quantize(opaque, max(n_clusters, 17), init="k-means++", max_iter=2, dither=dither)  # few need no cubes
     quantize(image, n_clusters, init="k-means++", max_iter=2, min_region=50)
+    for depth in (np.uint8, np.uint16):
+        quantize(_picture(1, 3, depth), n_clusters, max_iter=2, space="oklab")
     quantize(_noise(), max(n_clusters, 17), max_iter=2)
     half_opaque = _noise()
     half_opaque[:, ::2, 3] = 255

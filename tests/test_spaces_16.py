@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from test_spaces import OTHERS, UNIFORM, WEIGHTS, check, exact_point, rounded
 
 import kmeans_fast as kf
+from kmeans_fast import engines
 from kmeans_fast.imaging import transfer, uniform
 from kmeans_fast.imaging.spaces import LINEAR_16, NAMED
 
@@ -84,6 +85,14 @@ def test_values_of_8_bits_have_the_points_that_they_have_there(name):
     colors = np.random.default_rng(0).integers(0, 256, (5000, 3)).astype(np.uint8)
     points, others = NAMED[name](1.0).embed(colors), NAMED[name](1.0, TOP).embed(colors * np.uint16(257))
     assert np.array_equal(points * np.uint16(257 if name == "srgb" else 1), others)
+
+
+@pytest.mark.parametrize(("name", "lightness"), [each for each in WEIGHTS if each[0] in UNIFORM])
+def test_each_engine_finds_the_same_points(name, lightness, engine):
+    kernels = engines.load(engine).uniform
+    for colors, top in ((some_colors(), TOP), (np.array(list(np.ndindex(52, 52, 52)), np.uint8) * np.uint8(5), 255)):
+        space = NAMED[name](lightness, top)
+        assert np.array_equal(space.embed_many(colors, kernels), space.embed(colors))
 
 
 @pytest.mark.parametrize(("name", "theirs", "scale"), [("oklab", "oklab", 65_280), ("lab", "lab-d65", 255)])

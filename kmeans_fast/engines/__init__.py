@@ -38,6 +38,7 @@ class Engine(NamedTuple):
     regions: SimpleNamespace
     rounding: SimpleNamespace
     translucent: SimpleNamespace
+    uniform: SimpleNamespace
 
     @property
     def served_by(self) -> str:
@@ -112,6 +113,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_seeding,
         numba_sorting,
         numba_translucent,
+        numba_uniform,
     )
 
     return (
@@ -130,6 +132,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_regions,
         numba_rounding,
         numba_translucent,
+        numba_uniform,
     )
 
 
@@ -150,6 +153,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_seeding,
         numpy_sorting,
         numpy_translucent,
+        numpy_uniform,
     )
 
     return (
@@ -168,4 +172,5 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_regions,
         numpy_rounding,
         numpy_translucent,
+        numpy_uniform,
     )

@@ -271,10 +271,15 @@ class EmbeddedColors(MergedColors):
         points = np.empty(self.histogram.colors.shape, np.uint16)
 
         def embed(bounds: tuple[int, int]) -> None:
-            points[slice(*bounds)] = self.space.embed(self.histogram.colors[slice(*bounds)])
+            points[slice(*bounds)] = self._embedded(self.histogram.colors[slice(*bounds)])
 
         self.machine.workers.for_each(embed, chunk_bounds(len(points)))
         return points
+
+    def _embedded(self, colors: NDArray[Any]) -> NDArray[Any]:
+        if self.space.embed_many is None:
+            return self.space.embed(colors)
+        return self.space.embed_many(colors, self.machine.engine.uniform)
 
     @cached_property
     def _sorted(self) -> tuple[ColorHistogram, NDArray[Any]]:

@@ -42,6 +42,8 @@ class Space:
     """Whether colours that are fully transparent differ."""
     top: int = 255
     """Largest value of a channel of the colours."""
+    embed_many: Callable[[NDArray[Any], Any], NDArray[Any]] | None = None
+    """The same as `embed` by an engine's kernels (`Engine.uniform`), where those are quicker."""
 
     @property
     def step(self) -> int:
@@ -133,7 +135,7 @@ def _linear(top: int) -> Space:
 
 
 def _uniform(space: UniformSpace, unit: int) -> Space:
-    return Space(space.embed, space.restore, unit, (0, ORIGIN, ORIGIN), top=space.top)
+    return Space(space.embed, space.restore, unit, (0, ORIGIN, ORIGIN), top=space.top, embed_many=space.embed)
 
 
 LINEAR_SCALE = 65_535

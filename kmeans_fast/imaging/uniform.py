@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.engines import numpy_uniform
 from kmeans_fast.imaging import transfer
 
 Matrix = tuple[tuple[float, float, float], ...]
@@ -37,10 +38,8 @@ Matrix = tuple[tuple[float, float, float], ...]
 ORIGIN = 32_768
 # Below this a cube root is replaced by a straight line in CIELAB, which meets it there: (6/29)³.
 FOOT, FOOT_SLOPE, FOOT_HEIGHT = 216 / 24389, 841 / 108, 4 / 29
-# Colours at a time: 32 kB for each of the numbers made of them, which stay in the cache.
+# Centroids that are restored at a time.
 BLOCK = 4096
-# The reciprocal cube root of a float32 from a third of its bits, within 3.5 % between 2⁻³⁰ and 1.
-ROOT_MAGIC, LEAST_ROOTED = np.uint32(0x54A21D2A), np.float32(2.0**-30)
 # A colour, and the 26 that differ by 1 in some channels.
 STEPS = np.array(sorted(np.ndindex(3, 3, 3), key=lambda step: step != (1, 1, 1)), np.int16) - 1
 
@@ -110,26 +109,24 @@ class UniformSpace:
     def _inverses(self) -> tuple[Matrix, Matrix]:
         return _inverse(self._scaled), _inverse(self.first)
 
-    def embed(self, colors: NDArray[Any]) -> NDArray[np.uint16]:
-        """Return the points (N, 3) of colours (N, 3) of 8 or 16 bits."""
+    @cached_property
+    def _arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """The matrices, what is added at last, and the foot, as engines take them."""
+        foot = (FOOT, FOOT_SLOPE, FOOT_HEIGHT) if self.has_foot else (-1.0, 0.0, 0.0)
+        # what is rounded down then is rounded, as all are positive
+        return np.array([self.first, self._scaled]), np.array(self._offsets) + 0.5, np.array(foot)
+
+    def embed(self, colors: NDArray[Any], kernels: Any = numpy_uniform) -> NDArray[np.uint16]:
+        """Return the points (N, 3) of colours (N, 3) of 8 or 16 bits, by an engine's kernels if they are many."""
         points = np.empty(colors.shape, np.uint16)
         light = transfer.light(int(np.iinfo(colors.dtype).max))
-        for start in range(0, len(colors), BLOCK):
-            block = slice(start, start + BLOCK)
-            channels = light.take(colors[block].T)
-            roots = self._root(np.stack([_sum(row, *channels) for row in self.first]))
-            for axis, (row, offset) in enumerate(zip(self._scaled, self._offsets, strict=True)):
-                points[block, axis] = _sum(row, *roots) + (offset + 0.5)  # rounded down, as all are positive
+        kernels.embed(np.ascontiguousarray(colors), light, *self._arrays, points)
         return points
 
     def restore(self, centroids: NDArray[np.float64]) -> NDArray[Any]:
         """Return colours (K, 3) for centroids (K, 3): such that none that differs by 1 in some channels is nearer."""
         parts = [self._nearest(centroids[start : start + BLOCK]) for start in range(0, len(centroids), BLOCK)]
         return np.concatenate(parts)
-
-    def _root(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        roots = _cube_root(values)
-        return np.where(values > FOOT, roots, values * FOOT_SLOPE + FOOT_HEIGHT) if self.has_foot else roots
 
     def _cube(self, roots: NDArray[np.float64]) -> NDArray[np.float64]:
         cubes: NDArray[np.float64] = roots * roots * roots
@@ -186,37 +183,6 @@ def _sum(
     total += row[1] * y
     total += row[2] * z
     return total
-
-
-def _cube_root(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the roots of numbers that are 0 or from `LEAST_ROOTED` to 1.
-
-    The reciprocal root y of v is made better by steps of third order: with e = 1 − v·y³, v^(−1/3) is
-    y·(1 − e)^(−1/3) = y·(1 + e/3 + 2·e²/9 + …). Two in float32 leave 1.1·10⁻⁷, the last leaves rounding alone.
-    """
-    short = np.maximum(values.astype(np.float32), LEAST_ROOTED)
-    guess = (ROOT_MAGIC - short.view(np.uint32) // np.uint32(3)).view(np.float32)
-    for _ in range(2):
-        _improve(guess, short)
-    roots: NDArray[np.float64] = guess.astype(np.float64)
-    _improve(roots, values)
-    roots *= roots
-    roots *= values
-    return roots
-
-
-def _improve(reciprocal: NDArray[Any], values: NDArray[Any]) -> None:
-    """Add y·e·(1/3 + 2·e/9) to y; in place, as new arrays take as long as what is put into them."""
-    number = reciprocal.dtype.type
-    error = reciprocal * reciprocal
-    error *= reciprocal
-    error *= values
-    np.subtract(1, error, out=error)
-    step = number(2 / 9) * error
-    step += number(1 / 3)
-    step *= error
-    step *= reciprocal
-    reciprocal += step
 
 
 def _times(row: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
