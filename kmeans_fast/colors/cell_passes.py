@@ -105,13 +105,14 @@ class HistogramAlgorithm:
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
         """Measure the clusters that the labels describe, in pixels."""
-        totals = self._all_sums()[:, 4]
+        sums = self._all_sums()
+        totals = sums[:, 4]
         counts = totals.copy()
         if self._n_points is not None:
             counts = np.bincount(self.labels, self._n_points, len(centroids)).astype(np.int64)
-        return Measure(self._inertia(centroids), counts, totals.astype(np.float64))
+        return Measure(self._inertia(centroids, sums), counts, totals.astype(np.float64))
 
-    def _inertia(self, centroids: NDArray[np.float64]) -> float:
+    def _inertia(self, centroids: NDArray[np.float64], all_sums: NDArray[np.int64]) -> float:
         """Find the inertia by the sums alone, where integers hold it, rather than by each colour.
 
         Of a cluster of n pixels, whose sum is S, it is Σ x² − z·(2·S − n·z) about whole numbers z next to its centroid,
@@ -121,7 +122,6 @@ class HistogramAlgorithm:
         if self._totals[0] >= 2 ** (61 - 2 * self._bits) or centroids.min() < 0 or centroids.max() > largest:
             return self._dense.measure(centroids).inertia
         whole = np.rint(centroids).astype(np.int64)
-        all_sums = self._all_sums()
         sums, totals = all_sums[:, : self._n_channels], all_sums[:, 4:]
         apart = sums - totals * whole
         squares = self._totals[5] - (whole * (sums + apart)).sum()

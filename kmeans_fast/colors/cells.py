@@ -103,8 +103,8 @@ def _starts_of_cubes(codes: NDArray[Any], n_bits: int, machine: Machine) -> NDAr
 
     def find(i: int) -> None:
         first, last = bounds[i]
-        keys = codes[max(0, first - 1) : last] >> shift
-        found[i] = np.flatnonzero(keys[1:] != keys[:-1]).astype(np.int64, copy=False) + max(1, first)
+        before = max(0, first - 1)
+        found[i] = run_starts(codes[before:last] >> shift)[1:-1] + before
 
     machine.workers.for_each(find, range(len(bounds)))
     return np.concatenate([[0], *found, [len(codes)]])

@@ -68,8 +68,8 @@ def sort(
     ends = _move_by_digit((codes, carried), _even_stretches(n, machine), spare, (shift, first_bits), machine)
     kernels = machine.engine.sorting
 
-    def sort_some(parts: slice) -> None:
-        start = int(ends[parts.start - 1]) if parts.start else 0
+    def sort_some(task: tuple[slice, slice]) -> None:
+        parts, start = task[0], task[1].start
         _sort_parts(spare, (codes, carried), start, ends[parts] - start, shift, kernels, is_moved=False)
 
     machine.workers.for_each(sort_some, tasks_of(ends))
@@ -81,36 +81,32 @@ def sort_in_parts(codes: NDArray[Any], ends: NDArray[np.int64], n_bits: int, mac
     kernels, room_for = machine.engine.sorting, 2 * CODES_PER_TASK
     rooms = [np.empty(room_for, codes.dtype) for _ in range(machine.workers.n_threads)]
 
-    def sort_some(parts: slice) -> None:
-        own = codes[int(ends[parts.start - 1]) if parts.start else 0 : int(ends[parts.stop - 1])]
+    def sort_some(task: tuple[slice, slice]) -> None:
+        parts, place = task
+        own = codes[place]
         if not len(own):
             return
         room = rooms.pop() if len(own) <= room_for else np.empty_like(own)
-        own_ends = ends[parts] - (ends[parts.start - 1] if parts.start else 0)
-        _sort_parts((own, NOTHING), (room[: len(own)], NOTHING), 0, own_ends, n_bits, kernels, is_moved=False)
+        other = room[: len(own)], NOTHING
+        _sort_parts((own, NOTHING), other, 0, ends[parts] - place.start, n_bits, kernels, is_moved=False)
         if len(room) == room_for:
             rooms.append(room)
 
     machine.workers.for_each(sort_some, tasks_of(ends))
 
 
-def tasks_of(ends: NDArray[np.int64]) -> list[slice]:
-    """Cut parts, which end there, into tasks for threads."""
+def tasks_of(ends: NDArray[np.int64]) -> list[tuple[slice, slice]]:
+    """Cut parts, which end there, into tasks for threads: which parts each has, and where these are."""
     cuts = np.searchsorted(ends, np.arange(CODES_PER_TASK, ends[-1], CODES_PER_TASK)) + 1
-    edges = dict.fromkeys([0, *cuts.tolist(), len(ends)])
-    return [slice(*edge) for edge in itertools.pairwise(edges)]
+    edges = list(dict.fromkeys([0, *cuts.tolist(), len(ends)]))
+    places = [int(ends[edge - 1]) if edge else 0 for edge in edges]
+    return [(slice(*edges[i : i + 2]), slice(*places[i : i + 2])) for i in range(len(edges) - 1)]
 
 
 def runs(codes: NDArray[Any], machine: Machine) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the distinct ones of codes in order, and how many there are of each."""
     kernels, bounds = machine.engine.sorting, chunk_bounds(len(codes))
-    ends = np.zeros(len(bounds) + 1, np.int64)
-
-    def count(i: int) -> None:
-        ends[i + 1] = kernels.count_runs(codes, *bounds[i])
-
-    machine.workers.for_each(count, range(len(bounds)))
-    np.cumsum(ends, out=ends)
+    ends = machine.workers.running_totals(lambda i: kernels.count_runs(codes, *bounds[i]), len(bounds))
     distinct, counts = np.empty(ends[-1], codes.dtype), np.empty(ends[-1], np.int64)
 
     def list_some(i: int) -> None:

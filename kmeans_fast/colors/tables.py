@@ -51,13 +51,7 @@ class ColorTables:
         tables, marks, kernels, lent = self._tables, self._marks, self._kernels, self._lent
         n_runs = marks.shape[1]
         ranges = [(first, min(first + RUNS_PER_TASK, n_runs)) for first in range(0, n_runs, RUNS_PER_TASK)]
-        ends = np.zeros(len(ranges) + 1, np.int64)
-
-        def count(i: int) -> None:
-            ends[i + 1] = kernels.count_entries(tables, marks, *ranges[i])
-
-        lent.for_each(count, range(len(ranges)))
-        np.cumsum(ends, out=ends)
+        ends = lent.running_totals(lambda i: kernels.count_entries(tables, marks, *ranges[i]), len(ranges))
         result = Counts(np.empty(ends[-1], np.uint32), np.empty(ends[-1], np.int64))
 
         def collect(i: int) -> None:

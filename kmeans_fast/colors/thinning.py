@@ -36,13 +36,7 @@ def _chosen(counts: NDArray[np.int64], step: int, machine: Machine) -> tuple[NDA
     """Return where the colours of every `step`-th pixel are, and how many of these pixels each has."""
     bounds = chunk_bounds(len(counts))
     found = [(np.empty(0, np.int64), np.empty(0, np.int64))] * len(bounds)
-    ends = np.zeros(len(bounds) + 1, np.int64)
-
-    def add(i: int) -> None:
-        ends[i + 1] = counts[slice(*bounds[i])].sum()
-
-    machine.workers.for_each(add, range(len(bounds)))
-    np.cumsum(ends, out=ends)
+    ends = machine.workers.running_totals(lambda i: int(counts[slice(*bounds[i])].sum()), len(bounds))
 
     def find(i: int) -> None:
         before = (step // 2 - int(ends[i])) % step

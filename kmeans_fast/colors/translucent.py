@@ -82,24 +82,18 @@ def _listed(keys: NDArray[np.uint64], ends: NDArray[np.int64], machine: Machine)
     """List the points of keys that are in order."""
     kernels = machine.engine.translucent
     tasks = tasks_of(ends) if len(keys) else []
-    places = [slice(int(ends[task.start - 1]) if task.start else 0, int(ends[task.stop - 1])) for task in tasks]
-    firsts = np.zeros(len(tasks) + 1, np.int64)
-
-    def count(i: int) -> None:
-        firsts[i + 1] = kernels.count_points(keys[places[i]], ends[tasks[i]] - places[i].start)
-
-    machine.workers.for_each(count, range(len(tasks)))
-    np.cumsum(firsts, out=firsts)
+    arguments = [(keys[place], ends[buckets] - place.start) for buckets, place in tasks]
+    firsts = machine.workers.running_totals(lambda i: kernels.count_points(*arguments[i]), len(tasks))
     n = firsts[-1]
     found = Products(
         np.empty((n, 4), np.uint16), np.empty(n, np.uint64), np.empty(n, np.int64), np.empty(len(keys), np.uint32)
     )
 
     def list_some(i: int) -> None:
-        own = slice(firsts[i], firsts[i + 1])
+        (buckets, place), own = tasks[i], slice(firsts[i], firsts[i + 1])
         kernels.list_points(
-            keys[places[i]], ends[tasks[i]] - places[i].start, tasks[i].start,
-            found.points[own], found.codes[own], found.counts[own], found.order[places[i]],
+            *arguments[i], buckets.start,
+            found.points[own], found.codes[own], found.counts[own], found.order[place],
         )  # fmt: skip
 
     machine.workers.for_each(list_some, range(len(tasks)))

@@ -54,10 +54,21 @@ def _count(
             code = s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]
             n_carried = _add_one(code, table, marks, carried, n_carried)
         else:
-            p0, p1, p2, p3 = alpha * pixels[i, 0], alpha * pixels[i, 1], alpha * pixels[i, 2], alpha * BYTE
-            upper = w0[p0 >> BYTE_BITS] | w1[p1 >> BYTE_BITS] | w2[p2 >> BYTE_BITS] | w3[p3 >> BYTE_BITS]
+            p0, p1, p2, p3 = _products(pixels, i, alpha)
+            upper = _upper_half(w0, w1, w2, w3, p0, p1, p2, p3)
             counts[_bucket(alpha, upper)] += np.uint32(1)
     carried[0] = n_carried
+
+
+@part(inline=True)
+def _products(pixels, i, alpha):
+    return alpha * pixels[i, 0], alpha * pixels[i, 1], alpha * pixels[i, 2], alpha * BYTE
+
+
+@part(inline=True)
+def _upper_half(w0, w1, w2, w3, p0, p1, p2, p3):
+    """Return the upper half of the code of products."""
+    return w0[p0 >> BYTE_BITS] | w1[p1 >> BYTE_BITS] | w2[p2 >> BYTE_BITS] | w3[p3 >> BYTE_BITS]
 
 
 @part(inline=True)
@@ -92,8 +103,8 @@ def _place(
     for i in range(np.uint64(pixels.shape[0])):
         alpha = np.uint32(pixels[i, 3])
         if alpha != OPAQUE:
-            p0, p1, p2, p3 = alpha * pixels[i, 0], alpha * pixels[i, 1], alpha * pixels[i, 2], alpha * BYTE
-            upper = w0[p0 >> BYTE_BITS] | w1[p1 >> BYTE_BITS] | w2[p2 >> BYTE_BITS] | w3[p3 >> BYTE_BITS]
+            p0, p1, p2, p3 = _products(pixels, i, alpha)
+            upper = _upper_half(w0, w1, w2, w3, p0, p1, p2, p3)
             lower = w0[p0 & BYTE] | w1[p1 & BYTE] | w2[p2 & BYTE] | w3[p3 & BYTE]
             code = np.uint64(upper) << HALF | np.uint64(lower)
             if alpha >= FAINT:

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -52,6 +55,16 @@ class Workers:
                 helper.exception()  # waits; buffers must not be in use once the call returns
         for helper in helpers:
             helper.result()
+
+    def running_totals(self, count: Callable[[int], int], n_tasks: int) -> NDArray[np.int64]:
+        """Return the running totals (n_tasks + 1,), from 0 on, of what `count` returns for the number of each task."""
+        totals = np.zeros(n_tasks + 1, np.int64)
+
+        def put(i: int) -> None:
+            totals[i + 1] = count(i)
+
+        self.for_each(put, range(n_tasks))
+        return np.cumsum(totals, out=totals)
 
 
 class _Queue(Iterator[Task]):
