@@ -3,8 +3,6 @@
 The same functions as in `numba_translucent`, and the same results; see there for keys, buckets and shapes.
 """
 
-import itertools
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,10 +87,8 @@ def list_points(
 
 def _begins(keys: NDArray[np.uint64], ends: NDArray[np.int64]) -> NDArray[np.intp]:
     """Return where each point's keys begin."""
-    parts = keys >> np.uint64(NUMBER_BITS)
-    starts = [
-        start + np.concatenate([[0], 1 + np.flatnonzero(parts[start + 1 : stop] != parts[start : stop - 1])])
-        for start, stop in itertools.pairwise([0, *ends.tolist()])
-        if start < stop
-    ]
-    return np.concatenate([np.empty(0, np.intp), *starts]).astype(np.intp)
+    parts, firsts = keys >> np.uint64(NUMBER_BITS), np.concatenate([[0], ends[:-1]])
+    is_first = np.ones(len(keys), np.bool_)
+    np.not_equal(parts[1:], parts[:-1], out=is_first[1:])
+    is_first[firsts[firsts < ends]] = True
+    return np.flatnonzero(is_first)
