@@ -8,6 +8,7 @@ from test_products import draw
 import kmeans_fast as kf
 from kmeans_fast import engines
 from kmeans_fast.engines import numpy_products
+from kmeans_fast.engines.product_space import work_space
 from kmeans_fast.points.limits import Limits
 
 
@@ -18,7 +19,10 @@ def true_leads(points, centroids):
 
 
 def relabel(engine, points, centroids, gains, limits, labels):
-    engines.load(engine).dense.relabel(points, centroids, gains, limits, labels)
+    dense, places = engines.load(engine).dense, np.empty(len(points), np.int32)
+    n_open = dense.find_open(gains, limits, labels, places)
+    space = work_space(*centroids.shape[::-1], points.dtype)
+    dense.relabel(points, centroids, gains, places[:n_open], space, limits, labels)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])

@@ -190,7 +190,7 @@ def test_products_are_small_enough_for_blas_to_work_alone(monkeypatch, n_feature
 
     contiguous = np.ascontiguousarray
     monkeypatch.setattr(numpy_products.np, "ascontiguousarray", lambda array: contiguous(array).view(Factor))
-    numpy_products._products(points[:n_clusters], contiguous(points.T))
+    numpy_products.products(points[:n_clusters], contiguous(points.T))
     assert max(m * k * n for m, k, n in sizes) <= numpy_products.SERIAL_PRODUCT
     assert sum(m * k * n for m, k, n in sizes) == n_clusters * n_features * 5000
     assert min(min(size) for size in sizes) > 1

@@ -37,6 +37,7 @@ class Engine(NamedTuple):
     sorting: SimpleNamespace
     regions: SimpleNamespace
     rounding: SimpleNamespace
+    shorts: SimpleNamespace
     translucent: SimpleNamespace
     uniform: SimpleNamespace
 
@@ -111,6 +112,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_regions,
         numba_rounding,
         numba_seeding,
+        numba_shorts,
         numba_sorting,
         numba_translucent,
         numba_uniform,
@@ -131,6 +133,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_sorting,
         numba_regions,
         numba_rounding,
+        numba_shorts,
         numba_translucent,
         numba_uniform,
     )
@@ -151,6 +154,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_regions,
         numpy_rounding,
         numpy_seeding,
+        numpy_shorts,
         numpy_sorting,
         numpy_translucent,
         numpy_uniform,
@@ -171,6 +175,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_sorting,
         numpy_regions,
         numpy_rounding,
+        numpy_shorts,
         numpy_translucent,
         numpy_uniform,
     )

@@ -16,11 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_fast.engines import numba_products
 from kmeans_fast.engines.margins import MOST_FEATURES
 from kmeans_fast.engines.numba_jit import kernel, part
 from kmeans_fast.engines.numba_products import (
-    find_open,
     find_two,
     find_two_as_they_lie,
     is_multiplied_as_it_lies,
@@ -28,6 +26,8 @@ from kmeans_fast.engines.numba_products import (
     limit,
     settle_undecided,
 )
+from kmeans_fast.engines.product_space import BLOCK as BLOCK_OF_PRODUCTS
+from kmeans_fast.engines.product_space import work_space
 from kmeans_fast.machine.chunks import N_STRANDS
 
 # Points compared at a time. With 3 features their rows, best and second distances and labels are 12 kB of a 32 kB L1
@@ -73,7 +73,8 @@ def assign(
         local = _local_work_space(n_features, len(centroids), origins)
         _filtered_pass(points, points.reshape(-1), centroids, local, _wide_work_space(n_features), labels)
     elif _suits_products(points, len(centroids)):
-        _assign_by_products(points, centroids, np.empty(0), np.empty(0, np.float32), labels)
+        space = work_space(n_features, len(centroids), points.dtype)
+        _product_pass(points, centroids, np.empty(0), np.empty(0, np.int32), space, np.empty(0, np.float32), labels)
     else:
         _plain_pass(points, centroids, _wide_work_space(n_features), labels)
 
@@ -90,28 +91,42 @@ def assign_and_sum(
     add(points, weights, labels, sums)
 
 
+@kernel()
+def find_open(
+    gains,  # in
+    limits,  # in
+    labels,  # in
+    places,  # out
+):
+    """Write the places of points whose limits, (n,), aren't above the gains of their labels, (K,); return how many.
+
+    Gains say how far rivals have come nearer so far.
+    """
+    n_open = 0
+    for j in range(labels.size):
+        i = np.uint64(j)
+        places[n_open] = j
+        n_open += not limits[i] > gains[labels[i]]  # written so that a NaN counts
+    return n_open
+
+
 def relabel(
     points: Any,  # in
     centroids: Any,  # in
     gains: Any,  # in
+    places: Any,  # in
+    space: Any,  # work space
     limits: Any,  # in/out
     labels: Any,  # in/out
 ) -> None:
-    """Do as `assign`, but leave points with their labels whose limits, (n,), are above the gains of these, (K,).
+    """Do as `assign` for the points at some places, (n,) int32, and set their limits, where many features tell them.
 
-    Gains say how far rivals have come nearer so far. Limits of all others are set, where many features tell them.
+    The space, see `product_space`, is one thread's, and for these centroids alone.
     """
     if _suits_products(points, len(centroids)):
-        _assign_by_products(points, centroids, gains, limits, labels)
+        _product_pass(points, centroids, gains, places, space, limits, labels)
     else:
         assign(points, centroids, labels)
-
-
-def _assign_by_products(points: Any, centroids: Any, gains: Any, limits: Any, labels: Any) -> None:
-    # the origin, which is subtracted from the points: float32 holds all but those of float64
-    dtype = np.float64 if points.dtype == np.float64 else np.float32
-    space = numba_products.work_space(points.shape[1], len(centroids), dtype)
-    _product_pass(points, centroids, gains, limits, space, labels)
 
 
 def _is_worth_filtering(n_points: int, n_features: int, n_clusters: int) -> bool:
@@ -342,27 +357,30 @@ def _product_pass(
     points,  # in
     centroids,  # in
     gains,  # in
-    limits,  # in/out
+    open_places,  # in
     space,  # work space
+    limits,  # in/out
     labels,  # in/out
 ):
-    """Label with many features: the filter by a matrix product, some points whose label may change at a time."""
-    origin, columns, directions, norms, local, rows, products, found, nearest, distances, places, leads = space
-    largest = lay_out(centroids, origin, columns, directions, norms, distances)
-    start = 0
-    while start < points.shape[0]:
-        n_open, stop = find_open(labels, gains, limits, start, places)
-        open_places = places[:n_open]
+    """Label with many features: the filter by a matrix product, some points at a time; all, if there are no limits."""
+    origin, columns, directions, norms, local, rows, products, found, nearest, distances, places, leads, known = space
+    if known[0] < 0:
+        known[0] = lay_out(centroids, origin, columns, directions, norms, distances)
+    largest = known[0]
+    n_open = open_places.size if limits.size else points.shape[0]
+    for start in range(0, n_open, BLOCK_OF_PRODUCTS):
+        some = places[: min(BLOCK_OF_PRODUCTS, n_open - start)]
+        for j in range(some.size):
+            some[j] = open_places[start + j] if limits.size else start + j
         if is_multiplied_as_it_lies(points.shape[1], centroids.shape[0]):
-            find_two_as_they_lie(points, open_places, origin, directions, norms, rows, products, found, nearest)
+            find_two_as_they_lie(points, some, origin, directions, norms, rows, products, found, nearest)
         else:
-            find_two(points, open_places, origin, directions, norms, local, rows, products, found, nearest)
-        settle_undecided(points, open_places, columns, largest, found, nearest, distances, leads)
-        for j in range(n_open):
-            labels[places[j]] = nearest[j]
+            find_two(points, some, origin, directions, norms, local, rows, products, found, nearest)
+        settle_undecided(points, some, columns, largest, found, nearest, distances, leads)
+        for j in range(some.size):
+            labels[some[j]] = nearest[j]
             if limits.size:
-                limits[places[j]] = limit(gains[nearest[j]], leads[j])
-        start = stop
+                limits[some[j]] = limit(gains[nearest[j]], leads[j])
 
 
 @kernel()

@@ -136,16 +136,16 @@ class Part:
 
 
 class Emitted(Part):
-    """A part of kernels that `vectors` writes, by its name there."""
+    """A part of kernels that `vectors` or `integer_vectors` writes, by its name there."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     @cached_property
     def _dispatcher(self) -> Any:
-        from kmeans_fast.engines import vectors
+        from kmeans_fast.engines import integer_vectors, vectors
 
-        return getattr(vectors, self._name)
+        return getattr(vectors if hasattr(vectors, self._name) else integer_vectors, self._name)
 
 
 def kernel(fastmath: set[str] | bool = False, pairs: bool = False) -> Callable[[Callable[..., Any]], Kernel]:

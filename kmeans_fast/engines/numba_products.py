@@ -7,78 +7,19 @@ in float64. See `margins`.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
-from kmeans_fast.engines import margins
+from kmeans_fast.engines import margins, product_space
 from kmeans_fast.engines.numba_jit import emitted, part
+from kmeans_fast.engines.product_space import BLOCK, GROUP, LANES, STRIP, TILE
 from kmeans_fast.engines.tiles import PAIR, QUAD, SIDE, STEP
 
 margin_terms, is_decided = part()(margins.margin_terms), part()(margins.is_decided)
 least_lead, limit = part()(margins.least_lead), part()(margins.limit)
 add_products, turn_about, multiply = emitted("add_products"), emitted("turn_about"), emitted("multiply")
 
-# Points compared at a time: two tiles with AVX-512, four with AVX2. And features multiplied at a time: 24 kB of rows,
-# which stay in the L1 cache.
-BLOCK = 96
-TILE = 64
-# Features read at a time, 2 kB of a float32 point: shorter pieces come from memory more slowly. 192 kB of rows stay in
-# the L2 cache.
-STRIP = 512
-# Centroids whose products are kept until they are compared: 96 kB at most. With more features than a strip has, points
-# are turned about once a group.
-GROUP = 256
-# With so many features and so few centroids, turning points about takes longer than comparing them: they are multiplied
-# as they lie. 784 features and 10 centroids took 0.6 of the time with AVX-512, 0.9 with AVX2, where 32 took 1.1 to 1.4.
-LEAST_LONG, MOST_LONG = 256, STRIP * BLOCK // 4
-MOST_FEW = 16
-CACHE_LINE = 64  # bytes
-LANES = 16  # in the longest vectors
-
-
-def work_space(n_features: int, n_clusters: int, dtype: Any) -> Any:
-    """Space for centroids as the filter wants them, a block of points, and what it finds for each."""
-    depth, width = n_features, _padded(n_clusters, STEP)
-    rows = _padded(min(depth, STRIP), SIDE) * BLOCK
-    if _is_multiplied_as_it_lies(n_features, n_clusters):
-        depth, even = _padded(n_features, LANES), _padded(n_clusters, PAIR)
-        directions = _on_cache_lines(even * depth, np.float32).reshape(even, depth)
-        rows = QUAD * depth
-    else:
-        directions = np.zeros((width // STEP, depth * STEP), np.float32)
-    return (
-        np.empty(n_features, dtype),
-        np.full((n_features, _padded(n_clusters, LANES)), np.inf),
-        directions,
-        np.full(width, np.inf, np.float32),
-        _on_cache_lines(SIDE * _padded(min(depth, STRIP), SIDE), np.float32),
-        _on_cache_lines(rows, np.float32),
-        _on_cache_lines(min(width, GROUP) * BLOCK, np.float32),
-        _on_cache_lines(3 * BLOCK, np.float32),
-        _on_cache_lines(BLOCK, np.int32),
-        np.empty(_padded(n_clusters, LANES)),
-        np.empty(BLOCK, np.int64),
-        np.empty(BLOCK),
-    )
-
-
-def _is_multiplied_as_it_lies(n_features: int, n_clusters: int) -> bool:
-    return LEAST_LONG <= n_features <= MOST_LONG and n_clusters <= MOST_FEW
-
-
-def _padded(size: int, step: int) -> int:
-    return -(-size // step) * step
-
-
-def _on_cache_lines(size: int, dtype: type) -> Any:
-    """Make an array of zeros in which no vector lies on two lines."""
-    space = np.zeros(4 * size + CACHE_LINE, np.uint8)
-    first = -space.ctypes.data % CACHE_LINE
-    return space[first : first + 4 * size].view(dtype)
-
-
-is_multiplied_as_it_lies = part()(_is_multiplied_as_it_lies)
+is_multiplied_as_it_lies = part()(product_space.is_multiplied_as_it_lies)
 
 
 @part()
@@ -227,20 +168,6 @@ def _compare(products, norms, k, found, nearest):
         label = label_d if d < least else label
         least = min(d, least)
         found[BLOCK + i], found[2 * BLOCK + i], nearest[i] = least, second, label
-
-
-@part()
-def find_open(labels, gains, limits, start, places):
-    """Write the places of the next points that a rival may have caught up with, all of them if there are no limits.
-
-    Returns how many there are, up to BLOCK, and where to go on.
-    """
-    n_open, i = 0, start
-    while i < labels.size and n_open < BLOCK:
-        places[n_open] = i
-        n_open += limits.size == 0 or not limits[i] > gains[labels[i]]  # written so that a NaN counts
-        i += 1
-    return n_open, i
 
 
 @part()

@@ -31,19 +31,33 @@ def assign(
         _assign_block(points[start : start + POINTS_AT_ONCE], centroids, labels[start : start + POINTS_AT_ONCE])
 
 
+def find_open(
+    gains: NDArray[Any],  # in
+    limits: NDArray[Any],  # in
+    labels: NDArray[Any],  # in
+    places: NDArray[np.int32],  # out
+) -> int:
+    """Write the places of points whose limits, (n,), aren't above the gains of their labels, (K,); return how many.
+
+    Gains say how far rivals have come nearer so far.
+    """
+    found = np.flatnonzero(~(limits > gains[labels]))
+    places[: found.size] = found
+    return found.size
+
+
 def relabel(
     points: NDArray[Any],  # in
     centroids: NDArray[Any],  # in
     gains: NDArray[Any],  # in
+    places: NDArray[np.int32],  # in
+    space: Any,  # noqa: ARG001 - work space, of compiled code alone
     limits: NDArray[Any],  # in/out
     labels: NDArray[Any],  # in/out
 ) -> None:
-    """Do as `assign`, but leave points with their labels whose limits, (n,), are above the gains of these, (K,).
-
-    Gains say how far rivals have come nearer so far. Limits of all others are set, where many features tell them.
-    """
+    """Do as `assign` for the points at some places, (n,) int32, and set their limits, where many features tell them."""
     if _suits_products(points, len(centroids)):
-        numpy_products.relabel(points, centroids, gains, limits, labels, _assign_block)
+        numpy_products.relabel(points, centroids, gains, places, limits, labels, _assign_block)
     else:
         assign(points, centroids, labels)
 

@@ -57,16 +57,16 @@ def relabel(
     points: NDArray[Any],
     centroids: NDArray[Any],
     gains: NDArray[Any],
+    places: NDArray[np.int32],
     limits: NDArray[Any],
     labels: NDArray[Any],
     textbook: Textbook,
 ) -> None:
-    """Do as `assign` for points whose limits aren't above the gains of their labels, and set those."""
-    is_open = ~(limits > gains[labels])
-    settled = labels[is_open]
-    leads = assign(points[is_open], centroids, settled, textbook)
-    labels[is_open] = settled
-    limits[is_open] = limit(gains[settled], leads)
+    """Do as `assign` for the points at some places, and set their limits."""
+    settled = labels[places]
+    leads = assign(points[places], centroids, settled, textbook)
+    labels[places] = settled
+    limits[places] = limit(gains[settled], leads)
 
 
 def _lay_out(centroids: NDArray[Any], dtype: type) -> _Layout:
@@ -86,7 +86,7 @@ def _filter(points: NDArray[Any], layout: _Layout, labels: NDArray[Any], leads: 
     worse = np.empty_like(best)
     labels[:] = 0
     for first, stop in even_bounds(0, len(layout.norms), SIDE):
-        values = _products(layout.directions[first:stop], rows)
+        values = products(layout.directions[first:stop], rows)
         values += layout.norms[first:stop, np.newaxis]
         for k, value in enumerate(values, first):
             np.maximum(value, best, out=worse)
@@ -99,12 +99,12 @@ def _filter(points: NDArray[Any], layout: _Layout, labels: NDArray[Any], leads: 
     return undecided
 
 
-def _products(directions: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Multiply (K, D) with (D, n), in parts that no BLAS shares among threads of its own.
+def products(directions: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
+    """Multiply (K, D) with (D, n), of the same dtype, in parts that no BLAS shares among threads of its own.
 
     They are cut evenly: those with a single row or column it shares sooner.
     """
-    sums = np.zeros((len(directions), rows.shape[1]), np.float32)
+    sums = np.zeros((len(directions), rows.shape[1]), rows.dtype)
     for start, stop in even_bounds(0, len(rows), SIDE):
         factor = np.ascontiguousarray(directions[:, start:stop])
         for begin, end in even_bounds(0, rows.shape[1], SERIAL_PRODUCT // factor.size):

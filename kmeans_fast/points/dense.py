@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.engines import Engine
+from kmeans_fast.engines.product_space import work_space
 from kmeans_fast.lloyd import Givers, Measure
 from kmeans_fast.machine.chunks import (
     FEWEST_IN_A_PIECE,
@@ -29,6 +30,7 @@ from kmeans_fast.machine.threads import Turns, Workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.exactness import sums_are_exact
 from kmeans_fast.points.limits import Limits
+from kmeans_fast.points.shorts import Settle, Shorts
 
 # Points times centroids times features in a call of a kernel, which nothing can interrupt: some 0.2 s.
 PIECE = 2**28
@@ -61,11 +63,13 @@ class DenseAlgorithm:
     ) -> None:
         self._points = points
         self._weights = weights
+        self._engine = engine
         self._kernels = engine.dense
         self._workers = workers
         self._chunks = list(enumerate(chunk_bounds(points.size, n_clusters)))
         self.labels = np.empty(points.size, smallest_label_dtype(n_clusters))
         self._limits: Limits | None = None  # with many features
+        self._shorts: Shorts | None = None  # where a second pass finds that it suits
         self._sums = np.empty(0)  # by chunk, once they are kept
         self._summed = self.labels  # the labels that they are of
 
@@ -140,12 +144,30 @@ class DenseAlgorithm:
                 self._points.chunk(start, stop), centroids, self.labels[start:stop]
             )
         gains, limits = self._limits.gains_at(centroids), self._limits.limits
+        settle, spaces = self._settling(centroids), list[Any]()
 
         def label(start: int, stop: int) -> None:
             points, _, labels = self._chunk(start, stop)
-            self._kernels.relabel(points, centroids, gains, limits[start:stop], labels)
+            some_limits = limits[start:stop]
+            places = settle(start, points, gains, some_limits, labels) if settle else None
+            if places is None:
+                places = np.empty(len(labels), np.int32)
+                places = places[: self._kernels.find_open(gains, some_limits, labels, places)]
+            if places.size:
+                # a space for each thread that needs one at a time
+                space = spaces.pop() if spaces else work_space(points.shape[1], len(centroids), points.dtype)
+                self._kernels.relabel(points, centroids, gains, places, space, some_limits, labels)
+                spaces.append(space)
 
         return label
+
+    def _settling(self, centroids: NDArray[np.float64]) -> Settle | None:
+        """Return what tells most labels by rounded points, where that is quicker."""
+        if self._engine.name == "numpy" or not Shorts.suits(*centroids.shape):
+            return None
+        if self._shorts is None:
+            self._shorts = Shorts(centroids, self._points.dtype, self._engine.shorts)
+        return self._shorts.labelling(centroids)
 
     def _label_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Label pieces in any order, add each chunk's in theirs."""

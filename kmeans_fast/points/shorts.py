@@ -1,0 +1,98 @@
+"""Points that are kept rounded to 16 bits beside those that they are of: most labels are told by them."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast.engines.shorts import CENTROIDS, POINTS
+
+# Bytes of factors that come from a near cache for each tile; with more, float32 is as fast.
+MOST_FACTORS = 2**18
+FEWEST_CLUSTERS = 4
+# Of what is compared, the share that must be labelled for it to be worth it: it takes half as long as float32 does.
+LEAST_LABELLED = 0.6
+
+#: Called with where points begin, the points, gains, limits, labels: labels what it can; returns places of the rest.
+Settle = Callable[[int, NDArray[Any], NDArray[np.float64], NDArray[np.float32], NDArray[Any]], NDArray[np.int32] | None]
+
+
+class _Part(NamedTuple):
+    n_points: int
+    values: NDArray[np.int16]
+    squares: NDArray[np.float32]
+    scale: float
+    """0 if they can't be rounded, or rounding didn't pay."""
+
+
+class Shorts:
+    """Points rounded about an origin amid the centroids of one pass, for passes with others near those.
+
+    Parameters
+    ----------
+    centroids : ndarray of float64, shape (K, D)
+    dtype : dtype
+        Of the points.
+    kernels : SimpleNamespace
+        An engine's `shorts`.
+    """
+
+    def __init__(self, centroids: NDArray[np.float64], dtype: np.dtype[Any], kernels: SimpleNamespace) -> None:
+        exact = np.float64 if dtype == np.float64 else np.float32  # float32 holds all other points
+        with np.errstate(over="ignore"):
+            self._origin = centroids.mean(axis=0).astype(exact)
+            self._reach = float(np.sqrt(((centroids - self._origin) ** 2).sum(axis=1).max()))
+        self._kernels = kernels
+        self._parts: dict[int, _Part] = {}
+
+    @staticmethod
+    def suits(n_clusters: int, n_features: int) -> bool:
+        """Say whether a pass is quicker by it."""
+        return n_clusters >= FEWEST_CLUSTERS and 2 * n_clusters * n_features <= MOST_FACTORS
+
+    def labelling(self, centroids: NDArray[np.float64]) -> Settle:
+        """Return what labels points whose limits aren't above the gains of their labels, as far as it can."""
+        n_clusters, n_features = centroids.shape
+        factors = np.zeros((-(-n_clusters // CENTROIDS), (n_features + 1) // 2, CENTROIDS, 2), np.int16)
+        norms, terms = np.empty(n_clusters), np.empty(2)
+        self._kernels.lay_out(centroids, self._origin.astype(np.float64), factors, norms, terms)
+
+        def settle(
+            start: int,
+            points: NDArray[Any],
+            gains: NDArray[np.float64],
+            limits: NDArray[np.float32],
+            labels: NDArray[Any],
+        ) -> NDArray[np.int32] | None:
+            part = self._part(start, points)
+            if not part.scale:
+                return None
+            places, counts = np.empty(len(points), np.int32), np.empty(3, np.int64)
+            layout = factors, norms, terms
+            self._kernels.settle(part.values, part.squares, part.scale, *layout, gains, limits, labels, places, counts)
+            n_left, n_compared, n_labelled = counts.tolist()
+            if n_labelled < LEAST_LABELLED * n_compared:
+                self._parts[start] = _without(part)
+            return places[:n_left]
+
+        return settle
+
+    def _part(self, start: int, points: NDArray[Any]) -> _Part:
+        part = self._parts.get(start)
+        if part is None or part.n_points != len(points):
+            self._parts[start] = part = self._rounded(points)
+        return part
+
+    def _rounded(self, points: NDArray[Any]) -> _Part:
+        n_points, n_features = points.shape
+        values = np.zeros((-(-n_points // POINTS), (n_features + 1) // 2, POINTS, 2), np.int16)
+        squares = np.empty(n_points, np.float32)
+        part = _Part(n_points, values, squares, 0.0)
+        scale = self._kernels.round_points(points, self._origin, self._reach, values, squares)
+        return part._replace(scale=scale) if scale else _without(part)
+
+
+def _without(part: _Part) -> _Part:
+    return _Part(part.n_points, part.values[:0].copy(), part.squares[:0].copy(), 0.0)

@@ -1,0 +1,178 @@
+"""Points rounded to 16 bits: what they decide is what the textbook says, and the rest is left to others."""
+
+import numpy as np
+import pytest
+import reference
+from conftest import needs_compiled_code
+from test_kmeans import assert_is_textbook
+from test_limits import true_leads
+from test_products import draw
+
+import kmeans_fast as kf
+from kmeans_fast import engines
+from kmeans_fast.engines import shorts
+from kmeans_fast.points.shorts import Shorts
+
+DTYPES = [np.uint8, np.uint16, np.int16, np.float32, np.float64]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def filtered_though_few():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kmeans_fast.engines.numba_dense.PLAIN_WORK", 0)
+        yield
+
+
+def settle(engine, points, centroids, rounded_about=None):
+    """Return the labels and limits of points that had none, and the places of those that were left."""
+    kept = Shorts(centroids if rounded_about is None else rounded_about, points.dtype, engines.load(engine).shorts)
+    labels, limits = np.full(len(points), len(centroids) - 1, np.uint16), np.zeros(len(points), np.float32)
+    places = kept.labelling(centroids)(0, points, np.zeros(len(centroids)), limits, labels)
+    return labels, limits, places
+
+
+def assert_settled(points, centroids, labels, limits, places):
+    is_left = np.zeros(len(points), np.bool_)
+    is_left[places] = True
+    expected = reference.assign(points, centroids)
+    assert np.array_equal(labels[~is_left], expected[~is_left])
+    assert (limits[~is_left] <= true_leads(points[~is_left], centroids)).all()
+    assert (limits[is_left] == 0).all()
+    assert (labels[is_left] == len(centroids) - 1).all()
+    return is_left.mean()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+@pytest.mark.parametrize(("n_features", "n_clusters"), [(5, 4), (6, 41), (33, 9), (64, 300), (801, 10)])
+def test_nearly_all_labels_are_told_and_right(engine, dtype, n_features, n_clusters):
+    points = draw(1111, n_features, dtype)
+    centroids = np.unique(points, axis=0)[:: 1111 // n_clusters][:n_clusters] + 0.3 * points.std()
+    found = settle(engine, points, centroids, rounded_about=centroids[::-1] + 0.1 * points.std())
+    assert assert_settled(points, centroids, *found) < 0.1
+
+
+def test_limits_are_just_below_the_leads(engine):
+    points = draw(1500, 20)
+    centroids = points[:30].astype(np.float64) + 0.25
+    _, limits, places = settle(engine, points, centroids)
+    told = np.setdiff1d(np.arange(1500), places)
+    assert np.mean(limits[told] > 0.9 * true_leads(points[told], centroids)) > 0.9
+
+
+@pytest.mark.parametrize("n_points", [1, 7, 31, 32, 33, 95, 4097])
+def test_any_number_of_points(engine, n_points):
+    points, centroids = draw(n_points, 7), draw(9, 7, np.float64, seed=1)
+    assert_settled(points, centroids, *settle(engine, points, centroids))
+
+
+def test_only_open_points_are_looked_at(engine):
+    points, centroids = draw(3000, 6), draw(9, 6, np.float64, seed=1)
+    labels, gains = np.arange(3000).astype(np.uint8) % 9, np.where(np.arange(9) % 2, 1.0, 3.0)
+    before, limits = labels.copy(), np.full(3000, 2, np.float32)
+    places = Shorts(centroids, points.dtype, engines.load(engine).shorts).labelling(centroids)(
+        0, points, gains, limits, labels
+    )
+    is_open, is_left = before % 2 == 0, np.isin(np.arange(3000), places)
+    assert np.array_equal(labels[~is_open], before[~is_open])
+    assert (is_open | ~is_left).all()
+    told = is_open & ~is_left
+    assert told.sum() > 1400
+    assert np.array_equal(labels[told], reference.assign(points, centroids)[told])
+
+
+@needs_compiled_code
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_both_engines_round_alike(dtype):
+    points, centroids = draw(1000, 33, dtype), draw(10, 33, np.float64, seed=2)
+    origin, kept = centroids.mean(axis=0).astype(np.float64 if dtype == np.float64 else np.float32), []
+    for name in ("numba", "numpy"):
+        kernels = engines.load(name).shorts
+        values, factors = np.zeros((32, 17, 32, 2), np.int16), np.zeros((3, 17, 4, 2), np.int16)
+        squares, norms, terms = np.empty(1000, np.float32), np.empty(10), np.empty(2)
+        scale = kernels.round_points(points, origin, 3.0, values, squares)
+        kernels.lay_out(centroids, origin.astype(np.float64), factors, norms, terms)
+        kept.append((values, factors, squares, norms, terms, scale))
+    for compiled, plain in zip(*kept, strict=True):
+        assert np.allclose(compiled, plain, rtol=1e-6, atol=1)
+    assert np.mean(kept[0][0] == kept[1][0]) > 0.99
+
+
+def test_points_amid_two_centroids_are_left(engine):
+    """As they are as near to both, the first wins, which only exact arithmetic tells."""
+    some = np.rint(draw(4, 12, np.float64) * 64)
+    centroids = np.vstack([some, some + 2])
+    points = np.repeat((some + 1).astype(np.float32), 50, axis=0)
+    *_, places = settle(engine, points, centroids)
+    assert np.array_equal(places, np.arange(200))
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-20, 1e-11, 1e15, 1e17, 1e30, 1e60, 1e139])
+def test_scales_that_float32_cannot_take(engine, scale):
+    points = draw(3000, 6, np.float64) * scale
+    result = kf.kmeans(points, init=points[:25], max_iter=3, tol=0, engine=engine)
+    assert np.array_equal(result.labels, reference.assign(points, result.centroids))
+
+
+@pytest.mark.parametrize("offset", [0, 1e3, 1e6])
+@pytest.mark.parametrize("outlier", [1, 1e4, 1e9])
+def test_offsets_and_outliers(engine, offset, outlier):
+    """With one point far away all others have few different numbers: rounding tells nothing of them, and is left."""
+    points = draw(2000, 9, np.float64) + offset  # a copy
+    points[1999] *= outlier
+    init = points[:20].copy()
+    result = kf.kmeans(points, init=init, max_iter=5, tol=0, engine=engine)
+    assert np.array_equal(result.labels, reference.assign(points, result.centroids))
+
+
+def test_rounding_that_tells_little_is_given_up(engine):
+    points = draw(2000, 9, np.float64).copy()
+    points[1999] += 1e7
+    centroids, kernels = points[:20] + 0.1, engines.load(engine).shorts
+    kept, labels, limits = (
+        Shorts(centroids, points.dtype, kernels),
+        np.zeros(2000, np.uint8),
+        np.zeros(2000, np.float32),
+    )
+    label = kept.labelling(centroids)
+    assert len(label(0, points, np.zeros(20), limits, labels)) > 1000
+    assert label(0, points, np.zeros(20), limits, labels) is None
+
+
+def test_centroids_beyond_what_the_scale_allows_for(engine):
+    """Integers of 32 bits would overflow: all is left."""
+    points = draw(500, 6)
+    centroids = draw(10, 6, np.float64, seed=1) * 1e3
+    *_, places = settle(engine, points, centroids, rounded_about=points[:9].astype(np.float64))
+    assert places.size == 500
+
+
+@pytest.mark.parametrize(("n_features", "n_clusters"), [(5, 4), (6, 16), (70, 33)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_iterations_are_the_textbooks(engine, monkeypatch, n_features, n_clusters, dtype):
+    """On threads that share pieces of chunks, each rounded by itself."""
+    monkeypatch.setattr("kmeans_fast.machine.chunks.PIECE_WORK", 1)
+    points = draw(3000, n_features, dtype)
+    init = np.unique(points, axis=0)[:: 3000 // n_clusters][:n_clusters].astype(np.float64)
+    result = kf.kmeans(points, init=init, max_iter=7, tol=0, engine=engine, n_threads=2)
+    assert_is_textbook(result, points, init, 7)
+
+
+def test_the_margin_covers_the_largest_errors():
+    """Of drawn points and centroids whose roundings all point the wrong way."""
+    rng = np.random.default_rng(3)
+    n_features, scale, unit = 48, 0.37, 0.11
+    for _ in range(200):
+        a, b = rng.integers(-1000, 1000, (2, n_features)).astype(float)
+        q = rng.integers(-1000, 1000, n_features).astype(float)
+        off = np.sign(q) * 0.499
+        first, second = (a + off) * unit, (b - off) * unit
+        point = (q + np.sign(a - b) * 0.5) * scale
+        step = 2 * scale * unit
+
+        def value(c, p, q=q, step=step):
+            return np.rint((c @ c) / step) - q @ p
+
+        exact = [(c @ c - 2 * point @ c) / step for c in (first, second)]
+        error = (value(first, a) - value(second, b)) - (exact[0] - exact[1])
+        worst = max(np.linalg.norm(first - a * unit), np.linalg.norm(second - b * unit))
+        assert abs(error) <= shorts.margin(n_features, scale, unit, worst, np.sqrt)
