@@ -210,6 +210,7 @@ def results_of_all(image):
         kf.kmeans(floats, 3, init=floats[0, [0, 9, 0]], max_iter=1, **options),  # one is left without points
         kf.kmeans(floats, 9, init=floats[0, :9], max_iter=3, **options),
         kf.kmeans(np.dstack([floats, floats]), 9, max_iter=2, **options),
+        kf.kmeans(np.dstack([floats, floats]), 3, max_iter=2, **options),  # too few to round points for
     ]
     arrays = [array for result in results for array in (result.labels, result.counts)]
     arrays += [kf.assign(floats, floats[0, :9], **options)]
@@ -252,7 +253,7 @@ def test_any_call_may_be_served_by_either_engine(cat, expected, monkeypatch, par
         mixed = most._replace(**{part: SimpleNamespace(**vars(getattr(most, part)) | {name: function})})
         monkeypatch.setattr(engines, "load", lambda _, mixed=mixed: mixed)
         assert results_of_all(cat) == expected
-    assert called == {"numba", "numpy"}
+    assert called == ({"numba"} if part == "shorts" else {"numba", "numpy"})  # for NumPy alone rounding doesn't pay
 
 
 # ----------------------------------------------------------------------------------------------------------- freezers
