@@ -209,7 +209,7 @@ def results_of_all(image):
         kf.kmeans(floats[0, :300], 4, max_iter=3, sample_weight=weights, **options),
         kf.kmeans(floats, 3, init=floats[0, [0, 9, 0]], max_iter=1, **options),  # one is left without points
         kf.kmeans(floats, 9, init=floats[0, :9], max_iter=3, **options),
-        kf.kmeans(np.dstack([floats, floats]), 9, max_iter=2, **options),
+        kf.kmeans(np.dstack([floats] * 4), 9, max_iter=2, **options),
         kf.kmeans(np.dstack([floats, floats]), 3, max_iter=2, **options),  # too few to round points for
     ]
     arrays = [array for result in results for array in (result.labels, result.counts)]

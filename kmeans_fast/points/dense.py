@@ -36,6 +36,8 @@ from kmeans_fast.points.shorts import Settle, Shorts
 PIECE = 2**28
 # Pieces for each thread at least, as chunks are few: of 100,000 points the first is twice as large as the second.
 PIECES_EACH = 6
+# Centroids from which on points are rounded in the first pass, though that may be the only one: it takes no longer.
+ROUNDED_AT_ONCE = 32
 NO_WEIGHTS = np.empty(0)
 
 
@@ -69,7 +71,7 @@ class DenseAlgorithm:
         self._chunks = list(enumerate(chunk_bounds(points.size, n_clusters)))
         self.labels = np.empty(points.size, smallest_label_dtype(n_clusters))
         self._limits: Limits | None = None  # with many features
-        self._shorts: Shorts | None = None  # where a second pass finds that it suits
+        self._shorts: Shorts | None = None  # once a pass finds that it suits
         self._sums = np.empty(0)  # by chunk, once they are kept
         self._summed = self.labels  # the labels that they are of
 
@@ -140,9 +142,9 @@ class DenseAlgorithm:
         """
         if self._limits is None:
             self._limits = Limits(self._points.size, centroids)
-            return lambda start, stop: self._kernels.assign(
-                self._points.chunk(start, stop), centroids, self.labels[start:stop]
-            )
+            if not self._rounds_at_once(*centroids.shape):
+                return self._first_labelling(centroids)
+            self.labels[:] = 0
         gains, limits = self._limits.gains_at(centroids), self._limits.limits
         settle, spaces = self._settling(centroids), list[Any]()
 
@@ -161,9 +163,21 @@ class DenseAlgorithm:
 
         return label
 
+    def _first_labelling(self, centroids: NDArray[np.float64]) -> Callable[[int, int], None]:
+        return lambda start, stop: self._kernels.assign(
+            self._points.chunk(start, stop), centroids, self.labels[start:stop]
+        )
+
+    def _rounds(self, n_clusters: int, n_features: int) -> bool:
+        """Say whether rounded points make passes quicker: for NumPy alone they don't."""
+        return self._engine.name != "numpy" and Shorts.suits(n_clusters, n_features)
+
+    def _rounds_at_once(self, n_clusters: int, n_features: int) -> bool:
+        return n_clusters >= ROUNDED_AT_ONCE and self._rounds(n_clusters, n_features)
+
     def _settling(self, centroids: NDArray[np.float64]) -> Settle | None:
         """Return what tells most labels by rounded points, where that is quicker."""
-        if self._engine.name == "numpy" or not Shorts.suits(*centroids.shape):
+        if not self._rounds(*centroids.shape):
             return None
         if self._shorts is None:
             self._shorts = Shorts(centroids, self._points.dtype, self._engine.shorts)
