@@ -96,6 +96,14 @@ def engine(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def filtered_though_few():
+    """Have few points compared by the filters, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kmeans_fast.engines.numba_dense.PLAIN_WORK", 0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def cat():
     """The sample picture, (300, 451, 3) uint8."""

@@ -20,11 +20,7 @@ N_CLUSTERS = [1, 2, 3, 4, 5, 64, 65, 255, 257, 300]
 DTYPES = [np.uint8, np.uint16, np.int16, np.float32, np.float64]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def filtered_though_few():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kmeans_fast.engines.numba_dense.PLAIN_WORK", 0)
-        yield
+pytestmark = pytest.mark.usefixtures("filtered_though_few")
 
 
 def draw(n_points, n_features, dtype=np.float32, seed=0):

@@ -6,21 +6,14 @@ import reference
 from conftest import needs_compiled_code
 from test_kmeans import assert_is_textbook
 from test_limits import true_leads
-from test_products import draw
+from test_products import DTYPES, draw
 
 import kmeans_fast as kf
 from kmeans_fast import engines
 from kmeans_fast.engines import shorts
 from kmeans_fast.points.shorts import Shorts
 
-DTYPES = [np.uint8, np.uint16, np.int16, np.float32, np.float64]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def filtered_though_few():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kmeans_fast.engines.numba_dense.PLAIN_WORK", 0)
-        yield
+pytestmark = pytest.mark.usefixtures("filtered_though_few")
 
 
 def settle(engine, points, centroids, rounded_about=None):
@@ -117,7 +110,7 @@ def test_scales_that_float32_cannot_take(engine, scale):
 @pytest.mark.parametrize("outlier", [1, 1e4, 1e9])
 def test_offsets_and_outliers(engine, offset, outlier):
     """With one point far away all others have few different numbers: rounding tells nothing of them, and is left."""
-    points = draw(2000, 9, np.float64) + offset  # a copy
+    points = draw(2000, 9, np.float64) + offset
     points[1999] *= outlier
     init = points[:20].copy()
     result = kf.kmeans(points, init=init, max_iter=5, tol=0, engine=engine)

@@ -12,17 +12,15 @@ from numba.extending import intrinsic
 from kmeans_fast.engines import levels
 from kmeans_fast.engines.compiling import dispatcher
 from kmeans_fast.engines.shorts import CENTROIDS, LARGEST, POINTS, VECTORS
+from kmeans_fast.engines.vectors import INDEX, WORD, arrays_of, repeated
 
-WORD, INDEX, SHORT = ir.IntType(64), ir.IntType(32), ir.IntType(16)
+SHORT = ir.IntType(16)
 
 
 @intrinsic
 def _compare_shorts(_: Any, tile: Any, factors: Any, offsets: Any, best: Any, second: Any, nearest: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        arrays = [
-            context.make_array(kind)(context, builder, value)
-            for kind, value in zip(signature.args, arguments, strict=True)
-        ]
+        arrays = arrays_of(context, builder, signature.args, arguments)
         n_pairs = builder.sdiv(cgutils.unpack_tuple(builder, arrays[0].shape)[0], WORD(POINTS))
         n_groups = builder.sdiv(cgutils.unpack_tuple(builder, arrays[2].shape)[0], WORD(CENTROIDS))
         lanes = levels.lanes()
@@ -66,12 +64,6 @@ def _compare_some(builder: Any, data: list[Any], n_pairs: Any, n_groups: Any, fi
 
 def _load(builder: Any, array: Any, index: Any, vector: Any) -> Any:
     return builder.load(builder.bitcast(builder.gep(array, [index]), vector.as_pointer()), align=4)
-
-
-def repeated(builder: Any, value: Any, vector: Any) -> Any:
-    """Return a vector whose lanes all have a value."""
-    alone = builder.insert_element(vector(ir.Undefined), value, INDEX(0))
-    return builder.shuffle_vector(alone, vector(ir.Undefined), ir.VectorType(INDEX, vector.count)(None))
 
 
 def _sum_of_products(builder: Any, a: Any, b: Any) -> Any:

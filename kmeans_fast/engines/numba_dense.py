@@ -27,7 +27,7 @@ from kmeans_fast.engines.numba_products import (
     settle_undecided,
 )
 from kmeans_fast.engines.product_space import BLOCK as BLOCK_OF_PRODUCTS
-from kmeans_fast.engines.product_space import work_space
+from kmeans_fast.engines.product_space import on_cache_lines, work_space
 from kmeans_fast.machine.chunks import N_STRANDS
 
 # Points compared at a time. With 3 features their rows, best and second distances and labels are 12 kB of a 32 kB L1
@@ -41,7 +41,6 @@ X0, X1, X2, X3, BEST, SECOND, NEAREST = (i * ROW for i in range(7))
 GROUP = 4
 # The same for the loop over any number of features, where each point holds 8 bytes a feature.
 WIDE_BLOCK = 128
-CACHE_LINE = 64  # bytes
 MAX_FILTERED_FEATURES = 4
 MAX_FILTERED_CLUSTERS = 2**24  # float32 holds their labels
 # Points times centroids up to which the filter isn't used: its gain is microseconds, but compiling it takes seconds.
@@ -153,26 +152,16 @@ def _local_work_space(n_features: int, n_clusters: int, origins: Any) -> Any:
         np.zeros(n_clusters),
         origins,
         np.empty(origins.size, np.float32),
-        _on_cache_lines(7 * ROW * 4).view(np.float32),
+        *on_cache_lines((7 * ROW, np.float32)),
         np.empty(STRETCH, np.int64),
     )
 
 
 def _wide_work_space(n_features: int) -> Any:
     """Rows of a block of points, and space for its distances, best distances and labels."""
-    rows = _on_cache_lines((n_features + 3) * WIDE_BLOCK * 8).view(np.float64).reshape(-1, WIDE_BLOCK)
+    (space,) = on_cache_lines(((n_features + 3) * WIDE_BLOCK, np.float64))
+    rows = space.reshape(-1, WIDE_BLOCK)
     return rows[:n_features], rows[n_features], rows[n_features + 1], rows[n_features + 2].view(np.int64)
-
-
-def _on_cache_lines(n_bytes: int) -> Any:
-    """Make zeros that start on a cache line.
-
-    NumPy's own arrays start on any 16 bytes, mostly so that each vector of 64 bytes lies on two lines: as chance had
-    it, a process was up to 1.8 times as slow.
-    """
-    space = np.zeros(n_bytes + CACHE_LINE, np.uint8)
-    first = -space.ctypes.data % CACHE_LINE
-    return space[first : first + n_bytes]
 
 
 @kernel()
@@ -552,7 +541,7 @@ def measure(
     totals: Any,  # in/out
 ) -> None:
     """Add the points' shares of the inertia to `inertias`, by turns, each to `counts` (K,), its weight to `totals`."""
-    room, counted = _on_cache_lines(4 * BLOCK * 8).view(np.float64), np.zeros(N_STRANDS * len(counts), np.int64)
+    (room,), counted = on_cache_lines((4 * BLOCK, np.float64)), np.zeros(N_STRANDS * len(counts), np.int64)
     _measure(points, points.reshape(-1), weights, centroids, labels, room, counted, inertias, counts, totals)
 
 

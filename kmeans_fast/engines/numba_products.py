@@ -57,15 +57,14 @@ def lay_out(centroids, origin, columns, directions, norms, squares):
 @part()
 def find_two_as_they_lie(points, places, origin, directions, norms, rows, products, found, nearest):
     """Do as `find_two` for many features and few centroids, some points and two centroids at a time."""
-    n_features, depth = points.shape[1], directions.shape[1]
+    depth = directions.shape[1]
     local = rows[: QUAD * depth]
     local[:] = 0
     for start in range(0, places.size, QUAD):
         for i in range(start, min(start + QUAD, places.size)):
-            row, point = local[(i - start) * depth : (i - start + 1) * depth], points[places[i]]
-            for f in range(n_features):
-                row[f] = np.float32(origin.dtype.type(point[f]) - origin[f])
-            found[i] = _square(row)
+            row = local[(i - start) * depth : (i - start + 1) * depth]
+            subtract(points[places[i]], origin, row)
+            found[i] = square(row)
         for k in range(0, directions.shape[0], PAIR):
             ahead = points[places[min(start + QUAD + k // PAIR, places.size - 1)]]
             multiply(local, directions[k : k + PAIR], ahead, products[k * BLOCK :], start, BLOCK)
@@ -75,8 +74,16 @@ def find_two_as_they_lie(points, places, origin, directions, norms, rows, produc
         _compare(products[k * BLOCK : (k + STEP) * BLOCK], norms, k, found, nearest)
 
 
+@part()
+def subtract(point, origin, local):
+    """Write a point relative to the origin; what `local` has room for beyond its features stays."""
+    for f in range(origin.size):
+        local[f] = np.float32(origin.dtype.type(point[f]) - origin[f])
+
+
 @part(fastmath={"contract", "nsz", "reassoc"})
-def _square(local):
+def square(local):
+    """Return ‖x‖², added in any order."""
     total = np.float32(0)
     for f in range(local.size):
         total += local[f] * local[f]

@@ -1,7 +1,7 @@
 """The filter for many features on points rounded to 16 bits, compiled; see `shorts`.
 
 Points are rounded once and lie as the products want them. In every signature: points (n, D), centroids (K, D) float64,
-rounded (n/32, D/2, 32, 2) int16: the numbers of tiles of 32 points, for each pair of features; factors
+values (n/32, D/2, 32, 2) int16: the numbers of tiles of 32 points, for each pair of features; factors
 (K/4, D/2, 4, 2) int16: those of groups of four centroids, with the opposite sign.
 """
 
@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_fast.engines import margins, shorts
+from kmeans_fast.engines import shorts
+from kmeans_fast.engines.margins import LARGEST_SQUARE, LEAST_SQUARE
 from kmeans_fast.engines.numba_jit import emitted, kernel, part
-from kmeans_fast.engines.shorts import CENTROIDS, LARGEST, LARGEST_SQUARE, LEAST_SQUARE, POINTS, REACH
+from kmeans_fast.engines.numba_products import limit, square, subtract
+from kmeans_fast.engines.shorts import CENTROIDS, LARGEST, POINTS, REACH
 
 unit_of, margin, least_lead = part()(shorts.unit_of), part()(shorts.margin), part()(shorts.least_lead)
-limit, compare_shorts = part()(margins.limit), emitted("compare_shorts")
+compare_shorts = emitted("compare_shorts")
 # Of a tile's points, as many must be open: few are looked at one by one.
 LEAST_OPEN = 8
 
@@ -50,35 +52,21 @@ def _round(
     n_features, n_pairs = origin.size, numbers.size // 2
     largest, spare = np.float64(reach) * reach, 1 + n_features * 2.0**-23
     for i in range(points.shape[0]):
-        _subtract(points[i], origin, local)
-        squares[i] = _square(local) * np.float32(spare)
+        subtract(points[i], origin, local)
+        squares[i] = square(local) * np.float32(spare)
         largest = max(largest, np.float64(squares[i]))
     scale = math.sqrt(abs(largest)) / REACH  # first, as then it's no call of C
     if not LEAST_SQUARE < largest < LARGEST_SQUARE:
         return 0.0
     inverse, words = np.float32(1 / scale), numbers.view(np.int32)
     for i in range(points.shape[0]):
-        _subtract(points[i], origin, local)
+        subtract(points[i], origin, local)
         for f in range(local.size):
             numbers[f] = np.int32(np.rint(local[f] * inverse))
         first = i // POINTS * POINTS * n_pairs + i % POINTS
         for f in range(n_pairs):
             pairs[np.uint64(first + f * POINTS)] = words[f]
     return scale
-
-
-@part()
-def _subtract(point, origin, local):
-    for f in range(origin.size):
-        local[f] = np.float32(origin.dtype.type(point[f]) - origin[f])
-
-
-@part(fastmath={"contract", "nsz", "reassoc"})
-def _square(local):
-    total = np.float32(0)
-    for f in range(local.size):
-        total += local[f] * local[f]
-    return total
 
 
 @kernel()

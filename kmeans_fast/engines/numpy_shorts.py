@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_fast.engines.margins import limit
+from kmeans_fast.engines.margins import LARGEST_SQUARE, LEAST_SQUARE, limit
 from kmeans_fast.engines.numpy_products import products
 from kmeans_fast.engines.shorts import (
     CENTROIDS,
     LARGEST,
-    LARGEST_SQUARE,
-    LEAST_SQUARE,
     POINTS,
     REACH,
     least_lead,

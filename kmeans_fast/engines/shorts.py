@@ -25,8 +25,6 @@ VECTORS = 2
 # A number is off by half a unit, and by what float32 loses of up to REACH units in three operations.
 OFF = 0.51
 LARGEST = np.int32(2**31 - 1)
-# Between these, no square of a point or a centroid is too small or too large.
-LEAST_SQUARE, LARGEST_SQUARE = 1e-24, 1e36
 
 
 def unit_of(largest: Any) -> Any:

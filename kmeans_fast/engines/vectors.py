@@ -19,13 +19,21 @@ WORD, INDEX, NUMBER = ir.IntType(64), ir.IntType(32), ir.FloatType()
 FUSED = ("contract",)
 
 
+def arrays_of(context: Any, builder: Any, kinds: Any, values: Any) -> list[Any]:
+    """Return arguments of a part as arrays, whose data and shape can be asked for."""
+    return [context.make_array(kind)(context, builder, value) for kind, value in zip(kinds, values, strict=True)]
+
+
+def repeated(builder: Any, value: Any, vector: Any) -> Any:
+    """Return a vector whose lanes all have a value."""
+    alone = builder.insert_element(vector(ir.Undefined), value, INDEX(0))
+    return builder.shuffle_vector(alone, vector(ir.Undefined), ir.VectorType(INDEX, vector.count)(None))
+
+
 @intrinsic
 def _add_products(_: Any, rows: Any, directions: Any, products: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        arrays = [
-            context.make_array(kind)(context, builder, value)
-            for kind, value in zip(signature.args, arguments, strict=True)
-        ]
+        arrays = arrays_of(context, builder, signature.args, arguments)
         block = builder.sdiv(cgutils.unpack_tuple(builder, arrays[2].shape)[0], WORD(CENTROIDS))
         n_features = builder.sdiv(cgutils.unpack_tuple(builder, arrays[1].shape)[0], WORD(CENTROIDS))
         data = [array.data for array in arrays]
@@ -44,17 +52,14 @@ def _add_to_tile(builder: Any, data: list[Any], block: Any, n_features: Any, fir
         index = builder.add(builder.add(builder.mul(row, block), first), WORD(v * vector.count))
         return builder.bitcast(builder.gep(array, [index]), vector.as_pointer())
 
-    def repeated(value: Any) -> Any:
-        alone = builder.insert_element(vector(ir.Undefined), value, INDEX(0))
-        return builder.shuffle_vector(alone, vector(ir.Undefined), ir.VectorType(INDEX, vector.count)(None))
-
     tile = [(c, v, cgutils.alloca_once(builder, vector)) for c in range(CENTROIDS) for v in range(VECTORS)]
     for c, v, total in tile:
         builder.store(builder.load(place(products, WORD(c), v), align=4), total)
     with cgutils.for_range(builder, n_features) as loop:
         points = [builder.load(place(rows, loop.index, v), align=4) for v in range(VECTORS)]
         g = builder.mul(loop.index, WORD(CENTROIDS))
-        factors = [repeated(builder.load(builder.gep(directions, [builder.add(g, WORD(c))]))) for c in range(CENTROIDS)]
+        places = [builder.gep(directions, [builder.add(g, WORD(c))]) for c in range(CENTROIDS)]
+        factors = [repeated(builder, builder.load(at), vector) for at in places]
         for c, v, total in tile:
             product = builder.fmul(factors[c], points[v], flags=FUSED)
             builder.store(builder.fadd(builder.load(total), product, flags=FUSED), total)
@@ -72,10 +77,7 @@ add_products = dispatcher(_add, fastmath=False)
 @intrinsic
 def _turn_about(_: Any, local: Any, rows: Any, first: Any, distance: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        source, target = (
-            context.make_array(kind)(context, builder, value)
-            for kind, value in zip(signature.args[:2], arguments[:2], strict=True)
-        )
+        source, target = arrays_of(context, builder, signature.args[:2], arguments[:2])
         n_features = builder.sdiv(cgutils.unpack_tuple(builder, source.shape)[0], WORD(SIDE))
         vector = ir.VectorType(NUMBER, SIDE)
         with cgutils.for_range_slice(builder, WORD(0), n_features, WORD(SIDE)) as (f, _):
@@ -118,10 +120,7 @@ turn_about = dispatcher(_turn, fastmath=False)
 @intrinsic
 def _multiply(_: Any, local: Any, directions: Any, ahead: Any, products: Any, first: Any, distance: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        points, factors, following, target = (
-            context.make_array(kind)(context, builder, value)
-            for kind, value in zip(signature.args[:4], arguments[:4], strict=True)
-        )
+        points, factors, following, target = arrays_of(context, builder, signature.args[:4], arguments[:4])
         length = builder.sdiv(cgutils.unpack_tuple(builder, points.shape)[0], WORD(QUAD))
         vector = ir.VectorType(NUMBER, max(SIDE, levels.lanes()))
         sums = _products(builder, (points.data, factors.data, following.data), length, vector)
