@@ -15,6 +15,8 @@ VALUES = 256
 BELOW_ROUNDING = 1 - 2.0**-20
 # Colours that are compared at a time: five rows of so many are 5 kB.
 BLOCK = 128
+# Colours whose gains are found at a time, in whole vectors of at most so many.
+STRETCH, LANES = 512, 16
 
 
 def lower(
@@ -86,8 +88,10 @@ def add_gains(
     Returns how many colours were looked at.
     """
     if not kept:
-        room = _room_for_cells(cells)
-        kept.append(_add_gains.prepared(cells, state, candidates, first_region, last_region, gains, room))
+        # unsigned, so that what is never below 0 takes a multiplication less
+        lowered = np.zeros(STRETCH + LANES, state.closest.dtype.str.replace("i", "u"))
+        work = _room_for_cells(cells), lowered
+        kept.append(_add_gains.prepared(cells, state, candidates, first_region, last_region, gains, work))
     n_looked: int = kept[0]()
     return n_looked
 
@@ -100,8 +104,9 @@ def _add_gains(
     first_region,
     last_region,
     gains,  # in/out
-    near,  # work space
+    work,
 ):
+    near, lowered = work
     _, channels, counts, (starts, centers, halves), (region_starts, region_centers, region_halves), scale = cells
     closest, farthest, region_farthest, _ = state
     r0, r1, r2, r3 = channels[0], channels[1], channels[2], channels[3]
@@ -118,7 +123,7 @@ def _add_gains(
                 c = np.uint64(near[j])
                 s, e = starts[c], starts[c + 1]
                 n_looked += e - s
-                gains[t] += _gain_of_cell(r0, r1, r2, r3, counts, closest, s, e, k0, k1, k2, k3)
+                gains[t] += _gain_of_cell(r0, r1, r2, r3, counts, closest, s, e, k0, k1, k2, k3, lowered)
     return n_looked
 
 
@@ -336,12 +341,27 @@ def _lower_cell(r0, r1, r2, r3, counts, closest, start, stop, k0, k1, k2, k3):
 
 
 @part()
-def _gain_of_cell(r0, r1, r2, r3, counts, closest, start, stop, k0, k1, k2, k3):
+def _gain_of_cell(r0, r1, r2, r3, counts, closest, start, stop, k0, k1, k2, k3, lowered):
+    """Return by how much a colour would lower a cell's potential; `lowered` is work space.
+
+    Of a cell's hundred colours, up to half would be the last ones of loops over whole vectors, done one by one: so the
+    vectors go on past them, and what they find there is replaced by 0.
+    """
     kind = closest.dtype.type
     gain = np.int64(0)
-    for i in range(np.uint64(start), np.uint64(stop)):  # unsigned, which spares a check for indices from the end
-        lowered = closest[i] - kind(_squared_distance(r0[i], r1[i], r2[i], r3[i], k0, k1, k2, k3))
-        gain += counts[i] * np.int64(max(lowered, kind(0)))
+    for first in range(start, stop, STRETCH):
+        n = min(stop - first, STRETCH)
+        n_lanes = min((n + LANES - 1) // LANES * LANES, closest.size - first)
+        for j in range(n_lanes):
+            u = np.uint64(j)
+            i = np.uint64(first) + u
+            distance = kind(_squared_distance(r0[i], r1[i], r2[i], r3[i], k0, k1, k2, k3))
+            lowered[u] = max(kind(closest[i] - distance), kind(0))  # Numba subtracts int32 in int64
+        for j in range(LANES):
+            lowered[np.uint64(n) + np.uint64(j)] = 0
+        for j in range(n_lanes):
+            u = np.uint64(j)
+            gain += counts[np.uint64(first) + u] * np.int64(lowered[u])
     return gain
 
 
