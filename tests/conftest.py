@@ -1,5 +1,6 @@
 """Pictures and arrays that many tests share; all read-only, so that a test fails if an input is written to."""
 
+import gc
 import shutil
 import sys
 
@@ -81,6 +82,7 @@ def pytest_sessionstart(session):
 
 
 def pytest_collection_finish(session):
+    gc.freeze()  # thousands of tests, and what was imported, needn't be looked over for garbage again and again
     if len(session.items) > MANY_TESTS and not session.config.option.collectonly and not xdist.is_xdist_worker(session):
         warm_up()
 

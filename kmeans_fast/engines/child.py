@@ -3,6 +3,7 @@
 A process, not a thread: whoever started it can exit or fork at any time, and no call waits for the interpreter.
 """
 
+import gc
 import json
 import os
 import subprocess
@@ -65,6 +66,8 @@ def main() -> None:
     options = json.load(sys.stdin)
     if options["nice"] and hasattr(os, "nice"):
         os.nice(10)
+    gc.set_threshold(20_000)  # a compiler makes much, of which little is garbage: that took a twelfth of the time
+    sys.modules["scipy"] = None  # type: ignore[assignment]  # Numba would import it for functions that no kernel calls
     folder, failed = Path(options["folder"]), []
     for job in [Job(*job) for job in options["jobs"]]:
         try:
