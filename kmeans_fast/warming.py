@@ -153,6 +153,7 @@ def _quantize_translucent(n_clusters: int) -> None:
     half_opaque = _noise()
     half_opaque[:, ::2, 3] = 255
     quantize(half_opaque, max(n_clusters, 17), max_iter=2)
+    ColorHistogram.from_image(half_opaque)  # counts opaque pixels apart, as `quantize` does of larger pictures
     with machine_for("auto", 1, LEAST_POINTS, LEAST_POINTS**2) as machine:
         thinned(ColorHistogram.from_image(image), 2, 1, machine)
     points = image[0, :9].astype(np.uint16)
