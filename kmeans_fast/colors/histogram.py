@@ -83,6 +83,7 @@ class ColorHistogram:
         for array in (self.codes, self.counts, self.colors):
             array.setflags(write=False)
         self._built: Built | None = None
+        self._n_pixels: int | None = None
         self.placed: Placed | None = None
 
     def built(self, machine: Machine) -> Built:
@@ -218,7 +219,11 @@ class ColorHistogram:
     @property
     def n_pixels(self) -> int:
         """Pixels counted."""
-        return int(self.counts.sum())
+        if self._n_pixels is None:
+            # cells know the sums of their counts, which are fewer
+            counts = self.counts if self._built is None else self._built.moments[:, 0]
+            self._n_pixels = int(counts.sum())
+        return self._n_pixels
 
     def labels_of(
         self,

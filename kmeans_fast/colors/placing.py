@@ -80,7 +80,7 @@ def put(
 ) -> None:
     """Write the label of each colour to as many of the pixels, in their order, as it has."""
     places = [slice(*bounds) for bounds in chunk_bounds(len(counts))]
-    ends = np.cumsum([0, *(counts[place].sum() for place in places)])
+    ends = machine.workers.running_totals(lambda i: int(counts[places[i]].sum()), len(places))
 
     def put_some(i: int) -> None:
         place = places[i]

@@ -48,7 +48,9 @@ def find_palette(colors: Colors, request: Request) -> Found:
         _given_first(palette.palette, colors.given) if by == "none" else order_of(palette.palette, palette.counts, by)
     )
     sorted_ = replace(palette, palette=palette.palette[order], counts=palette.counts[order], quality_met=is_met)
-    return Found(sorted_, np.argsort(order).astype(labels.dtype)[labels], error)
+    if (order[:-1] > order[1:]).any():
+        labels = np.argsort(order).astype(labels.dtype)[labels]
+    return Found(sorted_, labels, error)
 
 
 def _given_first(entries: NDArray[Any], given: NDArray[Any]) -> NDArray[np.intp]:

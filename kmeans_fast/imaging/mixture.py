@@ -14,7 +14,7 @@ from kmeans_fast.colors.histogram import ColorHistogram, sort_points
 from kmeans_fast.colors.placing import labels_apart
 from kmeans_fast.colors.sorting import decoded
 from kmeans_fast.colors.thinning import FEWER, step_for, thinned
-from kmeans_fast.colors.translucent import count_products
+from kmeans_fast.colors.translucent import Products, count_products
 from kmeans_fast.engines.codes import encode, without_alpha
 from kmeans_fast.imaging.spaces import TRANSLUCENT, Space
 from kmeans_fast.lending import Machine
@@ -177,8 +177,9 @@ class Mixture:
 
         return Sorted(*sort_points(len(colors), chunk, (4, chunk(0, 0).dtype), self.machine, counts))
 
-    def labels(self, of_hidden: NDArray[Any], of_others: NDArray[Any]) -> NDArray[Any]:
+    def labels(self, by_kind: NDArray[Any], n_hidden: int) -> NDArray[Any]:
         """Return labels of all colours, given those of what is hidden, if it takes part, and of the others by kind."""
+        of_hidden, of_others = by_kind[:n_hidden], by_kind[n_hidden:]
         if self.is_visible.all():
             return self._visible.unsorted(of_others)
         n_visible = 0 if self.visible is None else len(self.visible)
@@ -209,14 +210,14 @@ class Apart:
     ----------
     parts : Parts
         The colours.
-    order : ndarray of uint32
-        The numbers of the pixels that aren't opaque, in the order of their points.
+    others : Products
+        What isn't opaque, and the numbers of these pixels.
     machine : Machine
         What labels are found on.
     """
 
     parts: Parts
-    order: NDArray[np.uint32]
+    others: Products
     machine: Machine
     space = TRANSLUCENT
 
@@ -233,26 +234,24 @@ class Apart:
 
         flat = ColorHistogram(3, *opaque, decoded(opaque.codes, 3, machine)) if len(opaque.codes) else None
         hidden, visible = some(slice(n_hidden), np.uint32), some(slice(n_hidden, None), np.uint64)
-        return cls(Parts(TRANSLUCENT, hidden, visible, flat), others.order, machine)
+        return cls(Parts(TRANSLUCENT, hidden, visible, flat), others, machine)
 
     @property
     def n_pixels(self) -> int:
         """Pixels that were counted."""
-        parts = self.parts.hidden, self.parts.visible, self.parts.opaque
-        return sum(part.n_pixels for part in parts if part is not None)
+        return len(self.others.order) + (0 if self.parts.opaque is None else self.parts.opaque.n_pixels)
 
     def first_of(self, points: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[Any]]]:  # noqa: ARG002
         """Yield nothing: with 8 bits a point tells its colour."""
         yield from ()
 
-    def labels(self, of_hidden: NDArray[Any], of_others: NDArray[Any]) -> NDArray[Any]:
+    def labels(self, by_kind: NDArray[Any], n_hidden: int) -> NDArray[Any]:  # noqa: ARG002
         """Return labels of all colours, given those of what is hidden, if it takes part, and of the others by kind."""
-        return np.concatenate([of_hidden, of_others]) if of_hidden.size else of_others
+        return by_kind
 
     def labels_of(self, pixels: Points, labels: NDArray[Any]) -> NDArray[Any]:
         """Return the labels of the pixels, given those of all colours."""
-        opaque, others = self.parts.opaque, (self.parts.hidden, self.parts.visible)
-        counts = np.concatenate([part.counts for part in others if part is not None] or [np.empty(0, np.int64)])
+        opaque, counts = self.parts.opaque, self.others.counts
         codes = np.empty(0, np.uint32) if opaque is None else opaque.codes
-        n_others = len(counts)
-        return labels_apart(pixels, (codes, labels[n_others:]), self.order, (counts, labels[:n_others]), self.machine)
+        n = len(counts)
+        return labels_apart(pixels, (codes, labels[n:]), self.others.order, (counts, labels[:n]), self.machine)

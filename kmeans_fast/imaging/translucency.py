@@ -167,7 +167,7 @@ class MixedData:
         """Return labels of the picture's colours, of all of them."""
         hidden = None if self.only_visible else self.mixture.parts.hidden
         n_hidden = 0 if hidden is None else len(hidden)
-        return self.mixture.labels(algorithm.labels[:n_hidden], algorithm.labels[n_hidden:])
+        return self.mixture.labels(algorithm.labels, n_hidden)
 
     def thinned(self, n_points: int) -> MixedData | None:
         """Return about so many of the pixels, or None if that hardly leaves fewer colours."""
@@ -218,9 +218,11 @@ class MixedAlgorithm:
     def labels(self) -> NDArray[Any]:
         """Those of the parts, one after the other."""
         dtype = smallest_label_dtype(self._n_clusters)
-        return np.concatenate(
-            [part.algorithm.labels.astype(dtype) + dtype.type(part.entries.start) for part in self._parts]
-        )
+        ends = np.cumsum([0, *(part.algorithm.labels.size for part in self._parts)]).tolist()
+        labels = np.empty(ends[-1], dtype)
+        for part, start, stop in zip(self._parts, ends[:-1], ends[1:], strict=True):
+            np.add(part.algorithm.labels, dtype.type(part.entries.start), out=labels[start:stop], dtype=dtype)
+        return labels
 
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every colour."""
