@@ -27,6 +27,7 @@ MOST_IN_CACHE = 2**15
 NOTHING = np.empty(0, np.uint32)
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
+Task = tuple[slice, slice]
 
 
 def encoded(n: int, chunk: Callable[[int, int], NDArray[Any]], dtype: Any, machine: Machine) -> NDArray[Any]:
@@ -68,7 +69,7 @@ def sort(
     ends = _move_by_digit((codes, carried), _even_stretches(n, machine), spare, (shift, first_bits), machine)
     kernels = machine.engine.sorting
 
-    def sort_some(task: tuple[slice, slice]) -> None:
+    def sort_some(task: Task) -> None:
         parts, start = task[0], task[1].start
         _sort_parts(spare, (codes, carried), start, ends[parts] - start, shift, kernels, is_moved=False)
 
@@ -76,26 +77,38 @@ def sort(
     return spare
 
 
-def sort_in_parts(codes: NDArray[Any], ends: NDArray[np.int64], n_bits: int, machine: Machine) -> None:
-    """Sort each part of codes, in place: each thread has work space of its own, which stays in its cache."""
+def sort_in_parts(
+    codes: NDArray[Any],
+    ends: NDArray[np.int64],
+    n_bits: int,
+    tasks: list[Task],
+    machine: Machine,
+    count: Callable[[Task], int],
+) -> NDArray[np.int64]:
+    """Sort each part of codes but the first, which is in order, in place, some in each task.
+
+    Each thread has work space of its own, which stays in its cache. Returns the running totals of what `count` returns
+    for each task, asked while its codes are there, too.
+    """
     kernels, room_for = machine.engine.sorting, 2 * CODES_PER_TASK
     rooms = [np.empty(room_for, codes.dtype) for _ in range(machine.workers.n_threads)]
 
-    def sort_some(task: tuple[slice, slice]) -> None:
-        parts, place = task
-        own = codes[place]
-        if not len(own):
-            return
-        room = rooms.pop() if len(own) <= room_for else np.empty_like(own)
-        other = room[: len(own)], NOTHING
-        _sort_parts((own, NOTHING), other, 0, ends[parts] - place.start, n_bits, kernels, is_moved=False)
-        if len(room) == room_for:
-            rooms.append(room)
+    def sort_some(i: int) -> int:
+        parts = slice(max(1, tasks[i][0].start), tasks[i][0].stop)
+        start = int(ends[parts.start - 1])
+        own = codes[start : tasks[i][1].stop]
+        if len(own):
+            room = rooms.pop() if len(own) <= room_for else np.empty_like(own)
+            other = room[: len(own)], NOTHING
+            _sort_parts((own, NOTHING), other, 0, ends[parts] - start, n_bits, kernels, is_moved=False)
+            if len(room) == room_for:
+                rooms.append(room)
+        return count(tasks[i])
 
-    machine.workers.for_each(sort_some, tasks_of(ends))
+    return machine.workers.running_totals(sort_some, len(tasks))
 
 
-def tasks_of(ends: NDArray[np.int64]) -> list[tuple[slice, slice]]:
+def tasks_of(ends: NDArray[np.int64]) -> list[Task]:
     """Cut parts, which end there, into tasks for threads: which parts each has, and where these are."""
     cuts = np.searchsorted(ends, np.arange(CODES_PER_TASK, ends[-1], CODES_PER_TASK)) + 1
     edges = list(dict.fromkeys([0, *cuts.tolist(), len(ends)]))

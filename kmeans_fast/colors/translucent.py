@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.colors.counts import Counts
-from kmeans_fast.colors.sorting import sort_in_parts, tasks_of
+from kmeans_fast.colors.sorting import Task, sort_in_parts, tasks_of
 from kmeans_fast.colors.tables import ColorTables
 from kmeans_fast.engines.codes import BUCKETS, NUMBER_BITS
 from kmeans_fast.lending import Machine
@@ -50,9 +50,7 @@ class Products(NamedTuple):
 def count_products(pixels: Points, machine: Machine) -> tuple[Counts, Products]:
     """Count opaque pixels of RGBA of 8 bits as RGB, and the others, of which there may be `MOST_PIXELS` at most."""
     opaque, keys, ends = _keys(pixels, machine)
-    if len(keys) > ends[0]:  # those of the first bucket are all equal
-        sort_in_parts(keys[ends[0] :], ends[1:] - ends[0], KEY_BITS, machine)
-    return opaque, _listed(keys, ends, machine)
+    return opaque, _sorted(keys, ends, machine)
 
 
 def _keys(pixels: Points, machine: Machine) -> tuple[Counts, NDArray[np.uint64], NDArray[np.int64]]:
@@ -78,12 +76,16 @@ def _keys(pixels: Points, machine: Machine) -> tuple[Counts, NDArray[np.uint64],
     return tables.collect(), keys, ends
 
 
-def _listed(keys: NDArray[np.uint64], ends: NDArray[np.int64], machine: Machine) -> Products:
-    """List the points of keys that are in order."""
+def _sorted(keys: NDArray[np.uint64], ends: NDArray[np.int64], machine: Machine) -> Products:
+    """Sort the keys in each bucket but the first, where all are equal, and list their points."""
     kernels = machine.engine.translucent
-    tasks = tasks_of(ends) if len(keys) else []
-    arguments = [(keys[place], ends[buckets] - place.start) for buckets, place in tasks]
-    firsts = machine.workers.running_totals(lambda i: kernels.count_points(*arguments[i]), len(tasks))
+    tasks = [task for task in tasks_of(ends) if task[1].start < task[1].stop] if len(keys) else []
+
+    def arguments(task: Task) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        buckets, place = task
+        return keys[place], ends[buckets] - place.start
+
+    firsts = sort_in_parts(keys, ends, KEY_BITS, tasks, machine, lambda task: kernels.count_points(*arguments(task)))
     n = firsts[-1]
     found = Products(
         np.empty((n, 4), np.uint16), np.empty(n, np.uint64), np.empty(n, np.int64), np.empty(len(keys), np.uint32)
@@ -92,7 +94,7 @@ def _listed(keys: NDArray[np.uint64], ends: NDArray[np.int64], machine: Machine)
     def list_some(i: int) -> None:
         (buckets, place), own = tasks[i], slice(firsts[i], firsts[i + 1])
         kernels.list_points(
-            *arguments[i], buckets.start,
+            *arguments(tasks[i]), buckets.start,
             found.points[own], found.codes[own], found.counts[own], found.order[place],
         )  # fmt: skip
 
