@@ -19,6 +19,8 @@ from kmeans_fast.engines.codes import OPAQUE, RUN_BITS, spread_table
 from kmeans_fast.engines.numba_jit import kernel, part
 
 RUN = 2**RUN_BITS
+# Pixels that are passed by at once where none is opaque.
+STRETCH = 256
 
 
 def count(
@@ -236,9 +238,16 @@ def _look_up_opaque(
     labels,  # in/out
 ):
     s0, s1, s2 = spread[0], spread[1], spread[2]
-    for i in range(np.uint64(pixels.shape[0])):
-        if pixels[i, 3] == OPAQUE:
-            labels[i] = table[s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]]
+    n, stretch = np.uint64(pixels.shape[0]), np.uint64(STRETCH)
+    for start in range(np.uint64(0), n, stretch):
+        stop = min(start + stretch, n)
+        most = np.uint8(0)
+        for i in range(start, stop):  # by vectors
+            most = max(most, pixels[i, 3])
+        if most == OPAQUE:
+            for i in range(start, stop):
+                if pixels[i, 3] == OPAQUE:
+                    labels[i] = table[s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]]
 
 
 @kernel()
