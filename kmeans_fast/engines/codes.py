@@ -101,28 +101,6 @@ def compact_table(n_channels: int) -> NDArray[np.uint32]:
     return table
 
 
-@cache
-def lanes_table() -> NDArray[np.uint64]:
-    """Return for 2 groups of bits of a code of 4 channels the 2 bits of each, in 16 bits each, the first in the lowest.
-
-    Unlike `compact_table` it fits into the smallest cache.
-    """
-    table = compact_table(4)[:256].astype(np.uint64)
-    lanes = sum((table >> np.uint64(8 * channel) & np.uint64(3)) << np.uint64(16 * channel) for channel in range(4))
-    found: NDArray[np.uint64] = np.asarray(lanes, np.uint64)
-    found.setflags(write=False)
-    return found
-
-
-@cache
-def reciprocals() -> NDArray[np.float32]:
-    """Return 1 divided by each value of a byte, and 0 for 0."""
-    inverse = np.zeros(256, np.float32)
-    inverse[1:] = np.float32(1) / np.arange(1, 256, dtype=np.float32)
-    inverse.setflags(write=False)
-    return inverse
-
-
 def with_alpha(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Turn codes of RGB into those of the same colours, opaque, as RGBA; the order stays."""
     widened, _ = _alpha_tables()

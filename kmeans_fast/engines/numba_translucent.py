@@ -13,13 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_fast.engines.codes import FAINT, NUMBER_BITS, OPAQUE, lanes_table, reciprocals, spread_table
+from kmeans_fast.engines.codes import FAINT, NUMBER_BITS, OPAQUE, spread_table
 from kmeans_fast.engines.numba_histogram import _add_one
 from kmeans_fast.engines.numba_jit import kernel, part
 
-BYTE, BYTE_BITS = np.uint32(255), np.uint32(8)
+BYTE = np.uint32(255)
+# What a product may have lost with its lowest two bits.
+LEFT_OUT = np.uint32(3)
 HALF = np.uint64(32)
-ONE, EIGHT = np.uint64(1), np.uint64(8)
+ONE, TWO, THREE, FOUR, EIGHT = (np.uint64(i) for i in (1, 2, 3, 4, 8))
+# Pixels whose codes are made at a time: these stay in the smallest cache.
+STRETCH = 512
 # Of what is divided by alpha, added so that rounding doesn't matter.
 HALF_STEP = np.float32(0.5)
 
@@ -32,50 +36,86 @@ def count(
     counts: Any,  # in/out
 ) -> None:
     """Do as `histogram.count` with opaque pixels' RGB; add to `counts` how many others each bucket has."""
-    _count(pixels, spread_table(3), spread_table(4), table, table_marks, table_carried, counts)
+    _count(pixels.reshape(-1), spread_table(3), *_room(), table, table_marks, table_carried, counts)
+
+
+def _room() -> tuple[Any, Any]:
+    """Make work space for the codes and buckets of a stretch of pixels."""
+    return np.empty(STRETCH, np.uint64), np.empty(STRETCH, np.uint32)
 
 
 @kernel()
 def _count(
-    pixels,  # in
+    values,  # in
     spread,  # in
-    wide_spread,  # in
+    codes,  # work space
+    buckets,  # work space
     table,  # in/out
     marks,  # in/out
     carried,  # in/out
     counts,  # in/out
 ):
     s0, s1, s2 = spread[0], spread[1], spread[2]
-    w0, w1, w2, w3 = wide_spread[0], wide_spread[1], wide_spread[2], wide_spread[3]
-    n_carried = np.uint64(carried[0])
-    for i in range(np.uint64(pixels.shape[0])):
-        alpha = np.uint32(pixels[i, 3])
-        if alpha == OPAQUE:
-            code = s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]
-            n_carried = _add_one(code, table, marks, carried, n_carried)
+    n_carried, n_pixels, stretch = np.uint64(carried[0]), np.uint64(values.shape[0]) // FOUR, np.uint64(STRETCH)
+    for start in range(np.uint64(0), n_pixels, stretch):
+        n = min(stretch, n_pixels - start)
+        if _encode_stretch(values, start, n, codes, buckets) < OPAQUE:
+            for i in range(n):
+                counts[buckets[i]] += np.uint32(1)
         else:
-            p0, p1, p2, p3 = _products(pixels, i, alpha)
-            upper = _upper_half(w0, w1, w2, w3, p0, p1, p2, p3)
-            counts[_bucket(alpha, upper)] += np.uint32(1)
+            for i in range(n):
+                place = (start + i) * FOUR
+                if values[place + THREE] == OPAQUE:
+                    code = s0[values[place]] | s1[values[place + ONE]] | s2[values[place + TWO]]
+                    n_carried = _add_one(code, table, marks, carried, n_carried)
+                else:
+                    counts[buckets[i]] += np.uint32(1)
     carried[0] = n_carried
 
 
-@part(inline=True)
-def _products(pixels, i, alpha):
-    return alpha * pixels[i, 0], alpha * pixels[i, 1], alpha * pixels[i, 2], alpha * BYTE
+@part()
+def _encode_stretch(values, start, n, codes, buckets):
+    """Write the code of each of some pixels' products, and its bucket, by vectors; return the largest alpha."""
+    most = np.uint8(0)
+    for i in range(n):
+        place = (start + i) * FOUR
+        alpha = np.uint64(values[place + THREE])
+        channels = np.uint64(values[place]) << np.uint64(48) | np.uint64(values[place + ONE]) << np.uint64(32)
+        channels |= np.uint64(values[place + TWO]) << np.uint64(16) | np.uint64(BYTE)
+        code = _interleaved(channels * alpha)  # products don't reach the next lane
+        faint = np.uint32(min(alpha, ONE))
+        codes[i] = code
+        buckets[i] = faint if alpha < np.uint64(FAINT) else np.uint32(code >> np.uint64(48)) + np.uint32(2)
+        most = max(most, values[place + THREE])
+    return most
 
 
 @part(inline=True)
-def _upper_half(w0, w1, w2, w3, p0, p1, p2, p3):
-    """Return the upper half of the code of products."""
-    return w0[p0 >> BYTE_BITS] | w1[p1 >> BYTE_BITS] | w2[p2 >> BYTE_BITS] | w3[p3 >> BYTE_BITS]
+def _interleaved(lanes):
+    """Return the code of four channels of 16 bits, the first in the highest.
+
+    As place 16·c + b of a bit becomes 4·b + c, the six bits of places take turns: four exchanges of two of them.
+    """
+    lanes = _exchanged(lanes, np.uint64(0x0A0A0A0A0A0A0A0A), np.uint64(3))
+    lanes = _exchanged(lanes, np.uint64(0x0000AAAA0000AAAA), np.uint64(15))
+    lanes = _exchanged(lanes, np.uint64(0x00CC00CC00CC00CC), np.uint64(6))
+    return _exchanged(lanes, np.uint64(0x00000000CCCCCCCC), np.uint64(30))
 
 
 @part(inline=True)
-def _bucket(alpha, upper):
-    """Return the bucket of a code by its upper half."""
-    faint = np.uint32(0) if alpha == 0 else np.uint32(1)
-    return faint if alpha < FAINT else (upper >> np.uint32(16)) + np.uint32(2)
+def _apart(code):
+    """Return the channels of a code: what `_interleaved` does, undone."""
+    code = _exchanged(code, np.uint64(0x00000000CCCCCCCC), np.uint64(30))
+    code = _exchanged(code, np.uint64(0x00CC00CC00CC00CC), np.uint64(6))
+    code = _exchanged(code, np.uint64(0x0000AAAA0000AAAA), np.uint64(15))
+    return _exchanged(code, np.uint64(0x0A0A0A0A0A0A0A0A), np.uint64(3))
+
+
+@part(inline=True)
+def _exchanged(value, mask, shift):
+    """Exchange the bits in the mask with those so many places above."""
+    differing = (value ^ value >> shift) & mask
+    return value ^ differing ^ differing << shift
 
 
 def place(
@@ -88,31 +128,29 @@ def place(
 
     Numbers count from `first`.
     """
-    _place(pixels, first, spread_table(4), places, keys)
+    _place(pixels.reshape(-1), first, *_room(), places, keys)
 
 
 @kernel()
 def _place(
-    pixels,  # in
+    values,  # in
     first,
-    spread,  # in
+    codes,  # work space
+    buckets,  # work space
     places,  # in/out
     keys,  # out
 ):
-    w0, w1, w2, w3 = spread[0], spread[1], spread[2], spread[3]
-    for i in range(np.uint64(pixels.shape[0])):
-        alpha = np.uint32(pixels[i, 3])
-        if alpha != OPAQUE:
-            p0, p1, p2, p3 = _products(pixels, i, alpha)
-            upper = _upper_half(w0, w1, w2, w3, p0, p1, p2, p3)
-            lower = w0[p0 & BYTE] | w1[p1 & BYTE] | w2[p2 & BYTE] | w3[p3 & BYTE]
-            code = np.uint64(upper) << HALF | np.uint64(lower)
-            if alpha >= FAINT:
-                code >>= np.uint64(BYTE_BITS)
-            bucket = _bucket(alpha, upper)
-            at = places[bucket]
-            places[bucket] = at + np.uint32(1)
-            keys[at] = code << np.uint64(NUMBER_BITS) | (np.uint64(first) + i)
+    n_pixels, stretch = np.uint64(values.shape[0]) // FOUR, np.uint64(STRETCH)
+    for start in range(np.uint64(0), n_pixels, stretch):
+        n = min(stretch, n_pixels - start)
+        _encode_stretch(values, start, n, codes, buckets)
+        for i in range(n):
+            if values[(start + i) * FOUR + THREE] != OPAQUE:
+                bucket = buckets[i]
+                code = codes[i] if bucket < np.uint32(2) else codes[i] >> EIGHT
+                at = places[bucket]
+                places[bucket] = at + np.uint32(1)
+                keys[at] = code << np.uint64(NUMBER_BITS) | (np.uint64(first) + start + i)
 
 
 @kernel()
@@ -147,7 +185,7 @@ def list_points(
     bits of each left out, products still tell alpha, and then the channels: that takes half the time of looking for
     each point's pixel.
     """
-    _list_points(keys, ends, first_bucket, lanes_table(), reciprocals(), spread_table(4), points, codes, counts, order)
+    _list_points(keys, ends, first_bucket, points.view(np.uint64)[:, 0], codes, counts, order)
 
 
 @kernel()
@@ -155,40 +193,39 @@ def _list_points(
     keys,  # in
     ends,  # in
     first_bucket,
-    lanes,  # in
-    inverse,  # in
-    spread,  # in
-    points,  # out
+    rows,  # out
     codes,  # out
     counts,  # out
     order,  # out
 ):
-    w0, w1, w2, w3 = spread[0], spread[1], spread[2], spread[3]
-    lowest, left_out = np.uint32(3), np.uint32(255)
     n = start = np.uint64(0)
     for i in range(ends.shape[0]):
         first, stop, bucket = n, np.uint64(ends[i]), first_bucket + i
         if start == stop:
             continue
         n = _list_runs(keys, start, stop, codes, counts, order, first)
-        is_faint = bucket < 2
-        upper = np.uint64(0) if is_faint else np.uint64(bucket - 2)
-        above = (lanes[upper >> EIGHT] << np.uint64(2) | lanes[upper & np.uint64(BYTE)]) << np.uint64(12)
-        shift, half = (np.uint64(0), HALF_STEP) if is_faint else (EIGHT, HALF_STEP + np.float32(lowest))
-        two = np.uint64(0) if is_faint else np.uint64(2)
+        if bucket < 2:
+            _list_bucket(codes, first, n, np.uint64(0), np.uint64(0), np.uint32(0), rows)
+        else:
+            _list_bucket(codes, first, n, np.uint64(bucket - 2) << np.uint64(48), EIGHT, LEFT_OUT, rows)
         end = np.int64(start)
         for j in range(first, n):
-            code = codes[j]
-            products = above | _lanes(lanes, code) << two
-            p0, p1, p2 = _lane(products, 0), _lane(products, 1), _lane(products, 2)
-            alpha = (_lane(products, 3) + lowest) // left_out
-            p0, p1 = _multiple(p0, half, alpha, inverse), _multiple(p1, half, alpha, inverse)
-            p2, p3 = _multiple(p2, half, alpha, inverse), alpha * left_out
-            points[j, 0], points[j, 1], points[j, 2], points[j, 3] = p0, p1, p2, p3
-            lower = w0[p0 & lowest] | w1[p1 & lowest] | w2[p2 & lowest] | w3[p3 & lowest]
-            codes[j] = upper << np.uint64(48) | code << shift | np.uint64(lower)
             counts[j], end = counts[j] - end, counts[j]
         start = stop
+
+
+@part()
+def _list_bucket(codes, first, last, upper, shift, left_out, rows):
+    """Write some of a bucket's points and codes, of which that much may have been left out of each product."""
+    half = HALF_STEP + np.float32(left_out)
+    for j in range(first, last):
+        lanes = _apart(upper | codes[j] << shift)
+        alpha = (np.uint32(lanes & np.uint64(0xFFFF)) + left_out) // BYTE
+        inverse = np.float32(1) / np.float32(np.int32(max(alpha, np.uint32(1))))
+        p0, p1 = _multiple(lanes >> np.uint64(48), half, alpha, inverse), _multiple(lanes >> HALF, half, alpha, inverse)
+        p2, p3 = _multiple(lanes >> np.uint64(16), half, alpha, inverse), np.uint64(alpha * BYTE)
+        rows[j] = p3 << np.uint64(48) | p2 << HALF | p1 << np.uint64(16) | p0
+        codes[j] = _interleaved(p0 << np.uint64(48) | p1 << HALF | p2 << np.uint64(16) | p3)
 
 
 @part()
@@ -204,20 +241,7 @@ def _list_runs(keys, start, stop, codes, counts, order, n):
 
 
 @part(inline=True)
-def _lanes(lanes, code):
-    """Return the channels of a code of 40 bits in lanes of 16 bits."""
-    byte = np.uint64(BYTE)
-    upper = lanes[code >> np.uint64(32)] << EIGHT | lanes[code >> np.uint64(24) & byte] << np.uint64(6)
-    middle = lanes[code >> np.uint64(16) & byte] << np.uint64(4) | lanes[code >> EIGHT & byte] << np.uint64(2)
-    return upper | middle | lanes[code & byte]
-
-
-@part(inline=True)
-def _lane(products, channel):
-    return np.uint32(products >> np.uint64(16 * channel) & np.uint64(0xFFFF))
-
-
-@part(inline=True)
 def _multiple(product, half, alpha, inverse):
-    """Return the largest multiple of alpha that `product` can be with what was left out of it."""
-    return np.uint32(np.int32((np.float32(np.int32(product)) + half) * inverse[alpha])) * alpha
+    """Return the largest multiple of alpha that the lowest 16 bits can be with what was left out of them."""
+    lowest = np.float32(np.int32(product & np.uint64(0xFFFF)))
+    return np.uint64(np.uint32(np.int32((lowest + half) * inverse)) * alpha)
