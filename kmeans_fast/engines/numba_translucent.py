@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kmeans_fast.engines.codes import FAINT, NUMBER_BITS, OPAQUE, spread_table
-from kmeans_fast.engines.numba_histogram import _add_one
+from kmeans_fast.engines.numba_histogram import _add_one, _largest_alpha
 from kmeans_fast.engines.numba_jit import kernel, part
 
 BYTE = np.uint32(255)
@@ -59,7 +59,8 @@ def _count(
     n_carried, n_pixels, stretch = np.uint64(carried[0]), np.uint64(values.shape[0]) // FOUR, np.uint64(STRETCH)
     for start in range(np.uint64(0), n_pixels, stretch):
         n = min(stretch, n_pixels - start)
-        if _encode_stretch(values, start, n, codes, buckets) < OPAQUE:
+        _encode_stretch(values, start, n, codes, buckets)
+        if _largest_alpha(values, start, n) < OPAQUE:
             for i in range(n):
                 counts[buckets[i]] += np.uint32(1)
         else:
@@ -75,8 +76,7 @@ def _count(
 
 @part()
 def _encode_stretch(values, start, n, codes, buckets):
-    """Write the code of each of some pixels' products, and its bucket, by vectors; return the largest alpha."""
-    most = np.uint8(0)
+    """Write the code of each of some pixels' products, and its bucket, by vectors."""
     for i in range(n):
         place = (start + i) * FOUR
         alpha = np.uint64(values[place + THREE])
@@ -86,8 +86,6 @@ def _encode_stretch(values, start, n, codes, buckets):
         faint = np.uint32(min(alpha, ONE))
         codes[i] = code
         buckets[i] = faint if alpha < np.uint64(FAINT) else np.uint32(code >> np.uint64(48)) + np.uint32(2)
-        most = max(most, values[place + THREE])
-    return most
 
 
 @part(inline=True)
