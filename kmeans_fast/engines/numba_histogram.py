@@ -19,9 +19,6 @@ from kmeans_fast.engines.codes import OPAQUE, RUN_BITS, spread_table
 from kmeans_fast.engines.numba_jit import kernel, part
 
 RUN = 2**RUN_BITS
-ONE, TWO, THREE, FOUR = (np.uint64(i) for i in (1, 2, 3, 4))
-# Pixels that are passed by at once where none is opaque.
-STRETCH = 256
 
 
 def count(
@@ -228,34 +225,20 @@ def look_up_opaque(
     labels: Any,  # in/out
 ) -> None:
     """Do as `look_up` with opaque pixels' RGB, and leave alone the labels of the others of RGBA."""
-    _look_up_opaque(pixels.reshape(-1), spread_table(3), table, labels)
+    _look_up_opaque(pixels, spread_table(3), table, labels)
 
 
 @kernel()
 def _look_up_opaque(
-    values,  # in
+    pixels,  # in
     spread,  # in
     table,  # in
     labels,  # in/out
 ):
     s0, s1, s2 = spread[0], spread[1], spread[2]
-    n_pixels, stretch = np.uint64(labels.shape[0]), np.uint64(STRETCH)
-    for start in range(np.uint64(0), n_pixels, stretch):
-        n = min(stretch, n_pixels - start)
-        if _largest_alpha(values, start, n) == OPAQUE:
-            for i in range(start, start + n):
-                place = i * FOUR
-                if values[place + THREE] == OPAQUE:
-                    labels[i] = table[s0[values[place]] | s1[values[place + ONE]] | s2[values[place + TWO]]]
-
-
-@part()
-def _largest_alpha(values, start, n):
-    """Return the largest alpha of some pixels of RGBA, whose `values` (4 · n,) lie one after the other."""
-    most = np.uint8(0)
-    for i in range(n):
-        most = max(most, values[(start + i) * FOUR + THREE])
-    return most
+    for i in range(np.uint64(pixels.shape[0])):
+        if pixels[i, 3] == OPAQUE:
+            labels[i] = table[s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]]
 
 
 @kernel()

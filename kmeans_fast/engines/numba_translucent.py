@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kmeans_fast.engines.codes import FAINT, NUMBER_BITS, OPAQUE, spread_table
-from kmeans_fast.engines.numba_histogram import _add_one, _largest_alpha
+from kmeans_fast.engines.numba_histogram import _add_one
 from kmeans_fast.engines.numba_jit import kernel, part
 
 BYTE = np.uint32(255)
@@ -59,19 +59,30 @@ def _count(
     n_carried, n_pixels, stretch = np.uint64(carried[0]), np.uint64(values.shape[0]) // FOUR, np.uint64(STRETCH)
     for start in range(np.uint64(0), n_pixels, stretch):
         n = min(stretch, n_pixels - start)
+        if _smallest_alpha(values, start, n) == OPAQUE:
+            for i in range(start, start + n):
+                place = i * FOUR
+                code = s0[values[place]] | s1[values[place + ONE]] | s2[values[place + TWO]]
+                n_carried = _add_one(code, table, marks, carried, n_carried)
+            continue
         _encode_stretch(values, start, n, codes, buckets)
-        if _largest_alpha(values, start, n) < OPAQUE:
-            for i in range(n):
+        for i in range(n):
+            place = (start + i) * FOUR
+            if values[place + THREE] == OPAQUE:
+                code = s0[values[place]] | s1[values[place + ONE]] | s2[values[place + TWO]]
+                n_carried = _add_one(code, table, marks, carried, n_carried)
+            else:
                 counts[buckets[i]] += np.uint32(1)
-        else:
-            for i in range(n):
-                place = (start + i) * FOUR
-                if values[place + THREE] == OPAQUE:
-                    code = s0[values[place]] | s1[values[place + ONE]] | s2[values[place + TWO]]
-                    n_carried = _add_one(code, table, marks, carried, n_carried)
-                else:
-                    counts[buckets[i]] += np.uint32(1)
     carried[0] = n_carried
+
+
+@part()
+def _smallest_alpha(values, start, n):
+    """Return the smallest alpha of some pixels, by vectors."""
+    least = np.uint8(OPAQUE)
+    for i in range(n):
+        least = min(least, values[(start + i) * FOUR + THREE])
+    return least
 
 
 @part()
@@ -141,6 +152,8 @@ def _place(
     n_pixels, stretch = np.uint64(values.shape[0]) // FOUR, np.uint64(STRETCH)
     for start in range(np.uint64(0), n_pixels, stretch):
         n = min(stretch, n_pixels - start)
+        if _smallest_alpha(values, start, n) == OPAQUE:
+            continue
         _encode_stretch(values, start, n, codes, buckets)
         for i in range(n):
             if values[(start + i) * FOUR + THREE] != OPAQUE:
