@@ -16,12 +16,13 @@ import numpy as np
 import kmeans_fast as kf
 from data_limit import suffices
 
-dtype, n_clusters, init, algorithm, engine, limit = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
+dtype, n_features, n_clusters = sys.argv[1], *map(int, sys.argv[2:4])
+init, algorithm, engine, limit = sys.argv[4:]
 # noise of many colours, so that nothing is finished early; fewer where all pixels meet many centroids
 rows = 500 if algorithm == "dense" and n_clusters > 16 else 1000
-image = np.random.default_rng(0).integers(0, 256, (rows, 1000, 3)).astype(dtype)
-init = image.reshape(-1, 3)[:n_clusters] if init == "given" else init
-options = dict(init=init, max_iter=1, algorithm=algorithm, engine=engine, n_threads=2)
+image = np.random.default_rng(0).integers(0, 256, (rows, 1000, n_features)).astype(dtype)
+init = image.reshape(-1, n_features)[:n_clusters] if init == "given" else init
+options = dict(init=init, max_iter=1 if n_features == 3 else 3, tol=0, algorithm=algorithm, engine=engine, n_threads=2)
 kf.kmeans(image[:200], n_clusters, **options)  # what is imported, compiled and started stays
 n_bytes = float(limit) * rows * 1000
 print(suffices(n_bytes, lambda: kf.kmeans(image, n_clusters, **options)))
@@ -29,19 +30,21 @@ print(suffices(n_bytes, lambda: kf.kmeans(image, n_clusters, **options)))
 
 
 @pytest.mark.parametrize(
-    ("dtype", "n_clusters", "init", "algorithm", "bytes_a_pixel"),
+    ("dtype", "n_features", "n_clusters", "init", "algorithm", "bytes_a_pixel"),
     [
-        ("uint8", 16, "given", "dense", 2.5),  # 1 of labels
-        ("uint8", 257, "given", "dense", 4),  # 2 of labels
-        ("float32", 16, "random", "auto", 2.5),
-        pytest.param("float64", 32, "random", "auto", 2.5, marks=pytest.mark.stress),
-        ("float32", 16, "k-means++", "auto", 10.5),  # and 8 of distances, while seeding
+        ("uint8", 3, 16, "given", "dense", 2.5),  # 1 of labels
+        ("uint8", 3, 257, "given", "dense", 4),  # 2 of labels
+        ("float32", 3, 16, "random", "auto", 2.5),
+        pytest.param("float64", 3, 32, "random", "auto", 2.5, marks=pytest.mark.stress),
+        ("float32", 3, 16, "k-means++", "auto", 10.5),  # and 8 of distances, while seeding
+        ("float32", 16, 8, "given", "auto", 44),  # points rounded to 16 bits, squares, limits and labels
         # noise is the worst case: a million colours, tables all in use
-        pytest.param("uint8", 256, "random", "histogram", 200, marks=pytest.mark.stress),
+        pytest.param("uint8", 3, 256, "random", "histogram", 200, marks=pytest.mark.stress),
     ],
 )
-def test_bytes_beyond_the_input(engine, dtype, n_clusters, init, algorithm, bytes_a_pixel):
-    assert data_limit.run(CLUSTER, dtype, n_clusters, init, algorithm, engine, bytes_a_pixel) == "True"
+def test_bytes_beyond_the_input(engine, dtype, n_features, n_clusters, init, algorithm, bytes_a_pixel):
+    arguments = dtype, n_features, n_clusters, init, algorithm, engine, bytes_a_pixel
+    assert data_limit.run(CLUSTER, *arguments) == "True"
 
 
 COUNT = """

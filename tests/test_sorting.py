@@ -92,6 +92,14 @@ def every_product():
     return np.column_stack([values, 255 - values, values ^ 85, alphas]).astype(np.uint8)
 
 
+def whole_stretches():
+    """For each of six parts a stretch of opaque pixels, one whose last pixel alone is not, and the start of another."""
+    pixels = random_rgba(6 * 1100, [0, 9, 255])
+    alphas = pixels[:, 3].reshape(6, 1100)
+    alphas[:, :1023], alphas[:, 1023] = 255, 77
+    return pixels
+
+
 @pytest.mark.parametrize("n_in_cache", [5, 10**6])
 @pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize(
@@ -106,8 +114,12 @@ def every_product():
         random_rgba(3000, [200])[np.random.default_rng(3).integers(40, size=3000)],
         steps_of_64(),
         every_product(),
+        whole_stretches(),
     ],
-    ids=["all", "faint", "all or nothing", "opaque", "hidden", "one", "repeated", "steps of 64", "every product"],
+    ids=[
+        *("all", "faint", "all or nothing", "opaque", "hidden", "one", "repeated", "steps of 64", "every product"),
+        "whole stretches",
+    ],
 )
 def test_products_are_counted_in_order(engine, monkeypatch, pixels, n_threads, n_in_cache):
     monkeypatch.setattr(sorting, "CODES_PER_TASK", 100)
