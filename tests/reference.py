@@ -3,10 +3,13 @@
 Everything in the package is held against this, bit for bit.
 """
 
+import math
+
 import numpy as np
 
-CHUNK_SIZE = 65_536  # float points are summed in chunks of this many, for up to 1024 clusters
-STRANDS = 4  # by which those of up to 4 features are summed by turns
+CHUNK_SIZE = 65_536  # floats of up to 4 features are summed in chunks of this many, for up to 1024 clusters
+STRANDS = 4  # by which they are summed by turns
+MANY_FEATURES = 5  # but with so many, sums of floats are exact
 BLOCK = 1000
 
 
@@ -34,33 +37,39 @@ def assign(points, centroids):
     return np.concatenate([squared_distances(points[i : i + BLOCK], centroids).argmin(axis=1) for i in starts])
 
 
-def sum_clusters(values, labels, n_clusters, n_strands=STRANDS):
+def sum_clusters(values, labels, n_clusters, chunk_size=CHUNK_SIZE):
     """The sum of each cluster's values: of integers exactly, of floats by turns to strands, each in order of chunks."""
     if values.dtype.kind in "bui":
         sums = np.zeros(n_clusters, np.int64)
         np.add.at(sums, labels, values.astype(np.int64))
         return sums.astype(np.float64)
     total = np.zeros(n_clusters)
-    for strand in range(n_strands):
+    for strand in range(STRANDS):
         of_strand = np.zeros(n_clusters)
-        for start in range(0, len(values), CHUNK_SIZE):
-            part = slice(start + strand, min(start + CHUNK_SIZE, len(values)), n_strands)
+        for start in range(0, len(values), chunk_size):
+            part = slice(start + strand, min(start + chunk_size, len(values)), STRANDS)
             of_chunk = np.bincount(labels[part], weights=values[part].astype(np.float64), minlength=n_clusters)
             of_strand = of_strand + of_chunk
         total = total + of_strand
     return total
 
 
+def sum_clusters_exactly(values, labels, n_clusters):
+    """The sum of each cluster's values, rounded once."""
+    members = np.split(values[np.argsort(labels, kind="stable")], np.bincount(labels, minlength=n_clusters).cumsum())
+    return np.array([math.fsum(some.tolist()) for some in members[:n_clusters]])
+
+
 def update(points, weights, centroids, labels):
     """The mean of each cluster; those without weight move to the points farthest from their own centroids."""
     k = len(centroids)
-    n_strands = STRANDS if points.shape[1] <= 4 else 1
+    add_up = sum_clusters_exactly if points.shape[1] >= MANY_FEATURES else sum_clusters
     if weights is None:
         totals = np.bincount(labels, minlength=k).astype(np.float64)
-        sums = np.stack([sum_clusters(column, labels, k, n_strands) for column in points.T], axis=1)
+        sums = np.stack([add_up(column, labels, k) for column in points.T], axis=1)
     else:
-        totals = sum_clusters(weights, labels, k, n_strands)
-        sums = np.stack([sum_clusters(weights * column, labels, k, n_strands) for column in points.T], axis=1)
+        totals = add_up(weights, labels, k)
+        sums = np.stack([add_up(weights * column, labels, k) for column in points.T], axis=1)
     new_centroids = centroids.copy()
     full = totals > 0
     new_centroids[full] = sums[full] / totals[full, np.newaxis]
@@ -130,4 +139,6 @@ def inertia(points, centroids, labels, weights=None):
     distances = distances_to_own(points, centroids, labels)
     if weights is not None:
         distances = weights * distances
-    return sum_clusters(distances, np.zeros(len(points), np.intp), 1)[0]
+    k, n_features = centroids.shape
+    chunk_size = 4 + 4 * (max(2**18, 16 * k) // (4 * n_features)) if n_features >= MANY_FEATURES else CHUNK_SIZE
+    return sum_clusters(distances, np.zeros(len(points), np.intp), 1, chunk_size)[0]

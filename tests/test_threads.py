@@ -13,7 +13,7 @@ from conftest import needs_compiled_code
 import kmeans_fast as kf
 from kmeans_fast import engines
 from kmeans_fast.engines import numpy_dense
-from kmeans_fast.machine.threads import Turns, workers
+from kmeans_fast.machine.threads import workers
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
@@ -75,7 +75,7 @@ def test_a_chunk_in_pieces_gives_the_same(cat, engine, monkeypatch, dtype):
     points = (cat / 7).astype(dtype)
     options = {"init": points[0, :9], "algorithm": "dense", "max_iter": 3, "engine": engine}
     whole = kf.kmeans(points, 9, **options)
-    monkeypatch.setattr("kmeans_fast.points.dense.PIECE", 9 * 3 * 10_001)
+    monkeypatch.setattr("kmeans_fast.points.dense.PART", 9 * 3 * 10_001)
     pieces = kf.kmeans(points, 9, **options)
     assert pieces.centroids.tobytes() == whole.centroids.tobytes()
     assert pieces.labels.tobytes() == whole.labels.tobytes()
@@ -95,29 +95,12 @@ def test_an_exception_ends_a_chunk_between_two_pieces(cat, monkeypatch):
         pieces.append(threading.get_ident())
         time.sleep(0.01)
 
-    monkeypatch.setattr("kmeans_fast.points.dense.PIECE", 3 * 3 * 10)
+    monkeypatch.setattr("kmeans_fast.points.dense.PART", 3 * 3 * 10)
     fail_in_the_main_thread.__module__ = numpy_dense.__name__
     monkeypatch.setattr(numpy_dense, "assign_and_sum", fail_in_the_main_thread)
     with pytest.raises(RuntimeError, match="as Ctrl-C does"):
         kf.kmeans(cat, 3, init=cat[0, :3], algorithm="dense", engine="numpy", n_threads=2)
     assert len(pieces) < 1000
-
-
-def test_turns_follow_in_order_whoever_ends_first():
-    """Pieces of two rows end in a mixed order on eight threads; what follows on them is in theirs, one at a time."""
-    followed, busy = ([], []), [threading.Lock(), threading.Lock()]
-
-    def follow(row, place):
-        assert busy[row].acquire(blocking=False)
-        followed[row].append(place)
-        busy[row].release()
-
-    turns = Turns(2, follow)
-    pieces = [(row, place) for place in range(500) for row in (0, 1)]
-    mixed = np.random.Generator(np.random.PCG64(0)).permutation(len(pieces)).tolist()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda i: turns.end(*pieces[i]), mixed))
-    assert followed == (list(range(500)), list(range(500)))
 
 
 def test_many_callers_at_once(cat, engine):

@@ -35,6 +35,7 @@ class Engine(NamedTuple):
     mixing: SimpleNamespace
     fractions: SimpleNamespace
     sorting: SimpleNamespace
+    sums: SimpleNamespace
     regions: SimpleNamespace
     rounding: SimpleNamespace
     shorts: SimpleNamespace
@@ -114,6 +115,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_seeding,
         numba_shorts,
         numba_sorting,
+        numba_sums,
         numba_translucent,
         numba_uniform,
     )
@@ -131,6 +133,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_mixing,
         numba_fractions,
         numba_sorting,
+        numba_sums,
         numba_regions,
         numba_rounding,
         numba_shorts,
@@ -156,6 +159,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_seeding,
         numpy_shorts,
         numpy_sorting,
+        numpy_sums,
         numpy_translucent,
         numpy_uniform,
     )
@@ -173,6 +177,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_mixing,
         numpy_fractions,
         numpy_sorting,
+        numpy_sums,
         numpy_regions,
         numpy_rounding,
         numpy_shorts,

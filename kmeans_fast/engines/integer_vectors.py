@@ -3,6 +3,7 @@
 LLVM makes one instruction of two products and their sum, on any processor that has one: PMADDWD, say.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -11,55 +12,134 @@ from numba.extending import intrinsic
 
 from kmeans_fast.engines import levels
 from kmeans_fast.engines.compiling import dispatcher
-from kmeans_fast.engines.shorts import CENTROIDS, LARGEST, POINTS, VECTORS
+from kmeans_fast.engines.shorts import CENTROIDS, LARGEST, PAIRS_AT_ONCE, POINTS, STRIP, VECTORS
 from kmeans_fast.engines.vectors import INDEX, WORD, arrays_of, repeated
 
 SHORT = ir.IntType(16)
 
+Vectors = list[list[Any]]
+"""Of some centroids, the vectors of sums of their products with some points."""
+
 
 @intrinsic
-def _compare_shorts(_: Any, tile: Any, factors: Any, offsets: Any, best: Any, second: Any, nearest: Any) -> Any:
+def _compare_shorts(
+    _: Any, tile: Any, factors: Any, offsets: Any, totals: Any, best: Any, second: Any, nearest: Any
+) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
         arrays = arrays_of(context, builder, signature.args, arguments)
         n_pairs = builder.sdiv(cgutils.unpack_tuple(builder, arrays[0].shape)[0], WORD(POINTS))
         n_groups = builder.sdiv(cgutils.unpack_tuple(builder, arrays[2].shape)[0], WORD(CENTROIDS))
-        lanes = levels.lanes()
-        with cgutils.for_range_slice(builder, WORD(0), WORD(POINTS), WORD(VECTORS * lanes)) as (first, _):
-            _compare_some(builder, [array.data for array in arrays], n_pairs, n_groups, first, lanes)
+        comparison = _Comparison(builder, [array.data for array in arrays], n_pairs, n_groups)
+        with builder.if_else(builder.icmp_signed(">", n_pairs, WORD(PAIRS_AT_ONCE))) as (long, short):
+            with long:
+                comparison.find_by_strips()
+            with short:
+                comparison.find_at_once()
 
-    return types.none(tile, factors, offsets, best, second, nearest), generate
+    return types.none(tile, factors, offsets, totals, best, second, nearest), generate
 
 
-def _compare_some(builder: Any, data: list[Any], n_pairs: Any, n_groups: Any, first: Any, lanes: int) -> None:
-    """Find the nearest two centroids of some vectors of points."""
-    tile, factors, offsets, *found = data
-    vector = ir.VectorType(INDEX, lanes)
-    starts = (vector([LARGEST.item()] * lanes), vector([LARGEST.item()] * lanes), vector([0] * lanes))
-    states = [[cgutils.alloca_once_value(builder, start) for start in starts] for _ in range(VECTORS)]
-    sums = [[cgutils.alloca_once(builder, vector) for _ in range(VECTORS)] for _ in range(CENTROIDS)]
-    with cgutils.for_range(builder, n_groups) as groups:
-        centroid = builder.mul(groups.index, WORD(CENTROIDS))
-        for c in range(CENTROIDS):
-            offset = repeated(builder, builder.load(builder.gep(offsets, [builder.add(centroid, WORD(c))])), vector)
-            for total in sums[c]:
-                builder.store(offset, total)
+class _Comparison:
+    """What finds the nearest two centroids of a tile of points: some vectors of points, and a group of centroids."""
+
+    def __init__(self, builder: Any, data: list[Any], n_pairs: Any, n_groups: Any) -> None:
+        self._builder, self._n_pairs, self._n_groups = builder, n_pairs, n_groups
+        self._tile, self._factors, self._offsets, self._totals, *self._found = data
+        self._lanes = levels.lanes()
+        self._vector = ir.VectorType(INDEX, self._lanes)
+
+    def find_at_once(self) -> None:
+        with self._vectors_of_points() as (first, _):
+            self._find_two(first, lambda group: self._add_products(group, first, WORD(0), self._offset_vectors(group)))
+
+    def find_by_strips(self) -> None:
+        """Of many features, let all centroids meet some pairs, while these are in the nearest cache."""
+        builder = self._builder
+        with self._vectors_of_points() as (first, _), cgutils.for_range(builder, self._n_groups) as groups:
+            self._keep(groups.index, first, self._offset_vectors(groups.index))
+        strips = cgutils.for_range_slice(builder, WORD(0), self._n_pairs, WORD(STRIP))
+        groups_of = cgutils.for_range(builder, self._n_groups)
+        with strips as (strip, _), self._vectors_of_points() as (first, _), groups_of as groups:
+            kept = self._kept(groups.index, first)
+            self._keep(groups.index, first, self._add_products(groups.index, first, strip, kept, STRIP))
+        with self._vectors_of_points() as (first, _):
+            self._find_two(first, lambda group: self._kept(group, first))
+
+    def _vectors_of_points(self) -> Any:
+        return cgutils.for_range_slice(self._builder, WORD(0), WORD(POINTS), WORD(VECTORS * self._lanes))
+
+    def _offset_vectors(self, group: Any) -> Vectors:
+        builder, first = self._builder, self._builder.mul(group, WORD(CENTROIDS))
+        places = (builder.gep(self._offsets, [builder.add(first, WORD(c))]) for c in range(CENTROIDS))
+        return [[repeated(builder, builder.load(place), self._vector)] * VECTORS for place in places]
+
+    def _total(self, group: Any, first: Any, c: int, v: int) -> Any:
+        builder = self._builder
+        row = builder.mul(builder.add(builder.mul(group, WORD(CENTROIDS)), WORD(c)), WORD(POINTS))
+        place = builder.gep(self._totals, [builder.add(builder.add(row, first), WORD(v * self._lanes))])
+        return builder.bitcast(place, self._vector.as_pointer())
+
+    def _kept(self, group: Any, first: Any) -> Vectors:
+        load = self._builder.load
+        return [[load(self._total(group, first, c, v), align=4) for v in range(VECTORS)] for c in range(CENTROIDS)]
+
+    def _keep(self, group: Any, first: Any, sums: Vectors) -> None:
+        for c, row in enumerate(sums):
+            for v, value in enumerate(row):
+                self._builder.store(value, self._total(group, first, c, v), align=4)
+
+    def _add_products(self, group: Any, first: Any, start: Any, starts: Vectors, most: int | None = None) -> Vectors:
+        """Add to sums those of products of pairs from one on: of all, or of so many."""
+        builder, n_pairs = self._builder, _left(self._builder, self._n_pairs, start, most)
+        sums = [[cgutils.alloca_once(builder, self._vector) for _ in row] for row in starts]
+        _store_all(builder, starts, sums)
         with cgutils.for_range(builder, n_pairs) as pairs:
-            row = builder.add(builder.mul(pairs.index, WORD(POINTS)), first)
-            column = builder.mul(builder.add(builder.mul(groups.index, n_pairs), pairs.index), WORD(CENTROIDS))
-            points = [_load(builder, tile, builder.add(row, WORD(v * lanes)), vector) for v in range(VECTORS)]
+            pair = builder.add(start, pairs.index)
+            row = builder.add(builder.mul(pair, WORD(POINTS)), first)
+            column = builder.mul(builder.add(builder.mul(group, self._n_pairs), pair), WORD(CENTROIDS))
+            points = [
+                _load(builder, self._tile, builder.add(row, WORD(v * self._lanes)), self._vector)
+                for v in range(VECTORS)
+            ]
             for c in range(CENTROIDS):
-                factor = builder.load(builder.gep(factors, [builder.add(column, WORD(c))]))
+                factor = builder.load(builder.gep(self._factors, [builder.add(column, WORD(c))]))
                 for total, some in zip(sums[c], points, strict=True):
-                    product = _sum_of_products(builder, repeated(builder, factor, vector), some)
+                    product = _sum_of_products(builder, repeated(builder, factor, self._vector), some)
                     builder.store(builder.add(builder.load(total), product), total)
-        for c in range(CENTROIDS):
-            label = repeated(builder, builder.trunc(builder.add(centroid, WORD(c)), INDEX), vector)
-            for total, state in zip(sums[c], states, strict=True):
-                _compete(builder, builder.load(total), label, state)
-    for v, state in enumerate(states):
-        for value, array in zip(state, found, strict=True):
-            place = builder.gep(array, [builder.add(first, WORD(v * lanes))])
-            builder.store(builder.load(value), builder.bitcast(place, vector.as_pointer()), align=4)
+        return [[builder.load(total) for total in row] for row in sums]
+
+    def _find_two(self, first: Any, sums_of: Callable[[Any], Vectors]) -> None:
+        """Find the nearest two centroids of some vectors of points, and the values of these."""
+        builder, vector = self._builder, self._vector
+        starts = (
+            vector([LARGEST.item()] * self._lanes),
+            vector([LARGEST.item()] * self._lanes),
+            vector([0] * self._lanes),
+        )
+        states = [[cgutils.alloca_once(builder, vector) for _ in starts] for _ in range(VECTORS)]
+        _store_all(builder, [starts] * VECTORS, states)
+        with cgutils.for_range(builder, self._n_groups) as groups:
+            for c, row in enumerate(sums_of(groups.index)):
+                centroid = builder.add(builder.mul(groups.index, WORD(CENTROIDS)), WORD(c))
+                label = repeated(builder, builder.trunc(centroid, INDEX), vector)
+                for value, state in zip(row, states, strict=True):
+                    _compete(builder, value, label, state)
+        for v, state in enumerate(states):
+            for place, array in zip(state, self._found, strict=True):
+                target = builder.gep(array, [builder.add(first, WORD(v * self._lanes))])
+                builder.store(builder.load(place), builder.bitcast(target, vector.as_pointer()), align=4)
+
+
+def _store_all(builder: Any, values: Any, places: Vectors) -> None:
+    for row, own in zip(values, places, strict=True):
+        for value, place in zip(row, own, strict=True):
+            builder.store(value, place)
+
+
+def _left(builder: Any, n_pairs: Any, start: Any, most: int | None) -> Any:
+    """Return how many pairs there are from one on, at most so many."""
+    left = builder.sub(n_pairs, start)
+    return left if most is None else builder.select(builder.icmp_signed("<", left, WORD(most)), left, WORD(most))
 
 
 def _load(builder: Any, array: Any, index: Any, vector: Any) -> Any:
@@ -89,8 +169,8 @@ def _compete(builder: Any, value: Any, label: Any, state: list[Any]) -> None:
     builder.store(builder.select(is_less, value, best), state[0])
 
 
-def _compare(tile: Any, factors: Any, offsets: Any, best: Any, second: Any, nearest: Any) -> None:
-    _compare_shorts(tile, factors, offsets, best, second, nearest)  # type: ignore[call-arg]  # Numba brings the first
+def _compare(tile: Any, factors: Any, offsets: Any, totals: Any, best: Any, second: Any, nearest: Any) -> None:
+    _compare_shorts(tile, factors, offsets, totals, best, second, nearest)  # type: ignore[call-arg]  # Numba brings the first
 
 
 compare_shorts = dispatcher(_compare, fastmath=False)

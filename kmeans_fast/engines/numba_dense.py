@@ -90,22 +90,36 @@ def assign_and_sum(
     add(points, weights, labels, sums)
 
 
-@kernel()
 def find_open(
-    gains,  # in
-    limits,  # in
-    labels,  # in
-    places,  # out
-):
+    gains: Any,  # in
+    limits: Any,  # in
+    labels: Any,  # in
+    places: Any,  # out
+) -> int:
     """Write the places of points whose limits, (n,), aren't above the gains of their labels, (K,); return how many.
 
     Gains say how far rivals have come nearer so far.
     """
-    n_open = 0
-    for j in range(labels.size):
-        i = np.uint64(j)
-        places[n_open] = j
-        n_open += not limits[i] > gains[labels[i]]  # written so that a NaN counts
+    n_open: int = _find_open(gains, limits, labels, np.empty(BLOCK, np.uint8), places)
+    return n_open
+
+
+@kernel()
+def _find_open(
+    gains,  # in
+    limits,  # in
+    labels,  # in
+    are_open,  # work space
+    places,  # out
+):
+    n_open = np.uint64(0)
+    for first in range(0, labels.size, BLOCK):
+        start, n = np.uint64(first), np.uint64(min(BLOCK, labels.size - first))
+        for j in range(n):  # apart from listing them, which takes half the time together
+            are_open[j] = not limits[start + j] > gains[labels[start + j]]  # written so that a NaN counts
+        for j in range(n):
+            places[n_open] = np.int32(start + j)
+            n_open += np.uint64(are_open[j])
     return n_open
 
 
@@ -424,7 +438,7 @@ def add(
     labels: Any,  # in
     sums: Any,  # in/out
 ) -> None:
-    """Add weight·point and weight of each point to its cluster's sums (K, S, D+1), to its S strands by turns."""
+    """Add weight·point and weight of each point of few features to its cluster's sums (K, 4, D+1), by turns."""
     totals = np.empty(sums.shape[0] * sums.shape[1], np.int64)
     _add(points, points.reshape(-1), weights, labels, sums, sums.reshape(-1), totals)
 
@@ -443,35 +457,17 @@ def _add(
 
     float64 holds sums of integers exactly up to 2⁵³. What is added to a strand waits for what was added before.
     """
-    n_features, n_strands = points.shape[1], sums.shape[1]
-    last = n_strands - 1  # 3 or 0
-    if weights.size:
-        for i in range(labels.size):
-            k, strand = labels[i], i & last
-            for f in range(n_features):
-                sums[k, strand, f] += weights[i] * np.float64(points[i, f])
-            sums[k, strand, n_features] += weights[i]
-        return
+    n_features = points.shape[1]
     n_added = 0
-    if n_strands == N_STRANDS and 3 <= n_features <= 4 and labels.size:
+    if not weights.size and 3 <= n_features <= 4 and labels.size:
         n_added = (labels.size - 1) // N_STRANDS * N_STRANDS
         _add_fours(numbers, n_features, labels[:n_added], flat_sums, totals)
-    _add_some(numbers[n_added * n_features :], n_features, labels[n_added:], flat_sums, n_strands)
-
-
-@part()
-def _add_some(numbers, n_features, labels, sums, n_strands):
-    depth, n_fours = np.uint64(n_features), n_features // 4
-    for j in range(labels.size):
-        i = np.uint64(j)
-        row = np.uint64(labels[i]) * np.uint64(n_strands) + (i & np.uint64(n_strands - 1))
-        first, place = i * depth, row * (depth + ONE)
-        for f in range(n_fours):
-            four = np.uint64(4 * f)
-            _add_four(numbers, first + four, sums, place + four)
-        for f in range(4 * n_fours, n_features):
-            sums[place + np.uint64(f)] += np.float64(numbers[first + np.uint64(f)])
-        sums[place + depth] += 1.0
+    for i in range(n_added, labels.size):
+        k, strand = labels[i], i % N_STRANDS
+        weight = weights[i] if weights.size else 1.0
+        for f in range(n_features):
+            sums[k, strand, f] += weight * np.float64(points[i, f])
+        sums[k, strand, n_features] += weight
 
 
 @part()
@@ -498,37 +494,6 @@ def _add_four(numbers, i, sums, j):
     sum0, sum1 = sums[j] + np.float64(numbers[i]), sums[j + ONE] + np.float64(numbers[i + ONE])
     sum2, sum3 = sums[j + TWO] + np.float64(numbers[i + TWO]), sums[j + THREE] + np.float64(numbers[i + THREE])
     sums[j], sums[j + ONE], sums[j + TWO], sums[j + THREE] = sum0, sum1, sum2, sum3
-
-
-@kernel()
-def move(
-    points,  # in
-    labels,  # in
-    before,  # in/out
-    sums,  # in/out
-):
-    """Move each point whose label isn't that of `before` from the one cluster's sums to the other's; set `before`."""
-    for start in range(0, labels.size, WIDE_BLOCK):
-        stop = min(start + WIDE_BLOCK, labels.size)
-        n_changed = 0
-        for i in range(start, stop):  # in vectors, as mostly there are few
-            n_changed += before[i] != labels[i]
-        if n_changed:
-            for i in range(start, stop):
-                if before[i] != labels[i]:
-                    strand = i % sums.shape[1]
-                    _move(points[i], sums[before[i], strand], sums[labels[i], strand])
-                    before[i] = labels[i]
-
-
-@part()
-def _move(point, giver, taker):
-    for f in range(point.size):
-        value = np.float64(point[f])
-        giver[f] -= value
-        taker[f] += value
-    giver[point.size] -= 1.0
-    taker[point.size] += 1.0
 
 
 def measure(

@@ -116,7 +116,8 @@ def settle(
     and how many of them labelled.
     """
     offsets = np.full(CENTROIDS * len(factors), LARGEST, np.int32)
-    space = offsets, np.empty((3, POINTS), np.int32), np.empty(POINTS), np.empty(POINTS, np.int32)
+    totals = np.empty(offsets.size * POINTS, np.int32)
+    space = offsets, totals, np.empty((3, POINTS), np.int32), np.empty(POINTS), np.empty(POINTS, np.int32)
     flat = values.view(np.int32).reshape(len(values), -1), factors.view(np.int32).reshape(-1)
     n_features = 2 * values.shape[1]
     _settle(flat, squares, scale, n_features, norms, terms, gains, space, limits, labels, places, counts)
@@ -138,7 +139,7 @@ def _settle(
     counts,  # out
 ):
     values, factors = flat
-    offsets, found, leads, is_open = space
+    offsets, totals, found, leads, is_open = space
     least = margin(n_features, scale, terms[0], terms[1], math.sqrt)
     step = 2 * scale * terms[0]
     if least < LARGEST:
@@ -154,7 +155,7 @@ def _settle(
             n_open += is_open[i]
         leads[:] = 0
         if n_open >= min(LEAST_OPEN, some_labels.size) and least < LARGEST:
-            compare_shorts(values[tile], factors, offsets, found[0], found[1], found[2])
+            compare_shorts(values[tile], factors, offsets, totals, found[0], found[1], found[2])
             _find_leads(squares[some], found, step, least, leads)
             n_compared += n_open
         for i in range(some_labels.size):

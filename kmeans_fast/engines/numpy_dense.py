@@ -106,27 +106,10 @@ def add(
     labels: NDArray[Any],  # in
     sums: NDArray[Any],  # in/out
 ) -> None:
-    """Add weight·point and weight of each point to its cluster's sums (K, S, D+1), to its S strands by turns."""
+    """Add weight·point and weight of each point of few features to its cluster's sums (K, 4, D+1), by turns."""
     for start in range(0, len(points), POINTS_AT_ONCE):
         part = slice(start, start + POINTS_AT_ONCE)
         _add(points[part], weights[part], labels[part], np.arange(start, min(part.stop, len(points))), sums)
-
-
-def move(
-    points: NDArray[Any],  # in
-    labels: NDArray[Any],  # in
-    before: NDArray[Any],  # in/out
-    sums: NDArray[Any],  # in/out
-) -> None:
-    """Move each point whose label isn't that of `before` from the one cluster's sums to the other's; set `before`."""
-    for start in range(0, len(points), POINTS_AT_ONCE):
-        changed = start + np.flatnonzero(
-            labels[start : start + POINTS_AT_ONCE] != before[start : start + POINTS_AT_ONCE]
-        )
-        moved = points[changed].astype(np.float64)
-        _add(moved, np.empty(0), labels[changed], changed, sums)
-        _add(moved, np.full(len(moved), -1.0), before[changed], changed, sums)
-        before[changed] = labels[changed]
 
 
 def _add(

@@ -1,30 +1,27 @@
-"""Chunks, the unit of summation and of work for a thread; and pieces of them, where a chunk is much work."""
+"""Chunks, the unit of summation and of work for a thread; and pieces, the unit of work where a chunk is too much."""
 
 from itertools import pairwise
 
 # Points in a chunk; as sums are made chunk by chunk, it may depend on the input but not on the threads. So many take
 # the fastest pass 0.3 ms, thirty times what handing them to a thread costs.
 CHUNK_SIZE = 65_536
-
-
-def chunk_bounds(n_points: int, n_clusters: int = 1) -> list[tuple[int, int]]:
-    """Cut `n_points` into chunks, the same ones whatever the number of threads.
-
-    With many clusters chunks are larger, so that the sums kept for each chunk stay below a byte a point and feature.
-    """
-    size = CHUNK_SIZE * max(1, -(-n_clusters // 1024))
-    return [(start, min(start + size, n_points)) for start in range(0, n_points, size)]
-
-
-# Features from which on chunks are shared in pieces.
+# Features from which on a point is much work, so that points are shared in pieces, and chunks have so many numbers, or
+# bytes of what is kept for each chunk.
 MANY_FEATURES = 5
+NUMBERS_IN_A_CHUNK, BYTES_A_CLUSTER = 2**18, 16
 # Sums that numbers in a row are added to by turns, as each waits for the last addition to it.
 N_STRANDS = 4
 
 
-def strands(n_features: int) -> int:
-    """Return how many sums of each cluster there are in a chunk; of many features there is enough to add anyway."""
-    return 1 if n_features >= MANY_FEATURES else N_STRANDS
+def chunk_bounds(n_points: int, n_clusters: int = 1, n_features: int = 1) -> list[tuple[int, int]]:
+    """Cut `n_points` into chunks, the same ones whatever the number of threads.
+
+    With many clusters chunks are larger, so that what is kept for each chunk stays below a byte a point and feature.
+    """
+    size = CHUNK_SIZE * max(1, -(-n_clusters // 1024))
+    if n_features >= MANY_FEATURES:
+        size = N_STRANDS * (1 + max(NUMBERS_IN_A_CHUNK, BYTES_A_CLUSTER * n_clusters) // (N_STRANDS * n_features))
+    return [(start, min(start + size, n_points)) for start in range(0, n_points, size)]
 
 
 # Points times features times centroids in a piece, where a point counts as 32 centroids more: some 0.6 ms of compiled

@@ -93,44 +93,6 @@ class _Queue(Iterator[Task]):
             raise
 
 
-class Turns:
-    """Lets what follows on each piece of a row be done in the order of the pieces, whoever ends them when.
-
-    Parameters
-    ----------
-    n_rows : int
-        Rows have nothing to do with each other.
-    follow : callable
-        Called as ``follow(row, place)`` once all before that place have been; never twice at a time for a row.
-    """
-
-    def __init__(self, n_rows: int, follow: Callable[[int, int], Any]) -> None:
-        self._follow = follow
-        self._lock = Lock()
-        self._next = [0] * n_rows
-        self._ended: list[set[int]] = [set() for _ in range(n_rows)]
-        self._is_followed = [False] * n_rows
-
-    def end(self, row: int, place: int) -> None:
-        """Say that a piece has ended; do what can be done now, unless another thread is at it, which then does it."""
-        with self._lock:
-            self._ended[row].add(place)
-            if self._is_followed[row]:
-                return
-            self._is_followed[row] = True
-        while (ready := self._take(row)) is not None:
-            self._follow(row, ready)
-
-    def _take(self, row: int) -> int | None:
-        with self._lock:
-            place = self._next[row]
-            if place not in self._ended[row]:
-                self._is_followed[row] = False
-                return None
-            self._next[row] += 1
-            return place
-
-
 @contextmanager
 def workers(n_threads: int) -> Iterator[Workers]:
     """Lend workers for the length of one call; helper threads end with it."""

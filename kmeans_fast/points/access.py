@@ -63,8 +63,6 @@ class Points:
             raise ValueError(f"{name} must not be empty, got shape {self.array.shape}")
         if self.n_features == 0:
             raise ValueError(f"{name} must have features, got shape {self.array.shape}")
-        self.largest = math.inf
-        """The largest magnitude of floats, once they have been checked."""
         self._flat = self._flatten()
 
     def _flatten(self) -> NDArray[Any] | None:
@@ -118,7 +116,6 @@ class Points:
             for_each(look, range(len(starts)))
         for start, (low, high) in zip(starts, extremes.tolist(), strict=True):
             self._check_extremes(low, high, start, min(start + step, self.size))
-        self.largest = float(np.abs(extremes).max())
 
     def _check_extremes(self, low: float, high: float, start: int, stop: int) -> None:
         if not (np.isfinite(low) and np.isfinite(high)):

@@ -1,14 +1,11 @@
 """The dense algorithm: each pass looks at every point, chunk by chunk, on as many threads as the workers have.
 
-Sums are kept for each chunk, of few features in strands, see `chunks.strands`. Each strand's are added in the order of
-the chunks, then the strands in theirs, so that the bytes don't depend on the threads. With many features a chunk is
-much work: threads then share it in pieces, whose points are added to its sums in their order. Where no sum is rounded,
-order doesn't matter, and only points that change hands are looked at, see `exactness`.
+Of few features, sums are made anew in each pass, for each chunk in strands, to which points are added by turns. Each
+strand's are added in the order of the chunks, then the strands in theirs, so that the bytes don't depend on the
+threads. Sums of many features are exact and follow the labels, see `sums`; threads then share points in pieces.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
-from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
@@ -18,24 +15,24 @@ from kmeans_fast.engines import Engine
 from kmeans_fast.engines.product_space import work_space
 from kmeans_fast.lloyd import Givers, Measure
 from kmeans_fast.machine.chunks import (
+    CHUNK_SIZE,
     FEWEST_IN_A_PIECE,
     MANY_FEATURES,
     N_STRANDS,
     chunk_bounds,
     even_bounds,
     piece_size,
-    strands,
 )
-from kmeans_fast.machine.threads import Turns, Workers
+from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
-from kmeans_fast.points.exactness import sums_are_exact
 from kmeans_fast.points.limits import Limits
 from kmeans_fast.points.shorts import Settle, Shorts
+from kmeans_fast.points.sums import ExactSums
 
 # Points times centroids times features in a call of a kernel, which nothing can interrupt: some 0.2 s.
-PIECE = 2**28
-# Pieces for each thread at least, as chunks are few: of 100,000 points the first is twice as large as the second.
-PIECES_EACH = 6
+PART = 2**28
+# Pieces for each thread at least, so that threads end together.
+PIECES_EACH = 4
 # Centroids from which on points are rounded in the first pass, though that may be the only one: it takes no longer.
 ROUNDED_AT_ONCE = 32
 NO_WEIGHTS = np.empty(0)
@@ -68,50 +65,42 @@ class DenseAlgorithm:
         self._engine = engine
         self._kernels = engine.dense
         self._workers = workers
-        self._chunks = list(enumerate(chunk_bounds(points.size, n_clusters)))
+        self._chunks = list(enumerate(chunk_bounds(points.size, n_clusters, points.n_features)))
         self.labels = np.empty(points.size, smallest_label_dtype(n_clusters))
         self._limits: Limits | None = None  # with many features
         self._shorts: Shorts | None = None  # once a pass finds that it suits
-        self._sums = np.empty(0)  # by chunk, once they are kept
-        self._summed = self.labels  # the labels that they are of
+        self._exact: ExactSums | None = None  # of many features, once they are asked for
+        self._sums = np.empty(0)  # of few features, by chunk, if they are kept
 
     def _chunk(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
         weights = self._weights[start:stop].astype(np.float64, copy=False)
         return self._points.chunk(start, stop), weights, self.labels[start:stop]
 
-    def _pieces(self, start: int, stop: int, n_clusters: int) -> Iterator[tuple[int, int]]:
+    def _parts(self, start: int, stop: int, n_clusters: int) -> Iterator[tuple[int, int]]:
         """Cut a chunk into parts that don't keep an interrupt waiting, until there is one; the sums stay the same."""
-        n_strands = strands(self._points.n_features)
-        size = n_strands * max(1, PIECE // (n_strands * n_clusters * self._points.n_features))
+        size = N_STRANDS * max(1, PART // (N_STRANDS * n_clusters * self._points.n_features))
         for first in range(start, stop, size):
             if self._workers.stopping:
                 return
             yield first, min(first + size, stop)
 
-    def _shares(self, n_clusters: int) -> list[tuple[int, int, int, int]]:
-        """Cut all chunks into pieces: chunk, place of the piece in it, start and stop.
-
-        First comes the first piece of each chunk, then the second of each, so that several chunks are added up at once.
-        """
-        size = piece_size(self._points.n_features, n_clusters)
+    def _pieces(self, n_clusters: int) -> list[tuple[int, int]]:
+        """Cut points of many features into what threads share."""
+        size = min(CHUNK_SIZE, piece_size(self._points.n_features, n_clusters))
         if self._workers.n_threads > 1:
             size = min(size, max(FEWEST_IN_A_PIECE, self._points.size // (PIECES_EACH * self._workers.n_threads)))
-        by_chunk = [
-            [(i, j, *bounds) for j, bounds in enumerate(even_bounds(start, stop, size))]
-            for i, (start, stop) in self._chunks
-        ]
-        return [share for share in chain.from_iterable(zip_longest(*by_chunk)) if share is not None]
+        return even_bounds(0, self._points.size, size)
 
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every point."""
         if self._points.n_features >= MANY_FEATURES:
             label = self._labelling(centroids)
-            self._workers.for_each(lambda share: label(*share[2:]), self._shares(len(centroids)))
+            self._workers.for_each(lambda piece: label(*piece), self._pieces(len(centroids)))
             return
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
-            for piece in self._pieces(*task[1], len(centroids)):
-                points, _, labels = self._chunk(*piece)
+            for part in self._parts(*task[1], len(centroids)):
+                points, _, labels = self._chunk(*part)
                 self._kernels.assign(points, centroids, labels)
 
         self._workers.for_each(run, self._chunks)
@@ -124,16 +113,15 @@ class DenseAlgorithm:
         sums = np.zeros(self._shape_of_sums(n_clusters))
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
-            for piece in self._pieces(*task[1], n_clusters):
-                points, weights, labels = self._chunk(*piece)
+            for part in self._parts(*task[1], n_clusters):
+                points, weights, labels = self._chunk(*part)
                 self._kernels.assign_and_sum(points, weights, centroids, labels, sums[task[0]])
 
         self._workers.for_each(run, self._chunks)
         return _add_strands(sums)
 
     def _shape_of_sums(self, n_clusters: int) -> tuple[int, int, int, int]:
-        n_features = self._points.n_features
-        return len(self._chunks), n_clusters, strands(n_features), n_features + 1
+        return len(self._chunks), n_clusters, N_STRANDS, self._points.n_features + 1
 
     def _labelling(self, centroids: NDArray[np.float64]) -> Callable[[int, int], None]:
         """Return what labels the points from one place to another.
@@ -184,56 +172,38 @@ class DenseAlgorithm:
         return self._shorts.labelling(centroids)
 
     def _label_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Label pieces in any order, add each chunk's in theirs."""
-        shares = self._shares(len(centroids))
-        bounds = {share[:2]: share[2:] for share in shares}
-        add = self._summing(len(centroids))
-        turns = Turns(len(self._chunks), lambda chunk, place: add(chunk, *bounds[chunk, place]))
-        label = self._labelling(centroids)
+        """Label points of many features, a piece at a time, and correct the sums by it."""
+        n_clusters = len(centroids)
+        if self._exact is None:
+            self._exact = ExactSums(
+                self._points, self._weights, n_clusters, self.labels, self._engine.sums, self._workers
+            )
+        label, exact = self._labelling(centroids), self._exact
 
-        def run(share: tuple[int, int, int, int]) -> None:
-            label(*share[2:])
-            turns.end(*share[:2])
+        def run(piece: tuple[int, int]) -> None:
+            label(*piece)
+            exact.follow(*piece)
 
-        self._workers.for_each(run, shares)
-        return _add_strands(self._sums)
-
-    def _summing(self, n_clusters: int) -> Callable[[int, int, int], None]:
-        """Return what brings a chunk's sums up to date with labels of it, which come in order; not all need to come."""
-        if self._sums.size and self._is_exact:
-            return self._move
-        if not self._sums.size:
-            self._sums = np.empty(self._shape_of_sums(n_clusters))
-            self._summed = np.empty_like(self.labels)
-        return self._add
-
-    @cached_property
-    def _is_exact(self) -> bool:
-        return not self._weights.size and sums_are_exact(self._points, self._chunks[0][1][1], self._workers)
-
-    def _add(self, chunk: int, start: int, stop: int) -> None:
-        """Add points to their chunk's sums, which begin anew with its first point."""
-        points, weights, labels = self._chunk(start, stop)
-        if start == self._chunks[chunk][1][0]:
-            self._sums[chunk] = 0.0
-        self._kernels.add(points, weights, labels, self._sums[chunk])
-        self._summed[start:stop] = labels
-
-    def _move(self, chunk: int, start: int, stop: int) -> None:
-        """Move points whose labels have changed since they were added."""
-        points, _, labels = self._chunk(start, stop)
-        self._kernels.move(points, labels, self._summed[start:stop], self._sums[chunk])
+        self._workers.for_each(run, self._pieces(n_clusters))
+        return exact.rounded()
 
     def sum_again(self, n_clusters: int, changed: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return what `assign_and_sum` would for the labels as they are.
+        """Return what `assign_and_sum` would for the labels as they are, of few features.
 
         `changed` are points in ascending order; chunks without any have the labels they had at the last call. The
         first call must name one of each.
         """
-        update = self._summing(n_clusters)
+        if not self._sums.size:
+            self._sums = np.empty(self._shape_of_sums(n_clusters))
+
+        def add(i: int) -> None:
+            points, weights, labels = self._chunk(*self._chunks[i][1])
+            self._sums[i] = 0.0
+            self._kernels.add(points, weights, labels, self._sums[i])
+
         starts = np.array([start for _, (start, _) in self._chunks])
         among = np.unique(starts.searchsorted(changed, side="right") - 1)
-        self._workers.for_each(lambda i: update(i, *self._chunks[i][1]), among.tolist())
+        self._workers.for_each(add, among.tolist())
         return _add_strands(self._sums)
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
