@@ -67,44 +67,51 @@ def find_keys(
 
 @kernel()
 def place(
+    points,  # in
+    origin,  # in
+    scale,
+    bits,
     keys,  # in
     first,
     ends,  # in/out
     order,  # in/out
+    local,  # in/out
 ):
-    """Write the number of each point, from `first` on, to the next free place of its cell; `ends` say which that is."""
-    for i in range(keys.size):
-        key = keys[i]
-        order[ends[key]] = first + i
+    """Write the number of each point, from `first` on, and its place to the next free one of its cell, told by `ends`.
+
+    Places, (4, N) float32, are relative to the cell's center; a cell is 2 to the `bits` steps wide. Written in the
+    order of the points, they go to a few places in the cache; read in that of the cells, each would come from memory.
+    """
+    half = 2.0**bits / 2 - 128.0
+    for j in range(keys.size):
+        i, key = np.uint64(j), keys[j]
+        end = np.uint64(ends[key])
+        order[end] = first + j
         ends[key] += 1
+        for f in range(points.shape[1]):
+            step = (np.float64(points[i, f]) - origin[f]) * scale
+            cube = min(max(int(step + 128.0), 0), 255) >> bits
+            local[f, end] = np.float32(step - (np.float64(cube << bits) + half))
 
 
 @kernel()
 def find_boxes(
-    points,  # in
-    order,  # in
-    origin,  # in
-    scale,
     starts,  # in
-    centers,  # in
     first_cell,
     last_cell,
-    local,  # out
+    local,  # in
     halves,  # out
 ):
-    """Write the points' places relative to the centers of some cells to `local` (4, N) float32, and how far they reach.
+    """Write how far points in some cells are from the centers.
 
-    Half the size of the box around them is rounded up by far more than a place in it is rounded.
+    That is rounded up by far more than a point's place is rounded.
     """
     for c in range(first_cell, last_cell):
-        for i in range(starts[c], starts[c + 1]):
-            j = np.uint64(order[i])
-            for f in range(points.shape[1]):
-                step = (np.float64(points[j, f]) - origin[f]) * scale
-                local[f, i] = np.float32(step - np.float64(centers[c, f]))
-                halves[c, f] = max(halves[c, f], abs(local[f, i]))
-        for f in range(points.shape[1]):
-            halves[c, f] *= np.float32(1.000001)
+        for f in range(halves.shape[1]):
+            farthest = np.float32(0)
+            for i in range(starts[c], starts[c + 1]):
+                farthest = max(farthest, abs(local[f, i]))
+            halves[c, f] = farthest * np.float32(1.000001)
 
 
 def relabel(

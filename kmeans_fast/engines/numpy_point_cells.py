@@ -36,43 +36,46 @@ def find_keys(
 
 
 def place(
+    points: NDArray[Any],  # in
+    origin: NDArray[np.float64],  # in
+    scale: float,
+    bits: int,
     keys: NDArray[np.uint32],  # in
     first: int,
     ends: NDArray[np.int64],  # in/out
     order: NDArray[np.int32],  # in/out
+    local: NDArray[np.float32],  # in/out
 ) -> None:
-    """Write the number of each point, from `first` on, to the next free place of its cell; `ends` say which that is."""
+    """Write the number of each point, from `first` on, and its place to the next free one of its cell, told by `ends`.
+
+    Places, (4, N) float32, are relative to the cell's center; a cell is 2 to the `bits` steps wide.
+    """
     by_key = np.argsort(keys, kind="stable")
     counts = np.bincount(keys, minlength=len(ends))
     ranks = np.arange(len(keys)) - np.repeat(np.cumsum(counts) - counts, counts)
-    order[ends[keys[by_key]] + ranks] = first + by_key
+    targets = ends[keys[by_key]] + ranks
+    order[targets] = first + by_key
     ends += counts
+    for f in range(points.shape[1]):
+        steps = (points[by_key, f].astype(np.float64) - origin[f]) * scale
+        cubes = np.clip((steps + 128.0).astype(np.int64), 0, 255) >> bits
+        local[f, targets] = steps - ((cubes << bits) + (2.0**bits / 2 - 128.0))
 
 
 def find_boxes(
-    points: NDArray[Any],  # in
-    order: NDArray[np.int32],  # in
-    origin: NDArray[np.float64],  # in
-    scale: float,
     starts: NDArray[np.int64],  # in
-    centers: NDArray[np.float32],  # in
     first_cell: int,
     last_cell: int,
-    local: NDArray[np.float32],  # out
+    local: NDArray[np.float32],  # in
     halves: NDArray[np.float32],  # out
 ) -> None:
-    """Write the points' places relative to the centers of some cells to `local` (4, N) float32, and how far they reach.
+    """Write how far points in some cells are from the centers.
 
-    Half the size of the box around them is rounded up by far more than a place in it is rounded.
+    That is rounded up by far more than a point's place is rounded.
     """
-    part = slice(starts[first_cell], starts[last_cell])
-    begins = starts[first_cell:last_cell] - starts[first_cell]
-    sizes = np.diff(starts[first_cell : last_cell + 1])
-    cells = slice(first_cell, last_cell)
-    for f in range(points.shape[1]):
-        steps = (points[order[part], f].astype(np.float64) - origin[f]) * scale
-        local[f, part] = steps - np.repeat(centers[cells, f].astype(np.float64), sizes)
-        halves[cells, f] = np.maximum.reduceat(np.abs(local[f, part]), begins) * np.float32(1.000001)
+    part, cells = slice(starts[first_cell], starts[last_cell]), slice(first_cell, last_cell)
+    begins = starts[cells] - starts[first_cell]
+    halves[cells] = np.maximum.reduceat(np.abs(local[:, part]), begins, axis=1).T * np.float32(1.000001)
 
 
 def relabel(

@@ -81,7 +81,7 @@ def build(points: NDArray[Any], grid: Grid, engine: Engine, workers: Workers) ->
         bits += 1
     table = spread_table(n_features) >> np.uint32(n_features * bits)
     keys = np.empty(len(points), np.uint32)
-    order = np.empty(len(points), np.int32)
+    order, local = np.empty(len(points), np.int32), np.zeros((4, len(points)), np.float32)
     parts = list(enumerate(_even_parts(len(points))))
     counts = np.zeros((len(parts), 2 ** (n_features * (8 - bits))), np.int64)
 
@@ -91,7 +91,7 @@ def build(points: NDArray[Any], grid: Grid, engine: Engine, workers: Workers) ->
 
     def place(task: tuple[int, tuple[int, int]]) -> None:
         i, (start, stop) = task
-        engine.point_cells.place(keys[start:stop], start, ends[i], order)
+        engine.point_cells.place(points[start:stop], *grid, bits, keys[start:stop], start, ends[i], order, local)
 
     workers.for_each(find_keys, parts)
     totals = counts.sum(axis=0)
@@ -99,12 +99,11 @@ def build(points: NDArray[Any], grid: Grid, engine: Engine, workers: Workers) ->
     workers.for_each(place, parts)
     occupied = np.flatnonzero(totals)
     starts = np.concatenate([[0], np.cumsum(totals[occupied])]).astype(np.int64)
-    local = np.zeros((4, len(points)), np.float32)
     centers = _cube_centers(grid.steps(points[order[starts[:-1]]]), bits, n_features)
     cells = Level(starts, centers, np.zeros_like(centers))
 
     def find_boxes(part: tuple[int, int]) -> None:
-        engine.point_cells.find_boxes(points, order, *grid, starts, centers, *part, local, cells.halves)
+        engine.point_cells.find_boxes(starts, *part, local, cells.halves)
 
     edges = np.unique(np.searchsorted(starts, np.linspace(0, len(points), PARTS + 1))).tolist()
     workers.for_each(find_boxes, list(itertools.pairwise(edges)))
