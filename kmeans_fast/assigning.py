@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from kmeans_fast import arrays, validation
 from kmeans_fast.lending import machine_for, work_of
 from kmeans_fast.machine.chunks import count_pieces
-from kmeans_fast.points.dense import NO_WEIGHTS, DenseAlgorithm
+from kmeans_fast.points.dense import NO_WEIGHTS
+from kmeans_fast.points.many_features import dense_algorithm
 
 
 def assign(
@@ -64,6 +65,6 @@ def assign(
     n_pieces = count_pieces(source.size, source.n_features, len(checked))
     with machine_for(engine, validation.thread_count(n_threads), source.size, work, n_pieces) as machine:
         source.check_values(machine.workers.for_each)
-        dense = DenseAlgorithm(source, NO_WEIGHTS, len(checked), *machine)
+        dense = dense_algorithm(source, NO_WEIGHTS, len(checked), *machine)
         dense.assign(checked)
     return selection.labels(dense.labels)

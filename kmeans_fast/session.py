@@ -28,6 +28,7 @@ from kmeans_fast.points import cell_passes, seeding
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.cells import grid_of
 from kmeans_fast.points.dense import NO_WEIGHTS, DenseAlgorithm
+from kmeans_fast.points.many_features import dense_algorithm
 
 COLOR_DTYPES = (np.uint8, np.uint16)
 # Weights that are added up by colour at a time, if there aren't more colours.
@@ -96,7 +97,7 @@ class PointData:
             grid = grid_of(self.points.chunk(0, self.points.size), self.machine.workers)
             if grid is not None:
                 return cell_passes.CellAlgorithm(self.points, self.weights, grid, n_clusters, *self.machine)
-        return DenseAlgorithm(self.points, self.weights, n_clusters, *self.machine)
+        return dense_algorithm(self.points, self.weights, n_clusters, *self.machine)
 
     def labels(self, algorithm: Algorithm) -> NDArray[Any]:
         """Return the algorithm's labels."""

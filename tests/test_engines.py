@@ -175,9 +175,11 @@ def test_numba_that_cannot_be_imported(tmp_path, source, reason):
 # ------------------------------------------------------------------------------------- one engine goes on in the other
 
 # Functions that leave state for others; the rest is tried in the stress run, as it takes a minute.
-STATEFUL = {"lower_to_centroid", "relabel", "lower", "count", "tally"}
+STATEFUL = {"lower_to_centroid", "relabel", "lower", "count", "tally", "sums.move"}
 FUNCTIONS = [
-    pytest.param(part, name, id=f"{part}.{name}", marks=() if name in STATEFUL else pytest.mark.stress)
+    pytest.param(
+        part, name, id=f"{part}.{name}", marks=() if STATEFUL & {name, f"{part}.{name}"} else pytest.mark.stress
+    )
     for part, module in zip(engines.Engine._fields[2:], engines._numpy_modules(), strict=True)
     for name in engines._functions(module)
 ]

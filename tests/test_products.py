@@ -12,7 +12,8 @@ from kmeans_fast.engines import numpy_products
 from kmeans_fast.machine.chunks import CHUNK_SIZE, FEWEST_IN_A_PIECE, count_pieces
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
-from kmeans_fast.points.dense import NO_WEIGHTS, DenseAlgorithm
+from kmeans_fast.points.dense import NO_WEIGHTS
+from kmeans_fast.points.many_features import ManyFeatures
 
 # Around the sizes of steps, tiles, strips and groups.
 N_FEATURES = [5, 6, 7, 8, 9, 16, 31, 32, 33, 64, 65, 511, 513, 800]
@@ -74,7 +75,7 @@ def test_pieces_are_small_enough_for_threads_to_end_together():
     points = Points(np.zeros((100_000, 5), np.float32))
     sizes = {}
     for n_threads in (1, 2):
-        dense = DenseAlgorithm(points, NO_WEIGHTS, 4, engines.load("numpy"), Workers(n_threads, None))
+        dense = ManyFeatures(points, NO_WEIGHTS, 4, engines.load("numpy"), Workers(n_threads, None))
         sizes[n_threads] = [stop - start for start, stop in dense._pieces(4)]
         assert sum(sizes[n_threads]) == 100_000
     assert max(sizes[1]) == 50_000

@@ -19,6 +19,7 @@ from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.points import seeding
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import NO_WEIGHTS, DenseAlgorithm, add_in_order, farthest_of
+from kmeans_fast.points.many_features import dense_algorithm
 
 #: Calls a function for each block, which comes first, with the further arguments; returns the results in order.
 ForEach = Callable[..., list[Any]]
@@ -175,7 +176,7 @@ class BlockData:
 
 
 def _algorithm_of(block: NDArray[Any], n_clusters: int, machine: Any) -> DenseAlgorithm:
-    return DenseAlgorithm(Points(block), NO_WEIGHTS, n_clusters, *machine)
+    return dense_algorithm(Points(block), NO_WEIGHTS, n_clusters, *machine)
 
 
 def _sums(block: NDArray[Any], centroids: NDArray[np.float64], engine: str) -> NDArray[np.float64]:

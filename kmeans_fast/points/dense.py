@@ -1,40 +1,24 @@
 """The dense algorithm: each pass looks at every point, chunk by chunk, on as many threads as the workers have.
 
-Of few features, sums are made anew in each pass, for each chunk in strands, to which points are added by turns. Each
-strand's are added in the order of the chunks, then the strands in theirs, so that the bytes don't depend on the
-threads. Sums of many features are exact and follow the labels, see `sums`; threads then share points in pieces.
+Sums are made anew in each pass, for each chunk in strands, to which points are added by turns. Each strand's are added
+in the order of the chunks, then the strands in theirs, so that the bytes don't depend on the threads. With many
+features much of that is left out, see `many_features`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.engines import Engine
-from kmeans_fast.engines.product_space import work_space
 from kmeans_fast.lloyd import Givers, Measure
-from kmeans_fast.machine.chunks import (
-    CHUNK_SIZE,
-    FEWEST_IN_A_PIECE,
-    MANY_FEATURES,
-    N_STRANDS,
-    chunk_bounds,
-    even_bounds,
-    piece_size,
-)
+from kmeans_fast.machine.chunks import N_STRANDS, chunk_bounds
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
-from kmeans_fast.points.limits import Limits
-from kmeans_fast.points.shorts import Settle, Shorts
-from kmeans_fast.points.sums import ExactSums
 
 # Points times centroids times features in a call of a kernel, which nothing can interrupt: some 0.2 s.
 PART = 2**28
-# Pieces for each thread at least, so that threads end together.
-PIECES_EACH = 4
-# Centroids from which on points are rounded in the first pass, though that may be the only one: it takes no longer.
-ROUNDED_AT_ONCE = 32
 NO_WEIGHTS = np.empty(0)
 
 
@@ -62,15 +46,11 @@ class DenseAlgorithm:
     ) -> None:
         self._points = points
         self._weights = weights
-        self._engine = engine
         self._kernels = engine.dense
         self._workers = workers
         self._chunks = list(enumerate(chunk_bounds(points.size, n_clusters, points.n_features)))
         self.labels = np.empty(points.size, smallest_label_dtype(n_clusters))
-        self._limits: Limits | None = None  # with many features
-        self._shorts: Shorts | None = None  # once a pass finds that it suits
-        self._exact: ExactSums | None = None  # of many features, once they are asked for
-        self._sums = np.empty(0)  # of few features, by chunk, if they are kept
+        self._sums = np.empty(0)  # by chunk, if they are kept
 
     def _chunk(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
         weights = self._weights[start:stop].astype(np.float64, copy=False)
@@ -84,19 +64,8 @@ class DenseAlgorithm:
                 return
             yield first, min(first + size, stop)
 
-    def _pieces(self, n_clusters: int) -> list[tuple[int, int]]:
-        """Cut points of many features into what threads share."""
-        size = min(CHUNK_SIZE, piece_size(self._points.n_features, n_clusters))
-        if self._workers.n_threads > 1:
-            size = min(size, max(FEWEST_IN_A_PIECE, self._points.size // (PIECES_EACH * self._workers.n_threads)))
-        return even_bounds(0, self._points.size, size)
-
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every point."""
-        if self._points.n_features >= MANY_FEATURES:
-            label = self._labelling(centroids)
-            self._workers.for_each(lambda piece: label(*piece), self._pieces(len(centroids)))
-            return
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
             for part in self._parts(*task[1], len(centroids)):
@@ -107,13 +76,10 @@ class DenseAlgorithm:
 
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Label every point; return the weighted sums of each cluster's points, and in the last column its weight."""
-        n_clusters = len(centroids)
-        if self._points.n_features >= MANY_FEATURES:
-            return self._label_and_sum(centroids)
-        sums = np.zeros(self._shape_of_sums(n_clusters))
+        sums = np.zeros(self._shape_of_sums(len(centroids)))
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
-            for part in self._parts(*task[1], n_clusters):
+            for part in self._parts(*task[1], len(centroids)):
                 points, weights, labels = self._chunk(*part)
                 self._kernels.assign_and_sum(points, weights, centroids, labels, sums[task[0]])
 
@@ -123,72 +89,8 @@ class DenseAlgorithm:
     def _shape_of_sums(self, n_clusters: int) -> tuple[int, int, int, int]:
         return len(self._chunks), n_clusters, N_STRANDS, self._points.n_features + 1
 
-    def _labelling(self, centroids: NDArray[np.float64]) -> Callable[[int, int], None]:
-        """Return what labels the points from one place to another.
-
-        From the second pass on, as there may be only one, those are left out that no rival can have caught up with.
-        """
-        if self._limits is None:
-            self._limits = Limits(self._points.size, centroids)
-            if not self._rounds_at_once(*centroids.shape):
-                return self._first_labelling(centroids)
-            self.labels[:] = 0
-        gains, limits = self._limits.gains_at(centroids), self._limits.limits
-        settle, spaces = self._settling(centroids), list[Any]()
-
-        def label(start: int, stop: int) -> None:
-            points, _, labels = self._chunk(start, stop)
-            some_limits = limits[start:stop]
-            places = settle(start, points, gains, some_limits, labels) if settle else None
-            if places is None:
-                places = np.empty(len(labels), np.int32)
-                places = places[: self._kernels.find_open(gains, some_limits, labels, places)]
-            if places.size:
-                # a space for each thread that needs one at a time
-                space = spaces.pop() if spaces else work_space(points.shape[1], len(centroids), points.dtype)
-                self._kernels.relabel(points, centroids, gains, places, space, some_limits, labels)
-                spaces.append(space)
-
-        return label
-
-    def _first_labelling(self, centroids: NDArray[np.float64]) -> Callable[[int, int], None]:
-        return lambda start, stop: self._kernels.assign(
-            self._points.chunk(start, stop), centroids, self.labels[start:stop]
-        )
-
-    def _rounds(self, n_clusters: int, n_features: int) -> bool:
-        """Say whether rounded points make passes quicker: for NumPy alone they don't."""
-        return self._engine.name != "numpy" and Shorts.suits(n_clusters, n_features)
-
-    def _rounds_at_once(self, n_clusters: int, n_features: int) -> bool:
-        return n_clusters >= ROUNDED_AT_ONCE and self._rounds(n_clusters, n_features)
-
-    def _settling(self, centroids: NDArray[np.float64]) -> Settle | None:
-        """Return what tells most labels by rounded points, where that is quicker."""
-        if not self._rounds(*centroids.shape):
-            return None
-        if self._shorts is None:
-            self._shorts = Shorts(centroids, self._points.dtype, self._engine.shorts)
-        return self._shorts.labelling(centroids)
-
-    def _label_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Label points of many features, a piece at a time, and correct the sums by it."""
-        n_clusters = len(centroids)
-        if self._exact is None:
-            self._exact = ExactSums(
-                self._points, self._weights, n_clusters, self.labels, self._engine.sums, self._workers
-            )
-        label, exact = self._labelling(centroids), self._exact
-
-        def run(piece: tuple[int, int]) -> None:
-            label(*piece)
-            exact.follow(*piece)
-
-        self._workers.for_each(run, self._pieces(n_clusters))
-        return exact.rounded()
-
     def sum_again(self, n_clusters: int, changed: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return what `assign_and_sum` would for the labels as they are, of few features.
+        """Return what `assign_and_sum` would for the labels as they are.
 
         `changed` are points in ascending order; chunks without any have the labels they had at the last call. The
         first call must name one of each.

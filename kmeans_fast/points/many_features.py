@@ -1,0 +1,124 @@
+"""The dense algorithm for points of many features: what is known of a point from earlier passes saves looking at it.
+
+A point is compared again only once a rival can have caught up with its centroid, see `limits`; most that are then have
+their labels told by what they are rounded to, see `shorts`. Sums are exact and follow the labels, see `sums`. A chunk
+is much work: threads share points in smaller pieces.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_fast.engines import Engine
+from kmeans_fast.engines.product_space import work_space
+from kmeans_fast.machine.chunks import CHUNK_SIZE, FEWEST_IN_A_PIECE, MANY_FEATURES, even_bounds, piece_size
+from kmeans_fast.machine.threads import Workers
+from kmeans_fast.points.access import Points
+from kmeans_fast.points.dense import DenseAlgorithm
+from kmeans_fast.points.limits import Limits
+from kmeans_fast.points.shorts import Settle, Shorts
+from kmeans_fast.points.sums import ExactSums
+
+# Pieces for each thread at least, so that threads end together.
+PIECES_EACH = 4
+# Centroids from which on points are rounded in the first pass, though that may be the only one: it takes no longer.
+ROUNDED_AT_ONCE = 32
+
+
+def dense_algorithm(
+    points: Points, weights: NDArray[Any], n_clusters: int, engine: Engine, workers: Workers
+) -> DenseAlgorithm:
+    """Return the dense algorithm that suits these points."""
+    kind = ManyFeatures if points.n_features >= MANY_FEATURES else DenseAlgorithm
+    return kind(points, weights, n_clusters, engine, workers)
+
+
+class ManyFeatures(DenseAlgorithm):
+    """The passes over points of `MANY_FEATURES` or more; parameters as of any dense algorithm."""
+
+    def __init__(
+        self, points: Points, weights: NDArray[Any], n_clusters: int, engine: Engine, workers: Workers
+    ) -> None:
+        super().__init__(points, weights, n_clusters, engine, workers)
+        self._engine = engine
+        self._limits: Limits | None = None
+        self._shorts: Shorts | None = None  # once a pass finds that it suits
+        self._exact: ExactSums | None = None  # once sums are asked for
+
+    def assign(self, centroids: NDArray[np.float64]) -> None:
+        """Label every point."""
+        label = self._labelling(centroids)
+        self._workers.for_each(lambda piece: label(*piece), self._pieces(len(centroids)))
+
+    def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Label every point; return the weighted sums of each cluster's points, and in the last column its weight."""
+        n_clusters = len(centroids)
+        if self._exact is None:
+            self._exact = ExactSums(
+                self._points, self._weights, n_clusters, self.labels, self._engine.sums, self._workers
+            )
+        label, exact = self._labelling(centroids), self._exact
+
+        def run(piece: tuple[int, int]) -> None:
+            label(*piece)
+            exact.follow(*piece)
+
+        self._workers.for_each(run, self._pieces(n_clusters))
+        return exact.rounded()
+
+    def _pieces(self, n_clusters: int) -> list[tuple[int, int]]:
+        """Cut all points into what threads share."""
+        size = min(CHUNK_SIZE, piece_size(self._points.n_features, n_clusters))
+        if self._workers.n_threads > 1:
+            size = min(size, max(FEWEST_IN_A_PIECE, self._points.size // (PIECES_EACH * self._workers.n_threads)))
+        return even_bounds(0, self._points.size, size)
+
+    def _labelling(self, centroids: NDArray[np.float64]) -> Callable[[int, int], None]:
+        """Return what labels the points from one place to another.
+
+        From the second pass on, as there may be only one, those are left out that no rival can have caught up with.
+        """
+        if self._limits is None:
+            self._limits = Limits(self._points.size, centroids)
+            if not self._rounds_at_once(*centroids.shape):
+                return self._first_labelling(centroids)
+            self.labels[:] = 0
+        gains, limits = self._limits.gains_at(centroids), self._limits.limits
+        settle, spaces = self._settling(centroids), list[Any]()
+
+        def label(start: int, stop: int) -> None:
+            points, _, labels = self._chunk(start, stop)
+            some_limits = limits[start:stop]
+            places = settle(start, points, gains, some_limits, labels) if settle else None
+            if places is None:
+                places = np.empty(len(labels), np.int32)
+                places = places[: self._kernels.find_open(gains, some_limits, labels, places)]
+            if places.size:
+                # a space for each thread that needs one at a time
+                space = spaces.pop() if spaces else work_space(points.shape[1], len(centroids), points.dtype)
+                self._kernels.relabel(points, centroids, gains, places, space, some_limits, labels)
+                spaces.append(space)
+
+        return label
+
+    def _first_labelling(self, centroids: NDArray[np.float64]) -> Callable[[int, int], None]:
+        return lambda start, stop: self._kernels.assign(
+            self._points.chunk(start, stop), centroids, self.labels[start:stop]
+        )
+
+    def _rounds(self, n_clusters: int, n_features: int) -> bool:
+        """Say whether rounded points make passes quicker: for NumPy alone they don't."""
+        return self._engine.name != "numpy" and Shorts.suits(n_clusters, n_features)
+
+    def _rounds_at_once(self, n_clusters: int, n_features: int) -> bool:
+        return n_clusters >= ROUNDED_AT_ONCE and self._rounds(n_clusters, n_features)
+
+    def _settling(self, centroids: NDArray[np.float64]) -> Settle | None:
+        """Return what tells most labels by rounded points, where that is quicker."""
+        if not self._rounds(*centroids.shape):
+            return None
+        if self._shorts is None:
+            self._shorts = Shorts(centroids, self._points.dtype, self._engine.shorts)
+        return self._shorts.labelling(centroids)
