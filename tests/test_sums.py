@@ -18,7 +18,8 @@ from kmeans_fast.machine.chunks import CHUNK_SIZE
 from kmeans_fast.machine.threads import Workers, workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import NO_WEIGHTS
-from kmeans_fast.points.sums import ExactSums, cuts_of, rounded
+from kmeans_fast.points.parts import cuts_of, rounded
+from kmeans_fast.points.sums import ExactSums
 
 PICTURE = np.random.Generator(np.random.PCG64(3)).integers(0, 256, (3000, 6)).astype(np.uint8)
 ALONE = Workers(1, None)

@@ -2,7 +2,7 @@
 
 A call takes points (n, D) C-contiguous, weights (n,) float64 or empty for all ones, labels (n,), and sums (K+1, P, D+1)
 of values and, last, of weights; those of row K are of no cluster. The cuts (P−1, 2) tell how values, and weights, are
-cut into P parts, see `kmeans_fast.points.sums`.
+cut into P parts, see `kmeans_fast.points.parts`.
 """
 
 from typing import Any
