@@ -65,10 +65,10 @@ def test_pieces_are_summed_by_any_number_of_threads(engine, monkeypatch, n_point
     init = points[:6].astype(np.float64)
     monkeypatch.setattr("kmeans_fast.machine.chunks.PIECE_WORK", 1)
     for sample_weight in (None, weights):
-        for n_threads in (1, 2, 3, 7):
-            options = {"sample_weight": sample_weight, "n_threads": n_threads, "engine": engine}
-            result = kf.kmeans(points, 6, init=init, max_iter=2, **options)
-            assert_is_textbook(result, points, init, 2, weights=sample_weight)
+        options = {"init": init, "max_iter": 2, "sample_weight": sample_weight, "engine": engine}
+        result, *others = (kf.kmeans(points, 6, n_threads=n_threads, **options) for n_threads in (1, 2, 3, 7))
+        assert_is_textbook(result, points, init, 2, weights=sample_weight)
+        assert all(other == result for other in others)
 
 
 def test_pieces_are_small_enough_for_threads_to_end_together():
