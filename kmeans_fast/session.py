@@ -21,7 +21,6 @@ from kmeans_fast.draws import Draws
 from kmeans_fast.engines.codes import MAX_CHANNELS
 from kmeans_fast.lending import Machine
 from kmeans_fast.lloyd import Algorithm, Measure, Run
-from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.options import EFFORTS, STARTS, Options
 from kmeans_fast.ordering import order_of
 from kmeans_fast.points import cell_passes, seeding
@@ -29,6 +28,7 @@ from kmeans_fast.points.access import Points
 from kmeans_fast.points.cells import grid_of
 from kmeans_fast.points.dense import NO_WEIGHTS, DenseAlgorithm
 from kmeans_fast.points.many_features import dense_algorithm
+from kmeans_fast.points.parts import are_whole
 
 COLOR_DTYPES = (np.uint8, np.uint16)
 # Weights that are added up by colour at a time, if there aren't more colours.
@@ -267,16 +267,13 @@ def has_colors(points: Points, weights: NDArray[np.float64]) -> bool:
     return (
         points.array.dtype.newbyteorder("=") in COLOR_DTYPES
         and points.n_features <= MAX_CHANNELS
-        and (not weights.size or _are_whole(weights, points.dtype))
+        and (not weights.size or _are_counts(weights, points.dtype))
     )
 
 
-def _are_whole(weights: NDArray[np.float64], dtype: np.dtype[Any]) -> bool:
+def _are_counts(weights: NDArray[np.float64], dtype: np.dtype[Any]) -> bool:
     """Say whether weights can be counted as numbers of pixels."""
-    if not fits(float(weights.sum()), dtype):
-        return False
-    parts = (weights[start:stop] for start, stop in chunk_bounds(weights.size))
-    return all(np.array_equal(part, np.rint(part)) for part in parts)
+    return fits(float(weights.sum()), dtype) and are_whole(weights)
 
 
 def fit(data: Data, options: Options) -> tuple[Algorithm, Run]:

@@ -56,7 +56,7 @@ def test_sums_are_rounded_once(engine, points, weights, n_parts):
     with workers(2) as lent:
         exact = ExactSums(Points(locked(points)), weights, 7, labels, engines.load(engine).sums, lent)
         for _ in range(3):
-            lent.for_each(lambda start: exact.follow(start, start + 500), range(0, 3000, 500))
+            lent.for_each(lambda i: exact.follow(points[i : i + 500], i, i + 500), range(0, 3000, 500))
             assert exact.rounded().tolist() == sums_by_fsum(points, weights, labels)
             labels[::3] = (labels[::3] + 1) % 7
     assert 1 + len(cuts_of(Points(points), weights, ALONE)) == n_parts
@@ -130,7 +130,7 @@ def test_large_sums_are_shared_by_fewer_threads(n_clusters):
     with workers(3) as lent:
         exact = ExactSums(points, NO_WEIGHTS, n_clusters, labels, engines.load("numpy").sums, lent)
         assert exact._rooms.qsize() == {40: 3, 400: 1}[n_clusters]
-        lent.for_each(lambda start: exact.follow(start, start + 100), range(0, 3000, 100))
+        lent.for_each(lambda i: exact.follow(points.array[i : i + 100], i, i + 100), range(0, 3000, 100))
     assert exact.rounded().tolist() == [
         [math.fsum(column) for column in points.array[labels == k].T] + [(labels == k).sum()] for k in range(n_clusters)
     ]

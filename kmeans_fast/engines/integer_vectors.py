@@ -76,8 +76,12 @@ class _Comparison:
     def _total(self, group: Any, first: Any, c: int, v: int) -> Any:
         builder = self._builder
         row = builder.mul(builder.add(builder.mul(group, WORD(CENTROIDS)), WORD(c)), WORD(POINTS))
-        place = builder.gep(self._totals, [builder.add(builder.add(row, first), WORD(v * self._lanes))])
-        return builder.bitcast(place, self._vector.as_pointer())
+        return self._vector_at(self._totals, builder.add(row, first), v)
+
+    def _vector_at(self, array: Any, first: Any, v: int) -> Any:
+        """Return a pointer to one of the vectors that lie side by side from a place on."""
+        place = self._builder.gep(array, [self._builder.add(first, WORD(v * self._lanes))])
+        return self._builder.bitcast(place, self._vector.as_pointer())
 
     def _kept(self, group: Any, first: Any) -> Vectors:
         load = self._builder.load
@@ -97,10 +101,7 @@ class _Comparison:
             pair = builder.add(start, pairs.index)
             row = builder.add(builder.mul(pair, WORD(POINTS)), first)
             column = builder.mul(builder.add(builder.mul(group, self._n_pairs), pair), WORD(CENTROIDS))
-            points = [
-                _load(builder, self._tile, builder.add(row, WORD(v * self._lanes)), self._vector)
-                for v in range(VECTORS)
-            ]
+            points = [builder.load(self._vector_at(self._tile, row, v), align=4) for v in range(VECTORS)]
             for c in range(CENTROIDS):
                 factor = builder.load(builder.gep(self._factors, [builder.add(column, WORD(c))]))
                 for total, some in zip(sums[c], points, strict=True):
@@ -126,8 +127,7 @@ class _Comparison:
                     _compete(builder, value, label, state)
         for v, state in enumerate(states):
             for place, array in zip(state, self._found, strict=True):
-                target = builder.gep(array, [builder.add(first, WORD(v * self._lanes))])
-                builder.store(builder.load(place), builder.bitcast(target, vector.as_pointer()), align=4)
+                builder.store(builder.load(place), self._vector_at(array, first, v), align=4)
 
 
 def _store_all(builder: Any, values: Any, places: Vectors) -> None:
@@ -140,10 +140,6 @@ def _left(builder: Any, n_pairs: Any, start: Any, most: int | None) -> Any:
     """Return how many pairs there are from one on, at most so many."""
     left = builder.sub(n_pairs, start)
     return left if most is None else builder.select(builder.icmp_signed("<", left, WORD(most)), left, WORD(most))
-
-
-def _load(builder: Any, array: Any, index: Any, vector: Any) -> Any:
-    return builder.load(builder.bitcast(builder.gep(array, [index]), vector.as_pointer()), align=4)
 
 
 def _sum_of_products(builder: Any, a: Any, b: Any) -> Any:

@@ -131,6 +131,18 @@ class PointCells(NamedTuple):
     regions: Level
 
 
+def whole_steps(steps: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return which of the 256 steps from −128 to 128 each coordinate is in; what is beyond them is in the last one."""
+    whole: NDArray[np.int64] = np.clip((steps + 128.0).astype(np.int64), 0, 255)
+    return whole
+
+
+def cube_centers(steps: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
+    """Return the middles, in steps, of the cubes that coordinates are in, which are 2 to the `bits` steps wide."""
+    corners = (whole_steps(steps) >> bits << bits).astype(np.float64)
+    return corners + (2.0**bits / 2 - 128.0)
+
+
 class Nearest(NamedTuple):
     """For each cube of a grid in colour space the entries of a palette that may be nearest in it: its candidates.
 

@@ -59,10 +59,14 @@ def find_keys(
     for i in range(points.shape[0]):
         key = np.uint32(0)
         for f in range(points.shape[1]):
-            step = np.int64((np.float64(points[i, f]) - origin[f]) * scale + 128.0)
-            key |= table[f, min(max(step, 0), 255)]
+            key |= table[f, _whole_steps((np.float64(points[i, f]) - origin[f]) * scale)]
         keys[i] = key
         counts[key] += 1
+
+
+@part(inline=True)
+def _whole_steps(step):
+    return min(max(int(step + 128.0), 0), 255)
 
 
 @kernel()
@@ -90,8 +94,7 @@ def place(
         ends[key] += 1
         for f in range(points.shape[1]):
             step = (np.float64(points[i, f]) - origin[f]) * scale
-            cube = min(max(int(step + 128.0), 0), 255) >> bits
-            local[f, end] = np.float32(step - (np.float64(cube << bits) + half))
+            local[f, end] = np.float32(step - (np.float64(_whole_steps(step) >> bits << bits) + half))
 
 
 @kernel()

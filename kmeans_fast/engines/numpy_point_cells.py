@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.engines import numpy_dense
-from kmeans_fast.engines.layout import Bounds, PointCells
+from kmeans_fast.engines.layout import Bounds, PointCells, cube_centers, whole_steps
 
 # Points looked at in one go.
 POINTS_AT_ONCE = 2**16
@@ -30,8 +30,7 @@ def find_keys(
     """
     keys[:] = 0
     for f in range(points.shape[1]):
-        steps = (points[:, f].astype(np.float64) - origin[f]) * scale + 128.0
-        keys |= table[f, np.clip(steps.astype(np.int64), 0, 255)]
+        keys |= table[f, whole_steps((points[:, f].astype(np.float64) - origin[f]) * scale)]
     counts += np.bincount(keys, minlength=len(counts))
 
 
@@ -58,8 +57,7 @@ def place(
     ends += counts
     for f in range(points.shape[1]):
         steps = (points[by_key, f].astype(np.float64) - origin[f]) * scale
-        cubes = np.clip((steps + 128.0).astype(np.int64), 0, 255) >> bits
-        local[f, targets] = steps - ((cubes << bits) + (2.0**bits / 2 - 128.0))
+        local[f, targets] = steps - cube_centers(steps, bits)
 
 
 def find_boxes(

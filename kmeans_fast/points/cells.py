@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kmeans_fast.colors.cells import run_starts
 from kmeans_fast.engines import Engine
 from kmeans_fast.engines.codes import spread_table
-from kmeans_fast.engines.layout import Level, PointCells
+from kmeans_fast.engines.layout import Level, PointCells, cube_centers
 from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.machine.threads import Workers
 
@@ -112,8 +112,7 @@ def build(points: NDArray[Any], grid: Grid, engine: Engine, workers: Workers) ->
 
 def _cube_centers(steps: NDArray[np.float64], bits: int, n_features: int) -> NDArray[np.float32]:
     """Return the middles of the cubes that some points are in."""
-    places = np.clip((steps + 128.0).astype(np.int64), 0, 255) >> bits
-    centers: NDArray[np.float32] = ((places << bits) + 2**bits / 2 - 128).astype(np.float32)
+    centers = cube_centers(steps, bits).astype(np.float32)
     centers[:, n_features:] = 0
     return centers
 

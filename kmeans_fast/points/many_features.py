@@ -26,6 +26,9 @@ PIECES_EACH = 4
 # Centroids from which on points are rounded in the first pass, though that may be the only one: it takes no longer.
 ROUNDED_AT_ONCE = 32
 
+#: Called with points, and from which place to which other one they are.
+Label = Callable[[NDArray[Any], int, int], None]
+
 
 def dense_algorithm(
     points: Points, weights: NDArray[Any], n_clusters: int, engine: Engine, workers: Workers
@@ -50,7 +53,7 @@ class ManyFeatures(DenseAlgorithm):
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every point."""
         label = self._labelling(centroids)
-        self._workers.for_each(lambda piece: label(*piece), self._pieces(len(centroids)))
+        self._workers.for_each(lambda piece: label(self._points.chunk(*piece), *piece), self._pieces(len(centroids)))
 
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Label every point; return the weighted sums of each cluster's points, and in the last column its weight."""
@@ -62,8 +65,9 @@ class ManyFeatures(DenseAlgorithm):
         label, exact = self._labelling(centroids), self._exact
 
         def run(piece: tuple[int, int]) -> None:
-            label(*piece)
-            exact.follow(*piece)
+            points = self._points.chunk(*piece)  # which may be a copy
+            label(points, *piece)
+            exact.follow(points, *piece)
 
         self._workers.for_each(run, self._pieces(n_clusters))
         return exact.rounded()
@@ -75,7 +79,7 @@ class ManyFeatures(DenseAlgorithm):
             size = min(size, max(FEWEST_IN_A_PIECE, self._points.size // (PIECES_EACH * self._workers.n_threads)))
         return even_bounds(0, self._points.size, size)
 
-    def _labelling(self, centroids: NDArray[np.float64]) -> Callable[[int, int], None]:
+    def _labelling(self, centroids: NDArray[np.float64]) -> Label:
         """Return what labels the points from one place to another.
 
         From the second pass on, as there may be only one, those are left out that no rival can have caught up with.
@@ -88,9 +92,8 @@ class ManyFeatures(DenseAlgorithm):
         gains, limits = self._limits.gains_at(centroids), self._limits.limits
         settle, spaces = self._settling(centroids), list[Any]()
 
-        def label(start: int, stop: int) -> None:
-            points, _, labels = self._chunk(start, stop)
-            some_limits = limits[start:stop]
+        def label(points: NDArray[Any], start: int, stop: int) -> None:
+            labels, some_limits = self.labels[start:stop], limits[start:stop]
             places = settle(start, points, gains, some_limits, labels) if settle else None
             if places is None:
                 places = np.empty(len(labels), np.int32)
@@ -103,10 +106,8 @@ class ManyFeatures(DenseAlgorithm):
 
         return label
 
-    def _first_labelling(self, centroids: NDArray[np.float64]) -> Callable[[int, int], None]:
-        return lambda start, stop: self._kernels.assign(
-            self._points.chunk(start, stop), centroids, self.labels[start:stop]
-        )
+    def _first_labelling(self, centroids: NDArray[np.float64]) -> Label:
+        return lambda points, start, stop: self._kernels.assign(points, centroids, self.labels[start:stop])
 
     def _rounds(self, n_clusters: int, n_features: int) -> bool:
         """Say whether rounded points make passes quicker: for NumPy alone they don't."""

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_fast.machine.chunks import chunk_bounds
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
 
@@ -55,7 +56,7 @@ def cuts_of(points: Points, weights: NDArray[Any], workers: Workers) -> NDArray[
     """
     values, of_weights = _range_of_points(points, workers), ONES
     if weights.size:
-        of_weights = _range(float(weights.max()), float(weights[weights > 0].min()), DIGITS, _are_whole(weights))
+        of_weights = _range(float(weights.max()), float(weights[weights > 0].min()), DIGITS, are_whole(weights))
         values = values.times(of_weights)
     n_bits = max(2, points.size.bit_length())
     by_column = [_cuts(values, n_bits), _cuts(of_weights, n_bits)]
@@ -105,8 +106,10 @@ def _extreme_magnitudes(values: NDArray[Any]) -> tuple[float, float]:
     return least or math.inf, largest
 
 
-def _are_whole(weights: NDArray[Any]) -> bool:
-    return bool((weights == np.rint(weights)).all())
+def are_whole(weights: NDArray[Any]) -> bool:
+    """Say whether all weights are whole numbers."""
+    parts = (weights[start:stop] for start, stop in chunk_bounds(weights.size))
+    return all(np.array_equal(part, np.rint(part)) for part in parts)
 
 
 def rounded(parts: NDArray[np.float64]) -> NDArray[np.float64]:

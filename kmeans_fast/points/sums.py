@@ -43,7 +43,7 @@ class ExactSums:
         kernels: SimpleNamespace,
         workers: Workers,
     ) -> None:
-        self._points, self._weights, self._labels, self._kernels = points, weights, labels, kernels
+        self._weights, self._labels, self._kernels = weights, labels, kernels
         self._before = np.empty_like(labels)
         self._is_first = True
         self._cuts = cuts_of(points, weights, workers)
@@ -54,10 +54,10 @@ class ExactSums:
         for _ in range(n_rooms):
             self._rooms.put(np.zeros_like(self._sums))
 
-    def follow(self, start: int, stop: int) -> None:
-        """Take the labels of these points into account; each pass has to, with all points, and from any threads."""
+    def follow(self, points: NDArray[Any], start: int, stop: int) -> None:
+        """Take the labels of points at these places into account; each pass has to, of all, and from any threads."""
         place = slice(start, stop)
-        points, labels, before = self._points.chunk(start, stop), self._labels[place], self._before[place]
+        labels, before = self._labels[place], self._before[place]
         weights = self._weights[place].astype(np.float64, copy=False)
         room = self._rooms.get()
         try:
