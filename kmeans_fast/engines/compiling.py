@@ -1,4 +1,4 @@
-"""Kernels compiled to objects by Numba: with `vectors` the one module of the package that imports it.
+"""Kernels compiled to objects by Numba, which only this module, `pipeline` and `vectors` import.
 
 A kernel's object has one way in, a C function of a row of words (see `signatures`). It needs nothing of Numba's or
 Python's when it runs: without Numba's reference counts, code that would need them isn't accepted by the compiler.
@@ -17,6 +17,7 @@ from numba.np.arrayobj import make_array, populate_array
 
 from kmeans_fast.engines import levels, objects
 from kmeans_fast.engines.loading import FAILED, FLOAT, INTEGER, NOTHING
+from kmeans_fast.engines.pipeline import KernelCompiler
 
 WORD, STATUS, ADDRESS = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
 # What the C library of any process has.
@@ -26,7 +27,7 @@ LIBRARY = {"memcpy", "memmove", "memset"}
 def dispatcher(function: Callable[..., Any], fastmath: set[str] | bool, inline: str = "never") -> Any:
     """Wrap a function for Numba, without ways in from Python, which would take as long to compile as the function."""
     options: dict[str, Any] = {"fastmath": fastmath, "inline": inline, "error_model": "numpy", "_nrt": False}
-    options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": KernelCompiler}
     return numba.njit(**options)(function)
 
 

@@ -1,6 +1,6 @@
 """Parts of kernels that LLVM wouldn't make well of loops, written in its own terms; see `numba_jit.emitted`.
 
-With `compiling`, the only module that imports Numba.
+With `compiling` and `pipeline`, the only module that imports Numba.
 """
 
 from typing import Any
