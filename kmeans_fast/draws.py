@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from numpy.random import PCG64
@@ -35,6 +36,10 @@ class Draws:
     def uniform(self) -> float:
         """Return a float of 53 random bits, at least 0 and below 1."""
         return (self._bits.random_raw() >> 11) * 2.0**-53
+
+    def uniforms(self, size: int) -> NDArray[np.float64]:
+        """Return as many of these floats at once."""
+        return (self._bits.random_raw(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def below(self, limit: int) -> int:
         """Return an integer from 0 to `limit` − 1, each equally likely."""

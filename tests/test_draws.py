@@ -16,6 +16,13 @@ def test_the_stream_is_fixed():
     assert Draws(7).sample(100, 5) == [75, 46, 2, 51, 1]
 
 
+def test_many_at_once_are_the_same_as_one_by_one():
+    one_by_one, at_once = Draws(5), Draws(5)
+    assert at_once.uniforms(100).tolist() == [one_by_one.uniform() for _ in range(100)]
+    assert at_once.uniforms(0).tolist() == []
+    assert at_once.uniform() == one_by_one.uniform()
+
+
 @given(st.integers(1, 2**64), st.integers(0, 2**64))
 def test_below_stays_below(limit, seed):
     assert 0 <= Draws(seed).below(limit) < limit

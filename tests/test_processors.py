@@ -234,9 +234,9 @@ def test_calls_use_no_more_threads_than_that(monkeypatch, cat):
 
 
 def note_threads(used):
-    def initialize(self, n_threads, pool):
+    def initialize(self, n_threads, helpers):
         used.append(n_threads)
-        self.n_threads, self.stopping, self._pool = n_threads, False, pool
+        self.n_threads, self.stopping, self._helpers = n_threads, False, helpers
 
     return initialize
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -88,11 +89,16 @@ def load(name: str) -> Engine:
 
 def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
     """Return what a module offers: the functions of its own that have public names."""
-    return {
-        name: value
+    return {name: getattr(module, name) for name in _names(module)}
+
+
+@cache
+def _names(module: ModuleType) -> list[str]:
+    return [
+        name
         for name, value in vars(module).items()
         if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
-    }
+    ]
 
 
 # The modules are imported by name, in plain statements, so that what bundles a program with its modules finds them.
