@@ -380,10 +380,13 @@ def _product_pass(
         else:
             find_two(points, some, origin, directions, norms, local, rows, products, found, nearest)
         settle_undecided(points, some, columns, largest, found, nearest, distances, leads)
+        if limits.size:
+            for j in range(some.size):  # apart from labels, so that they are worked out in vectors
+                leads[j] = limit(gains[np.uint64(nearest[j])], leads[j])
+            for j in range(some.size):
+                limits[np.uint64(some[j])] = leads[j]
         for j in range(some.size):
-            labels[some[j]] = nearest[j]
-            if limits.size:
-                limits[some[j]] = limit(gains[nearest[j]], leads[j])
+            labels[np.uint64(some[j])] = nearest[j]
 
 
 @kernel()
