@@ -1,9 +1,11 @@
 """Workers: every task once, errors out, no thread left behind; calls from many threads and forked processes."""
 
+import gc
 import itertools
 import multiprocessing
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -68,6 +70,46 @@ def test_an_exception_stops_the_rest_and_is_raised(n_threads):
     with workers(n_threads) as lent, pytest.raises(RuntimeError, match="task 5"):
         lent.for_each(run, range(100_000))
     assert len(done) < 99_999
+
+
+def test_an_exception_of_a_helper_is_raised_and_holds_nothing():
+    """It's gone with whoever caught it, without the garbage collector."""
+    main_thread, both_began = threading.get_ident(), threading.Barrier(2, timeout=300)
+
+    class HelperError(Exception):
+        pass
+
+    def run(_):
+        both_began.wait()
+        if threading.get_ident() != main_thread:
+            raise HelperError
+
+    def reference():
+        try:
+            lent.for_each(run, range(2))
+        except HelperError as failure:
+            return weakref.ref(failure)
+
+    gc.disable()
+    try:
+        with workers(2) as lent:
+            assert reference()() is None
+    finally:
+        gc.enable()
+
+
+def test_a_thread_that_cannot_be_started_leaves_no_work_behind(monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    done = []
+    with workers(3) as lent:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            lent.for_each(done.append, range(3))
+        monkeypatch.undo()
+        lent.for_each(done.append, range(3, 6))
+    assert sorted(done) == [3, 4, 5]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

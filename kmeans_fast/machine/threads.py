@@ -53,9 +53,12 @@ class Workers:
         finally:
             queue.close()
             errors = [ends.get() for _ in range(n_helpers)]  # waits; buffers must not be in use once the call returns
-        for error in errors:
-            if error is not None:
-                raise error
+        failed = next((error for error in errors if error is not None), None)
+        if failed is not None:
+            try:
+                raise failed
+            finally:
+                del failed, errors  # or it would be part of a cycle, and hold buffers until garbage is collected
 
     def running_totals(self, count: Callable[[int], int], n_tasks: int) -> NDArray[np.int64]:
         """Return the running totals (n_tasks + 1,), from 0 on, of what `count` returns for the number of each task."""
@@ -106,12 +109,13 @@ class _Helpers:
 
     def start(self, job: Callable[[], None], n_times: int) -> Ends:
         """Have as many threads do a job once each; return what tells when they have."""
+        for i in range(len(self._threads), n_times):
+            thread = Thread(target=self._work, name=f"kmeans_fast_{i}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
         ends: Ends = SimpleQueue()
         for _ in range(n_times):
             self._jobs.put((job, ends))
-        for i in range(len(self._threads), n_times):
-            self._threads.append(Thread(target=self._work, name=f"kmeans_fast_{i}", daemon=True))
-            self._threads[-1].start()
         return ends
 
     def _work(self) -> None:
