@@ -12,6 +12,8 @@ import data_limit
 
 CLUSTER = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 import numpy as np
 import kmeans_fast as kf
 from data_limit import suffices
@@ -24,6 +26,12 @@ image = np.random.default_rng(0).integers(0, 256, (rows, 1000, n_features)).asty
 init = image.reshape(-1, n_features)[:n_clusters] if init == "given" else init
 options = dict(init=init, max_iter=1 if n_features == 3 else 3, tol=0, algorithm=algorithm, engine=engine, n_threads=2)
 kf.kmeans(image[:200], n_clusters, **options)  # what is imported, compiled and started stays
+if n_features > 4:  # OpenBLAS keeps tens of MB for each thread that multiplies while others do
+    both = Barrier(2)
+    square = np.ones((1500, 1500), np.float32)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: (both.wait(), square @ square), range(2)))
+    del square
 n_bytes = float(limit) * rows * 1000
 print(suffices(n_bytes, lambda: kf.kmeans(image, n_clusters, **options)))
 """

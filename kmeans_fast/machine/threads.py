@@ -126,8 +126,9 @@ class _Helpers:
                 job()
             except BaseException as raised:  # it's raised where the job was given
                 error = raised
+            del item, job  # before it's told, or what they hold would stay for a while
             ends.put(error)
-            del item, job, ends, error  # or what they hold would stay until the next job
+            del ends, error
 
     def end(self) -> None:
         """Let all threads end, and wait for that."""
