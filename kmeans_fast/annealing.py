@@ -87,6 +87,6 @@ def _pushed(run: Run, draws: Draws) -> NDArray[np.float64]:
     n_features = run.centroids.shape[1]
     weight = np.add.accumulate(run.measure.totals)[-1]
     spread = np.sqrt(run.measure.inertia / (weight * n_features))
-    offsets = np.array([[draws.uniform() - 0.5 for _ in range(n_features)] for _ in run.centroids])
+    offsets = draws.uniforms(run.centroids.shape) - 0.5
     pushed: NDArray[np.float64] = run.centroids + PUSH * spread * offsets
     return pushed

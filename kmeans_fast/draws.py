@@ -7,7 +7,7 @@ NumPy keeps that raw stream stable between versions and machines, but not what `
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +35,12 @@ class Draws:
 
     def uniform(self) -> float:
         """Return a float of 53 random bits, at least 0 and below 1."""
-        return (self._bits.random_raw() >> 11) * 2.0**-53
+        return float(_fractions(self._bits.random_raw()))
 
-    def uniforms(self, size: int) -> NDArray[np.float64]:
-        """Return as many of these floats at once."""
-        return (self._bits.random_raw(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    def uniforms(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Return an array of these floats, drawn in its order."""
+        numbers: NDArray[np.float64] = _fractions(self._bits.random_raw(shape))
+        return numbers
 
     def below(self, limit: int) -> int:
         """Return an integer from 0 to `limit` − 1, each equally likely."""
@@ -61,3 +62,8 @@ class Draws:
             draw = self.below(last + 1)
             chosen[last if draw in chosen else draw] = None
         return list(chosen)
+
+
+def _fractions(raw: Any) -> Any:
+    """Return what 64 random bits, or an array of them, are as floats."""
+    return (raw >> 11) * 2.0**-53

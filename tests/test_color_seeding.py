@@ -136,8 +136,8 @@ def test_few_colours_are_drawn_as_many_are(small_cat, engine, n_clusters):
 
 def test_a_draw_at_the_very_end_takes_the_last_colour_that_can_be_drawn(engine):
     class Last(Draws):
-        def uniforms(self, size):
-            return np.ones(size)
+        def uniforms(self, shape):
+            return np.ones(shape)
 
     colors, counts = np.array([[0], [9], [200], [0]], np.uint8), np.ones(4, np.int64)
     with machine_for(engine, 1, 1, 1) as machine:

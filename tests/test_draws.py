@@ -18,8 +18,8 @@ def test_the_stream_is_fixed():
 
 def test_many_at_once_are_the_same_as_one_by_one():
     one_by_one, at_once = Draws(5), Draws(5)
-    assert at_once.uniforms(100).tolist() == [one_by_one.uniform() for _ in range(100)]
-    assert at_once.uniforms(0).tolist() == []
+    assert at_once.uniforms((20, 5)).ravel().tolist() == [one_by_one.uniform() for _ in range(100)]
+    assert at_once.uniforms((0,)).tolist() == []
     assert at_once.uniform() == one_by_one.uniform()
 
 

@@ -193,7 +193,7 @@ def calls_of_all(image):
     scattered = (np.arange(2**18, dtype=np.uint32) * np.uint32(0x9E3779B1)).view(np.uint8).reshape(512, 512, 4)
     large = np.tile(image, (2, 1, 1))
     opaque = np.dstack([large, np.where(large[..., :1] < 9, 200, 255).astype(np.uint8)])
-    results = [
+    calls = [
         partial(kf.quantize, large, 16, max_iter=3),
         partial(kf.quantize, image[:2], 4, max_iter=1, effort=2),
         partial(kf.quantize, part, 10, init="k-means++", max_iter=3),
@@ -214,7 +214,7 @@ def calls_of_all(image):
         partial(kf.assign, floats, floats[0, :9]),
     ]
     counted = (distinct, repeated, opaque, large * np.uint16(257))
-    return results + [partial(kf.ColorHistogram.from_image, pixels) for pixels in counted]
+    return calls + [partial(kf.ColorHistogram.from_image, pixels) for pixels in counted]
 
 
 def bytes_of(call):

@@ -67,7 +67,7 @@ def k_means_plus_plus(
     first = seeding.first_place(len(histogram), histogram.counts.astype(np.float64), draws)
     # Always the same arrays, of which kernels keep where they are.
     chosen, newest = np.zeros((n_clusters, 4), np.int32), cells.colors[first].astype(np.int32)
-    drawn = draws.uniforms((n_clusters - 1) * n_candidates).reshape(-1, n_candidates)
+    drawn = draws.uniforms((n_clusters - 1, n_candidates))
     targets, places = np.zeros(n_candidates), np.zeros(n_candidates, np.int64)
     candidates = np.zeros((n_candidates, 4), np.int32)
     parts = to_add.parts
@@ -140,8 +140,7 @@ def k_means_plus_plus_of_few(
         return seeding.k_means_plus_plus(Points(colors), weights, n_clusters, draws, machine)
     places = np.zeros(n_clusters, np.int64)
     places[0] = seeding.first_place(len(colors), weights, draws)
-    shape = n_clusters - 1, seeding.candidate_count(n_clusters)
-    drawn = draws.uniforms(shape[0] * shape[1]).reshape(shape)
+    drawn = draws.uniforms((n_clusters - 1, seeding.candidate_count(n_clusters)))
     closest = np.empty(len(colors), np.int32 if colors.dtype == np.uint8 else np.int64)
     machine.engine.color_seeding.choose(rows_of(colors, np.int32), counts, drawn, closest, places)
     return colors[places].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Kernels compiled to objects by Numba, which only this module, `pipeline` and `vectors` import.
+"""Kernels compiled to objects by Numba, which only this module, `pipeline`, `vectors` and `integer_vectors` import.
 
 A kernel's object has one way in, a C function of a row of words (see `signatures`). It needs nothing of Numba's or
 Python's when it runs: without Numba's reference counts, code that would need them isn't accepted by the compiler.

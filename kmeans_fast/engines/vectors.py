@@ -1,7 +1,4 @@
-"""Parts of kernels that LLVM wouldn't make well of loops, written in its own terms; see `numba_jit.emitted`.
-
-With `compiling` and `pipeline`, the only module that imports Numba.
-"""
+"""Parts of kernels that LLVM wouldn't make well of loops, written in its own terms; see `numba_jit.emitted`."""
 
 from typing import Any
 

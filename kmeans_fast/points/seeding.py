@@ -104,7 +104,7 @@ def first_place(n_points: int, weights: NDArray[np.float64], draws: Draws) -> in
 def weighted_places(weights: NDArray[np.float64], size: int, draws: Draws) -> list[int]:
     """Draw places in proportion to their weights, with replacement."""
     ends = np.add.accumulate(weights)
-    targets = draws.uniforms(size) * ends[-1]
+    targets = draws.uniforms((size,)) * ends[-1]
     # rounding can put a draw at the very end, past the last point of positive weight
     last = int(np.flatnonzero(weights)[-1])
     places: list[int] = np.minimum(np.searchsorted(ends, targets, side="right"), last).tolist()
