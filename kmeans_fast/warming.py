@@ -91,7 +91,8 @@ def _use(everything: bool) -> None:
         for dtype in DTYPES + FURTHER_DTYPES * everything:
             for n_features in (3, 4, MANY_FEATURES):
                 _cluster_points(dtype, n_clusters, n_features)
-            _cluster_points(dtype, max(n_clusters, FEWEST_CLUSTERS), LEAST_FEATURES)
+            for n_features in (3, LEAST_FEATURES):
+                _cluster_points(dtype, max(n_clusters, FEWEST_CLUSTERS), n_features)
         for dtype in DTYPES:
             points = _ramp(LEAST_POINTS, 3).astype(dtype)
             kmeans(points, n_clusters, init=points[:n_clusters], max_iter=LEAST_COMPARED, tol=1e9)
@@ -106,12 +107,13 @@ def _use(everything: bool) -> None:
 
 
 def _cluster_points(dtype: DTypeLike, n_clusters: int, n_features: int) -> None:
-    """Cluster just more points than are compared plainly, one cluster empty, and from drawn centroids; label few."""
+    """Cluster just more points than are compared plainly, one cluster empty; label all and few; draw centroids."""
     n_points = max(PLAIN_WORK // n_clusters + 1, 2 * n_clusters)
     points: NDArray[Any] = _ramp(n_points, n_features).astype(dtype)
     init = np.concatenate([points[: n_clusters - 1], points[:1]])
     kmeans(points, n_clusters, init=init, max_iter=2, algorithm="dense")
-    assign(points[:9], init)
+    for some in (points, points[:9]):
+        assign(some, init)
     kmeans(points[:100], 2, max_iter=1, sample_weight=np.arange(100))
 
 

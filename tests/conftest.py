@@ -48,6 +48,7 @@ LONG = {
     "test_products",
     "test_reporting",
     "test_servers",
+    "test_halves",
     "test_shorts",
     "test_site_files",
     "test_sklearn",

@@ -40,10 +40,10 @@ print(suffices(n_bytes, lambda: kf.kmeans(image, n_clusters, **options)))
 @pytest.mark.parametrize(
     ("dtype", "n_features", "n_clusters", "init", "algorithm", "bytes_a_pixel"),
     [
-        ("uint8", 3, 16, "given", "dense", 2.5),  # 1 of labels
-        ("uint8", 3, 257, "given", "dense", 4),  # 2 of labels
-        ("float32", 3, 16, "random", "auto", 2.5),
-        pytest.param("float64", 3, 32, "random", "auto", 2.5, marks=pytest.mark.stress),
+        ("uint8", 3, 16, "given", "dense", 8.5),  # 1 of labels, 6 of points rounded to 16 bits
+        ("uint8", 3, 257, "given", "dense", 10.6),  # 2 of labels
+        ("float32", 3, 16, "random", "auto", 8.5),
+        pytest.param("float64", 3, 32, "random", "auto", 8.5, marks=pytest.mark.stress),
         ("float32", 3, 16, "k-means++", "auto", 10.5),  # and 8 of distances, while seeding
         ("float32", 16, 8, "given", "auto", 44),  # points rounded to 16 bits, squares, limits and labels
         # noise is the worst case: a million colours, tables all in use

@@ -76,7 +76,7 @@ def test_pieces_are_small_enough_for_threads_to_end_together():
     sizes = {}
     for n_threads in (1, 2):
         dense = ManyFeatures(points, NO_WEIGHTS, 4, engines.load("numpy"), Workers(n_threads, None))
-        sizes[n_threads] = [stop - start for start, stop in dense._pieces(4)]
+        sizes[n_threads] = [stop - start for start, stop in dense._shared(4)]
         assert sum(sizes[n_threads]) == 100_000
     assert max(sizes[1]) == 50_000
     assert max(sizes[2]) <= 100_000 / 8

@@ -19,6 +19,7 @@ from kmeans_fast.machine.threads import Workers, workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import NO_WEIGHTS
 from kmeans_fast.points.parts import cuts_of, rounded
+from kmeans_fast.points.pieces import Pieces
 from kmeans_fast.points.sums import ExactSums
 
 PICTURE = np.random.Generator(np.random.PCG64(3)).integers(0, 256, (3000, 6)).astype(np.uint8)
@@ -54,9 +55,13 @@ def wide(dtype, low, high):
 def test_sums_are_rounded_once(engine, points, weights, n_parts):
     labels = np.random.Generator(np.random.PCG64(1)).integers(0, 7, 3000).astype(np.uint8)
     with workers(2) as lent:
-        exact = ExactSums(Points(locked(points)), weights, 7, labels, engines.load(engine).sums, lent)
+        source = Points(locked(points))
+        exact, pieces = (
+            ExactSums(source, weights, 7, labels, engines.load(engine).sums, lent),
+            Pieces(source, weights, labels),
+        )
         for _ in range(3):
-            lent.for_each(lambda i: exact.follow(points[i : i + 500], i, i + 500), range(0, 3000, 500))
+            lent.for_each(lambda i: exact.follow(pieces.piece(i, i + 500)), range(0, 3000, 500))
             assert exact.rounded().tolist() == sums_by_fsum(points, weights, labels)
             labels[::3] = (labels[::3] + 1) % 7
     assert 1 + len(cuts_of(Points(points), weights, ALONE)) == n_parts
@@ -130,7 +135,8 @@ def test_large_sums_are_shared_by_fewer_threads(n_clusters):
     with workers(3) as lent:
         exact = ExactSums(points, NO_WEIGHTS, n_clusters, labels, engines.load("numpy").sums, lent)
         assert exact._rooms.qsize() == {40: 3, 400: 1}[n_clusters]
-        lent.for_each(lambda i: exact.follow(points.array[i : i + 100], i, i + 100), range(0, 3000, 100))
+        pieces = Pieces(points, NO_WEIGHTS, labels)
+        lent.for_each(lambda i: exact.follow(pieces.piece(i, i + 100)), range(0, 3000, 100))
     assert exact.rounded().tolist() == [
         [math.fsum(column) for column in points.array[labels == k].T] + [(labels == k).sum()] for k in range(n_clusters)
     ]

@@ -139,7 +139,7 @@ def test_an_exception_ends_a_chunk_between_two_pieces(cat, monkeypatch):
 
     monkeypatch.setattr("kmeans_fast.points.dense.PART", 3 * 3 * 10)
     fail_in_the_main_thread.__module__ = numpy_dense.__name__
-    monkeypatch.setattr(numpy_dense, "assign_and_sum", fail_in_the_main_thread)
+    monkeypatch.setattr(numpy_dense, "assign", fail_in_the_main_thread)
     with pytest.raises(RuntimeError, match="as Ctrl-C does"):
         kf.kmeans(cat, 3, init=cat[0, :3], algorithm="dense", engine="numpy", n_threads=2)
     assert len(pieces) < 1000

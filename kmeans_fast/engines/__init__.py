@@ -40,6 +40,7 @@ class Engine(NamedTuple):
     regions: SimpleNamespace
     rounding: SimpleNamespace
     shorts: SimpleNamespace
+    halves: SimpleNamespace
     translucent: SimpleNamespace
     uniform: SimpleNamespace
 
@@ -112,6 +113,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_diffusion,
         numba_entries,
         numba_fractions,
+        numba_halves,
         numba_hashing,
         numba_histogram,
         numba_mixing,
@@ -143,6 +145,7 @@ def _numba_modules() -> tuple[ModuleType, ...]:
         numba_regions,
         numba_rounding,
         numba_shorts,
+        numba_halves,
         numba_translucent,
         numba_uniform,
     )
@@ -156,6 +159,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_diffusion,
         numpy_entries,
         numpy_fractions,
+        numpy_halves,
         numpy_hashing,
         numpy_histogram,
         numpy_mixing,
@@ -187,6 +191,7 @@ def _numpy_modules() -> tuple[ModuleType, ...]:
         numpy_regions,
         numpy_rounding,
         numpy_shorts,
+        numpy_halves,
         numpy_translucent,
         numpy_uniform,
     )

@@ -1,6 +1,7 @@
-"""Products of integers of 16 bits, as parts of kernels, written in LLVM's terms; see `shorts` and `vectors`.
+"""Products of integers of 16 bits, as parts of kernels, in LLVM's terms; see `shorts`, `halves` and `vectors`.
 
-LLVM makes one instruction of two products and their sum, on any processor that has one: PMADDWD, say.
+LLVM makes one instruction of two products and their sum, on any processor that has one: PMADDWD, say; and of the upper
+half of a product: PMULHW.
 """
 
 from collections.abc import Callable
@@ -10,9 +11,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from kmeans_fast.engines import levels
+from kmeans_fast.engines import halves, levels, shorts
 from kmeans_fast.engines.compiling import dispatcher
-from kmeans_fast.engines.shorts import CENTROIDS, LARGEST, PAIRS_AT_ONCE, POINTS, STRIP, VECTORS
+from kmeans_fast.engines.shorts import VECTORS
 from kmeans_fast.engines.vectors import INDEX, WORD, arrays_of, repeated
 
 SHORT = ir.IntType(16)
@@ -27,10 +28,10 @@ def _compare_shorts(
 ) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
         arrays = arrays_of(context, builder, signature.args, arguments)
-        n_pairs = builder.sdiv(cgutils.unpack_tuple(builder, arrays[0].shape)[0], WORD(POINTS))
-        n_groups = builder.sdiv(cgutils.unpack_tuple(builder, arrays[2].shape)[0], WORD(CENTROIDS))
-        comparison = _Comparison(builder, [array.data for array in arrays], n_pairs, n_groups)
-        with builder.if_else(builder.icmp_signed(">", n_pairs, WORD(PAIRS_AT_ONCE))) as (long, short):
+        n_pairs = builder.sdiv(_size(builder, arrays[0]), WORD(shorts.POINTS))
+        n_groups = builder.sdiv(_size(builder, arrays[2]), WORD(shorts.CENTROIDS))
+        comparison = _OfPairs(builder, [array.data for array in arrays], n_pairs, n_groups)
+        with builder.if_else(builder.icmp_signed(">", n_pairs, WORD(shorts.PAIRS_AT_ONCE))) as (long, short):
             with long:
                 comparison.find_by_strips()
             with short:
@@ -39,14 +40,49 @@ def _compare_shorts(
     return types.none(tile, factors, offsets, totals, best, second, nearest), generate
 
 
-class _Comparison:
-    """What finds the nearest two centroids of a tile of points: some vectors of points, and a group of centroids."""
+@intrinsic
+def _compare_halves(_: Any, tiles: Any, factors: Any, offsets: Any, leads: Any, nearest: Any, n_features: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        arrays = arrays_of(context, builder, signature.args[:5], arguments[:5])
+        n_groups = builder.sdiv(_size(builder, arrays[2]), WORD(halves.CENTROIDS))
+        length = builder.mul(arguments[5], WORD(halves.POINTS))
+        n_tiles = builder.sdiv(_size(builder, arrays[0]), length)
+        with cgutils.for_range(builder, n_tiles) as tile:
+            values = builder.gep(arrays[0].data, [builder.mul(tile.index, length)])
+            first = builder.mul(tile.index, WORD(halves.POINTS))
+            found = [builder.gep(array.data, [first]) for array in arrays[3:]]
+            data = [values, arrays[1].data, arrays[2].data, None, *found]
+            _OfHalves(builder, data, arguments[5], n_groups).find_at_once()
 
-    def __init__(self, builder: Any, data: list[Any], n_pairs: Any, n_groups: Any) -> None:
-        self._builder, self._n_pairs, self._n_groups = builder, n_pairs, n_groups
+    return types.none(tiles, factors, offsets, leads, nearest, n_features), generate
+
+
+def _size(builder: Any, array: Any) -> Any:
+    return cgutils.unpack_tuple(builder, array.shape)[0]
+
+
+class _OfPairs:
+    """What finds the nearest two centroids of a tile of points: some vectors of points, and a group of centroids.
+
+    Products are of two features at a time, whose numbers lie side by side in a lane.
+    """
+
+    points, centroids, largest = shorts.POINTS, shorts.CENTROIDS, int(shorts.LARGEST)
+    lane = INDEX
+
+    def __init__(self, builder: Any, data: list[Any], depth: Any, n_groups: Any) -> None:
+        self._builder, self._depth, self._n_groups = builder, depth, n_groups
         self._tile, self._factors, self._offsets, self._totals, *self._found = data
-        self._lanes = levels.lanes()
-        self._vector = ir.VectorType(INDEX, self._lanes)
+        self._lanes = levels.lanes() * INDEX.width // self.lane.width
+        self._vector = ir.VectorType(self.lane, self._lanes)
+
+    def spread(self, value: Any) -> Any:
+        """Return a vector of a factor, or of an offset."""
+        return repeated(self._builder, value, self._vector)
+
+    def multiply(self, factor: Any, points: Any) -> Any:
+        """Return what the products add to sums."""
+        return _sum_of_products(self._builder, factor, points)
 
     def find_at_once(self) -> None:
         with self._vectors_of_points() as (first, _):
@@ -57,25 +93,25 @@ class _Comparison:
         builder = self._builder
         with self._vectors_of_points() as (first, _), cgutils.for_range(builder, self._n_groups) as groups:
             self._keep(groups.index, first, self._offset_vectors(groups.index))
-        strips = cgutils.for_range_slice(builder, WORD(0), self._n_pairs, WORD(STRIP))
+        strips = cgutils.for_range_slice(builder, WORD(0), self._depth, WORD(shorts.STRIP))
         groups_of = cgutils.for_range(builder, self._n_groups)
         with strips as (strip, _), self._vectors_of_points() as (first, _), groups_of as groups:
             kept = self._kept(groups.index, first)
-            self._keep(groups.index, first, self._add_products(groups.index, first, strip, kept, STRIP))
+            self._keep(groups.index, first, self._add_products(groups.index, first, strip, kept, shorts.STRIP))
         with self._vectors_of_points() as (first, _):
             self._find_two(first, lambda group: self._kept(group, first))
 
     def _vectors_of_points(self) -> Any:
-        return cgutils.for_range_slice(self._builder, WORD(0), WORD(POINTS), WORD(VECTORS * self._lanes))
+        return cgutils.for_range_slice(self._builder, WORD(0), WORD(self.points), WORD(VECTORS * self._lanes))
 
     def _offset_vectors(self, group: Any) -> Vectors:
-        builder, first = self._builder, self._builder.mul(group, WORD(CENTROIDS))
-        places = (builder.gep(self._offsets, [builder.add(first, WORD(c))]) for c in range(CENTROIDS))
-        return [[repeated(builder, builder.load(place), self._vector)] * VECTORS for place in places]
+        builder, first = self._builder, self._builder.mul(group, WORD(self.centroids))
+        places = (builder.gep(self._offsets, [builder.add(first, WORD(c))]) for c in range(self.centroids))
+        return [[self.spread(builder.load(place))] * VECTORS for place in places]
 
     def _total(self, group: Any, first: Any, c: int, v: int) -> Any:
         builder = self._builder
-        row = builder.mul(builder.add(builder.mul(group, WORD(CENTROIDS)), WORD(c)), WORD(POINTS))
+        row = builder.mul(builder.add(builder.mul(group, WORD(self.centroids)), WORD(c)), WORD(self.points))
         return self._vector_at(self._totals, builder.add(row, first), v)
 
     def _vector_at(self, array: Any, first: Any, v: int) -> Any:
@@ -84,8 +120,8 @@ class _Comparison:
         return self._builder.bitcast(place, self._vector.as_pointer())
 
     def _kept(self, group: Any, first: Any) -> Vectors:
-        load = self._builder.load
-        return [[load(self._total(group, first, c, v), align=4) for v in range(VECTORS)] for c in range(CENTROIDS)]
+        load, totals = self._builder.load, range(self.centroids)
+        return [[load(self._total(group, first, c, v), align=4) for v in range(VECTORS)] for c in totals]
 
     def _keep(self, group: Any, first: Any, sums: Vectors) -> None:
         for c, row in enumerate(sums):
@@ -93,41 +129,62 @@ class _Comparison:
                 self._builder.store(value, self._total(group, first, c, v), align=4)
 
     def _add_products(self, group: Any, first: Any, start: Any, starts: Vectors, most: int | None = None) -> Vectors:
-        """Add to sums those of products of pairs from one on: of all, or of so many."""
-        builder, n_pairs = self._builder, _left(self._builder, self._n_pairs, start, most)
+        """Add to sums those of products of features, or pairs, from one on: of all, or of so many."""
+        builder, size = self._builder, _left(self._builder, self._depth, start, most)
         sums = [[cgutils.alloca_once(builder, self._vector) for _ in row] for row in starts]
         _store_all(builder, starts, sums)
-        with cgutils.for_range(builder, n_pairs) as pairs:
-            pair = builder.add(start, pairs.index)
-            row = builder.add(builder.mul(pair, WORD(POINTS)), first)
-            column = builder.mul(builder.add(builder.mul(group, self._n_pairs), pair), WORD(CENTROIDS))
+        with cgutils.for_range(builder, size) as loop:
+            f = builder.add(start, loop.index)
+            row = builder.add(builder.mul(f, WORD(self.points)), first)
+            column = builder.mul(builder.add(builder.mul(group, self._depth), f), WORD(self.centroids))
             points = [builder.load(self._vector_at(self._tile, row, v), align=4) for v in range(VECTORS)]
-            for c in range(CENTROIDS):
-                factor = builder.load(builder.gep(self._factors, [builder.add(column, WORD(c))]))
+            for c in range(self.centroids):
+                factor = self.spread(builder.load(builder.gep(self._factors, [builder.add(column, WORD(c))])))
                 for total, some in zip(sums[c], points, strict=True):
-                    product = _sum_of_products(builder, repeated(builder, factor, self._vector), some)
-                    builder.store(builder.add(builder.load(total), product), total)
+                    builder.store(builder.add(builder.load(total), self.multiply(factor, some)), total)
         return [[builder.load(total) for total in row] for row in sums]
 
     def _find_two(self, first: Any, sums_of: Callable[[Any], Vectors]) -> None:
         """Find the nearest two centroids of some vectors of points, and the values of these."""
         builder, vector = self._builder, self._vector
-        starts = (
-            vector([LARGEST.item()] * self._lanes),
-            vector([LARGEST.item()] * self._lanes),
-            vector([0] * self._lanes),
-        )
+        starts = [vector([number] * self._lanes) for number in (self.largest, self.largest, 0)]
         states = [[cgutils.alloca_once(builder, vector) for _ in starts] for _ in range(VECTORS)]
         _store_all(builder, [starts] * VECTORS, states)
         with cgutils.for_range(builder, self._n_groups) as groups:
             for c, row in enumerate(sums_of(groups.index)):
-                centroid = builder.add(builder.mul(groups.index, WORD(CENTROIDS)), WORD(c))
-                label = repeated(builder, builder.trunc(centroid, INDEX), vector)
+                centroid = builder.add(builder.mul(groups.index, WORD(self.centroids)), WORD(c))
+                label = repeated(builder, builder.trunc(centroid, self.lane), vector)
                 for value, state in zip(row, states, strict=True):
                     _compete(builder, value, label, state)
         for v, state in enumerate(states):
-            for place, array in zip(state, self._found, strict=True):
-                builder.store(builder.load(place), self._vector_at(array, first, v), align=4)
+            found = self.found(*(builder.load(place) for place in state))
+            for values, array in zip(found, self._found, strict=True):
+                builder.store(values, self._vector_at(array, first, v), align=2)
+
+    def found(self, best: Any, second: Any, nearest: Any) -> tuple[Any, ...]:
+        """Return what is to be written of some points."""
+        return best, second, nearest
+
+
+class _OfHalves(_OfPairs):
+    """The same for the upper halves of products of a feature, whose factors come as 32 bits, in both halves."""
+
+    points, centroids, largest = halves.POINTS, halves.CENTROIDS, halves.LARGEST
+    lane = SHORT
+
+    def spread(self, value: Any) -> Any:
+        wide = ir.VectorType(INDEX, self._lanes // 2)
+        return self._builder.bitcast(repeated(self._builder, value, wide), self._vector)
+
+    def multiply(self, factor: Any, points: Any) -> Any:
+        builder, wide = self._builder, ir.VectorType(INDEX, self._lanes)
+        product = builder.mul(builder.sext(factor, wide), builder.sext(points, wide))
+        upper = builder.lshr(product, wide([SHORT.width] * self._lanes))
+        return builder.trunc(upper, self._vector)
+
+    def found(self, best: Any, second: Any, nearest: Any) -> tuple[Any, ...]:
+        """Return leads, without signs, and centroids."""
+        return self._builder.sub(second, best), nearest
 
 
 def _store_all(builder: Any, values: Any, places: Vectors) -> None:
@@ -170,3 +227,10 @@ def _compare(tile: Any, factors: Any, offsets: Any, totals: Any, best: Any, seco
 
 
 compare_shorts = dispatcher(_compare, fastmath=False)
+
+
+def _compare_tiles(tiles: Any, factors: Any, offsets: Any, leads: Any, nearest: Any, n_features: Any) -> None:
+    _compare_halves(tiles, factors, offsets, leads, nearest, n_features)  # type: ignore[call-arg]
+
+
+compare_halves = dispatcher(_compare_tiles, fastmath=False)

@@ -1,6 +1,6 @@
 """The dense pass, compiled: every point against every centroid, one chunk of points a call.
 
-`assign_and_sum` labels a chunk of points, then adds them to the sums of their clusters while they are still in a cache.
+`assign` labels a chunk of points, `add` adds them to the sums of their clusters while they are still in a cache.
 Nothing of size N×K exists.
 
 For 3 or 4 features (fewer are padded with zeros) a block is first compared in float32, by ‖c‖² − 2·x·c, which costs one
@@ -70,24 +70,12 @@ def assign(
         # float32 holds all points but those of float64, so that the difference is rounded once
         origins = np.empty(BLOCK * n_features, np.float64 if points.dtype == np.float64 else np.float32)
         local = _local_work_space(n_features, len(centroids), origins)
-        _filtered_pass(points, points.reshape(-1), centroids, local, _wide_work_space(n_features), labels)
+        _filtered_pass(points, points.reshape(-1), centroids, local, wide_work_space(n_features), labels)
     elif _suits_products(points, len(centroids)):
         space = work_space(n_features, len(centroids), points.dtype)
         _product_pass(points, centroids, np.empty(0), np.empty(0, np.int32), space, np.empty(0, np.float32), labels)
     else:
-        _plain_pass(points, centroids, _wide_work_space(n_features), labels)
-
-
-def assign_and_sum(
-    points: Any,  # in
-    weights: Any,  # in
-    centroids: Any,  # in
-    labels: Any,  # out
-    sums: Any,  # in/out
-) -> None:
-    """Do as `assign` and `add`."""
-    assign(points, centroids, labels)
-    add(points, weights, labels, sums)
+        _plain_pass(points, centroids, wide_work_space(n_features), labels)
 
 
 def find_open(
@@ -171,7 +159,7 @@ def _local_work_space(n_features: int, n_clusters: int, origins: Any) -> Any:
     )
 
 
-def _wide_work_space(n_features: int) -> Any:
+def wide_work_space(n_features: int) -> Any:
     """Rows of a block of points, and space for its distances, best distances and labels."""
     (space,) = on_cache_lines(((n_features + 3) * WIDE_BLOCK, np.float64))
     rows = space.reshape(-1, WIDE_BLOCK)
@@ -203,7 +191,7 @@ def _filtered_pass(
             _filter_block(room, directions, norms)
             block_labels = stretch_labels[start : start + BLOCK]
             n_undecided = _keep_decided(scale, room, block_labels, start, undecided, n_undecided)
-        _settle(stretch, undecided[:n_undecided], centroids, wide, stretch_labels)
+        label_by_textbook(stretch, undecided[:n_undecided], centroids, wide, stretch_labels)
 
 
 @part()
@@ -342,7 +330,7 @@ def _count_undecided(room, start, n, margin):
 
 
 @part()
-def _settle(points, places, centroids, wide, labels):
+def label_by_textbook(points, places, centroids, wide, labels):
     """Label the points at these places by the textbook."""
     rows = wide[0]
     for start in range(0, places.size, WIDE_BLOCK):
@@ -440,10 +428,16 @@ def add(
     weights: Any,  # in
     labels: Any,  # in
     sums: Any,  # in/out
+    kept: list[Any],  # in/out
 ) -> None:
-    """Add weight·point and weight of each point of few features to its cluster's sums (K, 4, D+1), by turns."""
-    totals = np.empty(sums.shape[0] * sums.shape[1], np.int64)
-    _add(points, points.reshape(-1), weights, labels, sums, sums.reshape(-1), totals)
+    """Add weight·point and weight of each point of few features to its cluster's sums (K, 4, D+1), by turns.
+
+    `kept` is an empty list at first, and may be handed in again with the same arguments, which saves laying them out.
+    """
+    if not kept:
+        totals = np.empty(sums.shape[0] * sums.shape[1], np.int64)
+        kept.append(_add.prepared(points, points.reshape(-1), weights, labels, sums, sums.reshape(-1), totals))
+    kept[0]()
 
 
 @kernel(pairs=True)

@@ -102,7 +102,8 @@ def sum_runs(
     """Add each colour to its nearest centroid's row of `sums` (R, K, 5) in each of several runs."""
     points, labels = np.ascontiguousarray(rows.T), np.empty(rows.shape[1], np.intp)
     for of_run, sums_of_run in zip(centroids, sums, strict=True):
-        numpy_dense.assign_and_sum(points, weights, of_run, labels, sums_of_run[:, np.newaxis])
+        numpy_dense.assign(points, of_run, labels)
+        numpy_dense.add(points, weights, labels, sums_of_run[:, np.newaxis], [])
 
 
 def split(

@@ -88,23 +88,12 @@ def _squared_distances(
         np.add(distances, difference, out=distances)
 
 
-def assign_and_sum(
-    points: NDArray[Any],  # in
-    weights: NDArray[Any],  # in
-    centroids: NDArray[Any],  # in
-    labels: NDArray[Any],  # out
-    sums: NDArray[Any],  # in/out
-) -> None:
-    """Do as `assign` and `add`."""
-    assign(points, centroids, labels)
-    add(points, weights, labels, sums)
-
-
 def add(
     points: NDArray[Any],  # in
     weights: NDArray[Any],  # in
     labels: NDArray[Any],  # in
     sums: NDArray[Any],  # in/out
+    kept: list[Any],  # noqa: ARG001 - in/out, the compiled engine's
 ) -> None:
     """Add weight·point and weight of each point of few features to its cluster's sums (K, 4, D+1), by turns."""
     for start in range(0, len(points), POINTS_AT_ONCE):

@@ -16,6 +16,8 @@ from kmeans_fast.lloyd import Givers, Measure
 from kmeans_fast.machine.chunks import N_STRANDS, chunk_bounds
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
+from kmeans_fast.points.halves import Halves, Label
+from kmeans_fast.points.pieces import Pieces
 
 # Points times centroids times features in a call of a kernel, which nothing can interrupt: some 0.2 s.
 PART = 2**28
@@ -46,15 +48,14 @@ class DenseAlgorithm:
     ) -> None:
         self._points = points
         self._weights = weights
+        self._engine = engine
         self._kernels = engine.dense
         self._workers = workers
         self._chunks = list(enumerate(chunk_bounds(points.size, n_clusters, points.n_features)))
         self.labels = np.empty(points.size, smallest_label_dtype(n_clusters))
-        self._sums = np.empty(0)  # by chunk, if they are kept
-
-    def _chunk(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
-        weights = self._weights[start:stop].astype(np.float64, copy=False)
-        return self._points.chunk(start, stop), weights, self.labels[start:stop]
+        self._pieces = Pieces(points, weights, self.labels)
+        self._sums = np.empty(0)  # by chunk, once there are some
+        self._halves: Halves | None = None  # once there are passes that it suits
 
     def _parts(self, start: int, stop: int, n_clusters: int) -> Iterator[tuple[int, int]]:
         """Cut a chunk into parts that don't keep an interrupt waiting, until there is one; the sums stay the same."""
@@ -66,28 +67,42 @@ class DenseAlgorithm:
 
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every point."""
+        label = self._labelling(centroids)
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
             for part in self._parts(*task[1], len(centroids)):
-                points, _, labels = self._chunk(*part)
-                self._kernels.assign(points, centroids, labels)
+                label(self._pieces.piece(*part))
 
         self._workers.for_each(run, self._chunks)
 
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Label every point; return the weighted sums of each cluster's points, and in the last column its weight."""
-        sums = np.zeros(self._shape_of_sums(len(centroids)))
+        n_clusters, n_features = centroids.shape
+        if self._halves is None and Halves.suits(self._points.size, n_clusters, n_features, self._engine):
+            self._halves = Halves(centroids, self._points.dtype, self._engine)
+        label, sums = self._labelling(centroids), self._sums_of_chunks(n_clusters)
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
+            sums[task[0]] = 0.0
             for part in self._parts(*task[1], len(centroids)):
-                points, weights, labels = self._chunk(*part)
-                self._kernels.assign_and_sum(points, weights, centroids, labels, sums[task[0]])
+                piece = self._pieces.piece(*part)
+                label(piece)
+                self._kernels.add(piece.points, piece.weights, piece.labels, sums[task[0]], piece.of_add)
 
         self._workers.for_each(run, self._chunks)
         return _add_strands(sums)
 
-    def _shape_of_sums(self, n_clusters: int) -> tuple[int, int, int, int]:
-        return len(self._chunks), n_clusters, N_STRANDS, self._points.n_features + 1
+    def _labelling(self, centroids: NDArray[np.float64]) -> Label:
+        """Return what labels pieces: by rounded points, where other passes will follow."""
+        if self._halves is not None:
+            return self._halves.labelling(centroids)
+        return lambda piece: self._kernels.assign(piece.points, centroids, piece.labels)
+
+    def _sums_of_chunks(self, n_clusters: int) -> NDArray[np.float64]:
+        """Return the sums (C, K, S, D+1) as they were left, in an array that stays the same."""
+        if not self._sums.size:
+            self._sums = np.empty((len(self._chunks), n_clusters, N_STRANDS, self._points.n_features + 1))
+        return self._sums
 
     def sum_again(self, n_clusters: int, changed: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return what `assign_and_sum` would for the labels as they are.
@@ -95,18 +110,17 @@ class DenseAlgorithm:
         `changed` are points in ascending order; chunks without any have the labels they had at the last call. The
         first call must name one of each.
         """
-        if not self._sums.size:
-            self._sums = np.empty(self._shape_of_sums(n_clusters))
+        sums = self._sums_of_chunks(n_clusters)
 
         def add(i: int) -> None:
-            points, weights, labels = self._chunk(*self._chunks[i][1])
-            self._sums[i] = 0.0
-            self._kernels.add(points, weights, labels, self._sums[i])
+            piece = self._pieces.piece(*self._chunks[i][1])
+            sums[i] = 0.0
+            self._kernels.add(piece.points, piece.weights, piece.labels, sums[i], piece.of_add)
 
         starts = np.array([start for _, (start, _) in self._chunks])
         among = np.unique(starts.searchsorted(changed, side="right") - 1)
         self._workers.for_each(add, among.tolist())
-        return _add_strands(self._sums)
+        return _add_strands(sums)
 
     def measure(self, centroids: NDArray[np.float64]) -> Measure:
         """Measure the clusters that the labels describe."""
@@ -117,8 +131,10 @@ class DenseAlgorithm:
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
             i, (start, stop) = task
-            points, weights, labels = self._chunk(start, stop)
-            self._kernels.measure(points, weights, centroids, labels, inertias[i], counts[i], totals[i])
+            piece = self._pieces.piece(start, stop)
+            self._kernels.measure(
+                piece.points, piece.weights, centroids, piece.labels, inertias[i], counts[i], totals[i]
+            )
 
         self._workers.for_each(run, self._chunks)
         return Measure(float(add_in_order(add_in_order(inertias))), add_in_order(counts), add_in_order(totals))
@@ -135,8 +151,10 @@ class DenseAlgorithm:
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
             i, (start, stop) = task
-            points, weights, labels = self._chunk(start, stop)
-            self._kernels.farthest_members(points, weights, centroids, labels, distances[i], indices[i])
+            piece = self._pieces.piece(start, stop)
+            self._kernels.farthest_members(
+                piece.points, piece.weights, centroids, piece.labels, distances[i], indices[i]
+            )
             indices[i] += start
 
         self._workers.for_each(run, self._chunks)

@@ -5,7 +5,6 @@ their labels told by what they are rounded to, see `shorts`. Sums are exact and 
 is much work: threads share points in smaller pieces.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,9 @@ from kmeans_fast.machine.chunks import CHUNK_SIZE, FEWEST_IN_A_PIECE, MANY_FEATU
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import DenseAlgorithm
+from kmeans_fast.points.halves import Halves, Label
 from kmeans_fast.points.limits import Limits
+from kmeans_fast.points.pieces import Piece, Pieces
 from kmeans_fast.points.shorts import Settle, Shorts
 from kmeans_fast.points.sums import ExactSums
 
@@ -25,9 +26,8 @@ from kmeans_fast.points.sums import ExactSums
 PIECES_EACH = 4
 # Centroids from which on points are rounded in the first pass, though that may be the only one: it takes no longer.
 ROUNDED_AT_ONCE = 32
-
-#: Called with points, and from which place to which other one they are.
-Label = Callable[[NDArray[Any], int, int], None]
+# Centroids times features, of which comparing takes as long as three, up to which all points are looked at.
+MOST_LOOKED_AT, OF_COMPARING = 320, 3
 
 
 def dense_algorithm(
@@ -45,7 +45,6 @@ class ManyFeatures(DenseAlgorithm):
         self, points: Points, weights: NDArray[Any], n_clusters: int, engine: Engine, workers: Workers
     ) -> None:
         super().__init__(points, weights, n_clusters, engine, workers)
-        self._engine = engine
         self._limits: Limits | None = None
         self._shorts: Shorts | None = None  # once a pass finds that it suits
         self._exact: ExactSums | None = None  # once sums are asked for
@@ -53,37 +52,51 @@ class ManyFeatures(DenseAlgorithm):
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every point."""
         label = self._labelling(centroids)
-        self._workers.for_each(lambda piece: label(self._points.chunk(*piece), *piece), self._pieces(len(centroids)))
+        self._workers.for_each(lambda bounds: label(self._pieces.piece(*bounds)), self._shared(len(centroids)))
 
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Label every point; return the weighted sums of each cluster's points, and in the last column its weight."""
         n_clusters = len(centroids)
         if self._exact is None:
+            self._halves = self._rounded(centroids)
             self._exact = ExactSums(
                 self._points, self._weights, n_clusters, self.labels, self._engine.sums, self._workers
             )
         label, exact = self._labelling(centroids), self._exact
 
-        def run(piece: tuple[int, int]) -> None:
-            points = self._points.chunk(*piece)  # which may be a copy
-            label(points, *piece)
-            exact.follow(points, *piece)
+        def run(bounds: tuple[int, int]) -> None:
+            piece = self._pieces.piece(*bounds)
+            label(piece)
+            exact.follow(piece)
 
-        self._workers.for_each(run, self._pieces(n_clusters))
+        self._workers.for_each(run, self._shared(n_clusters))
         return exact.rounded()
 
-    def _pieces(self, n_clusters: int) -> list[tuple[int, int]]:
+    def _shared(self, n_clusters: int) -> list[tuple[int, int]]:
         """Cut all points into what threads share."""
         size = min(CHUNK_SIZE, piece_size(self._points.n_features, n_clusters))
         if self._workers.n_threads > 1:
             size = min(size, max(FEWEST_IN_A_PIECE, self._points.size // (PIECES_EACH * self._workers.n_threads)))
         return even_bounds(0, self._points.size, size)
 
-    def _labelling(self, centroids: NDArray[np.float64]) -> Label:
-        """Return what labels the points from one place to another.
+    def _rounded(self, centroids: NDArray[np.float64]) -> Halves | None:
+        """Return the points rounded, if looking at all of them is quicker than to keep track."""
+        n_clusters, n_features = centroids.shape
+        is_quick = n_clusters * (n_features + OF_COMPARING) <= MOST_LOOKED_AT
+        if is_quick and Halves.suits(self._points.size, n_clusters, n_features, self._engine):
+            return Halves(centroids, self._points.dtype, self._engine)
+        return None
 
-        From the second pass on, as there may be only one, those are left out that no rival can have caught up with.
+    def _labelling(self, centroids: NDArray[np.float64]) -> Label:
+        """Return what labels pieces.
+
+        From the second pass on, as there may be only one, those points are left out that no rival can have caught up
+        with, unless all are looked at, rounded, as long as that pays.
         """
+        if self._halves is not None:
+            if not self._halves.gave_up:
+                return self._halves.labelling(centroids)
+            self._halves, self._pieces = None, Pieces(self._points, self._weights, self.labels)  # which kept them
         if self._limits is None:
             self._limits = Limits(self._points.size, centroids)
             if not self._rounds_at_once(*centroids.shape):
@@ -92,8 +105,9 @@ class ManyFeatures(DenseAlgorithm):
         gains, limits = self._limits.gains_at(centroids), self._limits.limits
         settle, spaces = self._settling(centroids), list[Any]()
 
-        def label(points: NDArray[Any], start: int, stop: int) -> None:
-            labels, some_limits = self.labels[start:stop], limits[start:stop]
+        def label(piece: Piece) -> None:
+            start, points, labels = piece.start, piece.points, piece.labels
+            some_limits = limits[start : start + len(points)]
             places = settle(start, points, gains, some_limits, labels) if settle else None
             if places is None:
                 places = np.empty(len(labels), np.int32)
@@ -107,7 +121,7 @@ class ManyFeatures(DenseAlgorithm):
         return label
 
     def _first_labelling(self, centroids: NDArray[np.float64]) -> Label:
-        return lambda points, start, stop: self._kernels.assign(points, centroids, self.labels[start:stop])
+        return lambda piece: self._kernels.assign(piece.points, centroids, piece.labels)
 
     def _rounds(self, n_clusters: int, n_features: int) -> bool:
         """Say whether rounded points make passes quicker: for NumPy alone they don't."""

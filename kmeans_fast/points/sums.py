@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.parts import cuts_of, rounded
+from kmeans_fast.points.pieces import Piece
 
 
 class ExactSums:
@@ -43,7 +44,7 @@ class ExactSums:
         kernels: SimpleNamespace,
         workers: Workers,
     ) -> None:
-        self._weights, self._labels, self._kernels = weights, labels, kernels
+        self._kernels = kernels
         self._before = np.empty_like(labels)
         self._is_first = True
         self._cuts = cuts_of(points, weights, workers)
@@ -54,14 +55,12 @@ class ExactSums:
         for _ in range(n_rooms):
             self._rooms.put(np.zeros_like(self._sums))
 
-    def follow(self, points: NDArray[Any], start: int, stop: int) -> None:
-        """Take the labels of points at these places into account; each pass has to, of all, and from any threads."""
-        place = slice(start, stop)
-        labels, before = self._labels[place], self._before[place]
-        weights = self._weights[place].astype(np.float64, copy=False)
+    def follow(self, piece: Piece) -> None:
+        """Take the labels of a piece into account; each pass has to, of all, and from any threads."""
+        before = self._before[piece.start : piece.start + len(piece.points)]
         room = self._rooms.get()
         try:
-            self._kernels.move(points, weights, labels, self._cuts, self._is_first, before, room)
+            self._kernels.move(piece.points, piece.weights, piece.labels, self._cuts, self._is_first, before, room)
         finally:
             self._rooms.put(room)
 
