@@ -80,11 +80,11 @@ def test_both_engines_round_alike(dtype):
     origin, kept = centroids.mean(axis=0).astype(np.float64 if dtype == np.float64 else np.float32), []
     for name in ("numba", "numpy"):
         kernels = engines.load(name).shorts
-        values, factors = np.zeros((32, 17, 32, 2), np.int16), np.zeros((3, 17, 4, 2), np.int16)
+        values, factors = np.zeros((32, 17, 32, 2), np.int16), np.zeros((5, 17, 2, 2), np.int16)
         squares, norms, terms = np.empty(1000, np.float32), np.empty(10), np.empty(2)
-        scale = kernels.round_points(points, origin, 3.0, values, squares)
+        scale, off = kernels.round_points(points, origin, 3.0, values, squares)
         kernels.lay_out(centroids, origin.astype(np.float64), factors, norms, terms)
-        kept.append((values, factors, squares, norms, terms, scale))
+        kept.append((values, factors, squares, norms, terms, scale, off))
     for compiled, plain in zip(*kept, strict=True):
         assert np.allclose(compiled, plain, rtol=1e-6, atol=1)
     assert np.mean(kept[0][0] == kept[1][0]) > 0.99
@@ -168,4 +168,4 @@ def test_the_margin_covers_the_largest_errors():
         exact = [(c @ c - 2 * point @ c) / step for c in (first, second)]
         error = (value(first, a) - value(second, b)) - (exact[0] - exact[1])
         worst = max(np.linalg.norm(first - a * unit), np.linalg.norm(second - b * unit))
-        assert abs(error) <= shorts.margin(n_features, scale, unit, worst, np.sqrt)
+        assert abs(error) <= shorts.margin(n_features, 0.5 * n_features**0.5, scale, unit, worst, np.sqrt)

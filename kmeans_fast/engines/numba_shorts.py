@@ -2,7 +2,7 @@
 
 Points are rounded once and lie as the products want them. In every signature: points (n, D), centroids (K, D) float64,
 values (n/32, D/2, 32, 2) int16: the numbers of tiles of 32 points, for each pair of features; factors
-(K/4, D/2, 4, 2) int16: those of groups of four centroids, with the opposite sign.
+(K/2, D/2, 2, 2) int16: those of pairs of centroids, with the opposite sign.
 """
 
 import math
@@ -14,7 +14,7 @@ from kmeans_fast.engines import shorts
 from kmeans_fast.engines.margins import LARGEST_SQUARE, LEAST_SQUARE
 from kmeans_fast.engines.numba_jit import emitted, kernel, part
 from kmeans_fast.engines.numba_products import limit, square, subtract
-from kmeans_fast.engines.shorts import CENTROIDS, LARGEST, POINTS, REACH
+from kmeans_fast.engines.shorts import CENTROIDS, LARGEST, POINTS, REACH, off_by
 
 unit_of, margin, least_lead = part()(shorts.unit_of), part()(shorts.margin), part()(shorts.least_lead)
 compare_shorts = emitted("compare_shorts")
@@ -28,15 +28,16 @@ def round_points(
     reach: float,  # in
     values: Any,  # out
     squares: Any,  # out
-) -> float:
-    """Write the points' numbers and at least their squared distances from the origin, (n,) float32; return the scale.
+) -> tuple[float, float]:
+    """Write the points' numbers and at least their squared distances from the origin, (n,) float32.
 
-    It suits those within the reach of the origin, too. It is 0 if float32 can't hold their squares.
+    Return the scale, and ‖e‖ / s at most, see `shorts`. The scale suits those within the reach of the origin, too. It
+    is 0 if float32 can't hold their squares.
     """
     n_numbers = 2 * values.shape[1]
-    space = np.zeros(n_numbers, np.float32), np.zeros(n_numbers, np.int16)
+    space = np.zeros(n_numbers, np.float32), np.zeros(n_numbers, np.int16), np.zeros(1, np.float32)
     scale: float = _round(points, origin, reach, space, values.view(np.int32).reshape(-1), squares)
-    return scale
+    return scale, off_by(origin.size, space[2][0])
 
 
 @kernel()
@@ -48,7 +49,7 @@ def _round(
     pairs,  # out
     squares,  # out
 ):
-    local, numbers = space
+    local, numbers, rest = space
     n_features, n_pairs = origin.size, numbers.size // 2
     largest, spare = np.float64(reach) * reach, 1 + n_features * 2.0**-23
     for i in range(points.shape[0]):
@@ -61,12 +62,23 @@ def _round(
     inverse, words = np.float32(1 / scale), numbers.view(np.int32)
     for i in range(points.shape[0]):
         subtract(points[i], origin, local)
-        for f in range(local.size):
-            numbers[f] = np.int32(np.rint(local[f] * inverse))
+        rest[0] = max(rest[0], _write(local, inverse, numbers))
         first = i // POINTS * POINTS * n_pairs + i % POINTS
         for f in range(n_pairs):
             pairs[np.uint64(first + f * POINTS)] = words[f]
     return scale
+
+
+@part(fastmath={"contract", "nsz", "reassoc"})
+def _write(local, inverse, numbers):
+    """Round numbers; return the sum of the squares of what that changed, added in any order."""
+    total = np.float32(0)
+    for f in range(local.size):
+        scaled = local[f] * inverse
+        number = np.rint(scaled)
+        numbers[f] = np.int32(number)
+        total += (scaled - number) * (scaled - number)
+    return total
 
 
 @kernel()
@@ -101,6 +113,7 @@ def settle(
     values: Any,  # in
     squares: Any,  # in
     scale: float,  # in
+    off: float,  # in
     factors: Any,  # in
     norms: Any,  # in
     terms: Any,  # in
@@ -120,7 +133,7 @@ def settle(
     space = offsets, totals, np.empty((3, POINTS), np.int32), np.empty(POINTS), np.empty(POINTS, np.int32)
     flat = values.view(np.int32).reshape(len(values), -1), factors.view(np.int32).reshape(-1)
     n_features = 2 * values.shape[1]
-    _settle(flat, squares, scale, n_features, norms, terms, gains, space, limits, labels, places, counts)
+    _settle(flat, squares, scale, off, n_features, norms, terms, gains, space, limits, labels, places, counts)
 
 
 @kernel()
@@ -128,6 +141,7 @@ def _settle(
     flat,  # in
     squares,  # in
     scale,  # in
+    off,  # in
     n_features,  # in
     norms,  # in
     terms,  # in
@@ -140,7 +154,7 @@ def _settle(
 ):
     values, factors = flat
     offsets, totals, found, leads, is_open = space
-    least = margin(n_features, scale, terms[0], terms[1], math.sqrt)
+    least = margin(n_features, off, scale, terms[0], terms[1], math.sqrt)
     step = 2 * scale * terms[0]
     if least < LARGEST:
         for k in range(norms.size):

@@ -132,3 +132,31 @@ def _shift(x, cuts, g, t, column, sums):
         g, t = g + column, t + column
     sums[g] -= x
     sums[t] += x
+
+
+def find_extremes(
+    values: Any,  # in
+    extremes: Any,  # out
+) -> None:
+    """Write the least magnitude above 0 of finite floats, or infinity, and the largest: (2,) float64."""
+    bits = values.reshape(-1).view(f"i{values.itemsize}")  # those of magnitudes are in their order
+    found = np.empty(2, bits.dtype)
+    _find_extremes(bits, np.iinfo(bits.dtype).max, found)
+    extremes[:] = found.view(values.dtype)
+    if extremes[1] == 0:
+        extremes[0] = np.inf
+
+
+@kernel()
+def _find_extremes(
+    bits,  # in
+    but_signs,
+    extremes,  # out
+):
+    kind = bits.dtype.type
+    least, largest, top, zero = kind(but_signs), kind(0), kind(but_signs), kind(0)
+    for i in range(bits.size):
+        magnitude = kind(bits[i] & but_signs)
+        largest = max(largest, magnitude)
+        least = min(least, magnitude if magnitude > zero else top)
+    extremes[0], extremes[1] = least, largest

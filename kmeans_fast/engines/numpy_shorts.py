@@ -17,6 +17,7 @@ from kmeans_fast.engines.shorts import (
     REACH,
     least_lead,
     margin,
+    off_by,
     unit_of,
 )
 
@@ -29,10 +30,11 @@ def round_points(
     reach: float,  # in
     values: NDArray[np.int16],  # out
     squares: NDArray[np.float32],  # out
-) -> float:
-    """Write the points' numbers and at least their squared distances from the origin, (n,) float32; return the scale.
+) -> tuple[float, float]:
+    """Write the points' numbers and at least their squared distances from the origin, (n,) float32.
 
-    It suits those within the reach of the origin, too. It is 0 if float32 can't hold their squares.
+    Return the scale, and ‖e‖ / s at most, see `shorts`. The scale suits those within the reach of the origin, too. It
+    is 0 if float32 can't hold their squares.
     """
     n_tiles, n_pairs = values.shape[:2]
     with np.errstate(all="ignore"):
@@ -41,11 +43,13 @@ def round_points(
         squares[:] = np.einsum("if,if->i", local, local)[: len(points)] * np.float32(1 + origin.size * 2.0**-23)
         largest = max(reach * reach, float(squares.max()))
         if not LEAST_SQUARE < largest < LARGEST_SQUARE:
-            return 0.0
+            return 0.0, 0.0
         scale: float = largest**0.5 / REACH
-        numbers = np.rint(local * np.float32(1 / scale)).astype(np.int16)
-    values[:] = numbers.reshape(n_tiles, POINTS, n_pairs, 2).transpose(0, 2, 1, 3)
-    return scale
+        local *= np.float32(1 / scale)
+        numbers = np.rint(local)
+        local -= numbers
+    values[:] = numbers.astype(np.int16).reshape(n_tiles, POINTS, n_pairs, 2).transpose(0, 2, 1, 3)
+    return scale, off_by(origin.size, np.einsum("if,if->i", local, local).max())
 
 
 def lay_out(
@@ -72,6 +76,7 @@ def settle(
     values: NDArray[np.int16],  # in
     squares: NDArray[np.float32],  # in
     scale: float,  # in
+    off: float,  # in
     factors: NDArray[np.int16],  # in
     norms: NDArray[Any],  # in
     terms: NDArray[Any],  # in
@@ -88,7 +93,7 @@ def settle(
     """
     compared = np.flatnonzero(~(limits > gains[labels]))
     is_left, n_compared = np.ones(compared.size, np.bool_), 0
-    least = margin(2 * values.shape[1], scale, terms[0], terms[1], np.sqrt)
+    least = margin(2 * values.shape[1], off, scale, terms[0], terms[1], np.sqrt)
     if least < LARGEST:
         step, n_compared = 2 * scale * terms[0], compared.size
         offsets, directions = np.rint(norms / step)[:, np.newaxis], _by_centroid(factors)[: len(norms)]

@@ -42,3 +42,15 @@ def _add(
             sums[:, p, f] += np.bincount(labels, upper, n_clusters)
             rest -= upper
         sums[:, -1, f] += np.bincount(labels, rest, n_clusters)
+
+
+def find_extremes(
+    values: NDArray[Any],  # in
+    extremes: NDArray[Any],  # out
+) -> None:
+    """Write the least magnitude above 0 of finite floats, or infinity, and the largest: (2,) float64."""
+    extremes[:] = np.inf, 0
+    for start in range(0, len(values), POINTS_AT_ONCE):
+        magnitudes = np.abs(values[start : start + POINTS_AT_ONCE])
+        least = magnitudes.min(initial=np.inf, where=magnitudes > 0)
+        extremes[:] = min(extremes[0], least), max(extremes[1], magnitudes.max())

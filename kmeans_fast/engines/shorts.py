@@ -19,14 +19,16 @@ import numpy as np
 REACH = 32_000
 FARTHEST = 1.9
 # Points whose numbers lie side by side, two features of a point in 32 bits; and centroids whose numbers do.
-POINTS, CENTROIDS = 32, 4
-# Vectors of points whose sums are kept in registers: with as many centroids and a factor, 11 of the 16 that AVX2 has.
+POINTS, CENTROIDS = 32, 2
+# Vectors of points whose sums are kept in registers: with those of two centroids, the best so far and a factor, 13 of
+# the 16 that AVX2 has.
 VECTORS = 2
 # Pairs of features of a tile up to which it stays in the nearest cache. Of more, so many pairs at a time meet all
 # centroids: that takes half the time with 392.
 PAIRS_AT_ONCE, STRIP = 128, 16
-# A number is off by half a unit, and by what float32 loses of up to REACH units in three operations.
-OFF = 0.51
+# What float32 loses of up to REACH units in three operations, in units; and by how much a number is off then.
+LOST = 0.008
+OFF = 0.5 + LOST
 LARGEST = np.int32(2**31 - 1)
 
 
@@ -35,15 +37,21 @@ def unit_of(largest: Any) -> Any:
     return max(largest, 1e-100) / REACH
 
 
-def margin(n_features: Any, scale: Any, unit: Any, error: Any, sqrt: Any) -> Any:
+def off_by(n_features: int, square: Any) -> Any:
+    """Return ‖e‖ / s at most, of a point whose numbers, squared and added, were rounded by so much."""
+    return min(1.001 * float(square) ** 0.5 + LOST * n_features**0.5, OFF * n_features**0.5)
+
+
+def margin(n_features: Any, off: Any, scale: Any, unit: Any, error: Any, sqrt: Any) -> Any:
     """Return by how much a value must be less than another for its centroid to be the nearer one.
 
-    `error` is the largest ‖d‖. The 1 more than is said above is for the error of the float64 loop, see `margins`.
+    `off` is the largest ‖e‖ / s, `error` the largest ‖d‖. The 1 more than is said above is for the error of the float64
+    loop, see `margins`.
     """
     if unit > FARTHEST * scale:
         return np.inf
     root = sqrt(abs(1.0 * n_features))  # with a sign it would be a call of C in compiled code
-    return 2 + 2 * (REACH + root) * error / unit + 2 * OFF * root * REACH
+    return 2 + 2 * (REACH + root) * error / unit + 2 * off * REACH
 
 
 def least_lead(square: Any, best: Any, second: Any, step: Any, margin: Any, sqrt: Any) -> Any:

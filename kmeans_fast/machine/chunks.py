@@ -24,25 +24,35 @@ def chunk_bounds(n_points: int, n_clusters: int = 1, n_features: int = 1) -> lis
     return [(start, min(start + size, n_points)) for start in range(0, n_points, size)]
 
 
-# Points times features times centroids in a piece, where a point counts as 32 centroids more: some 0.6 ms of compiled
-# code, ten times what handing it to a thread and laying out the centroids cost. Half of that took 5 % longer.
-PIECE_WORK = 2**25
+# Points times features times centroids in a piece, where a point counts as 32 centroids more: some 2 ms of compiled
+# code, beside a twentieth for calling it and laying out centroids. And how much less is still worth a thread.
+PIECE_WORK, SHARE = 2**27, 4
 # Fewer would not be worth preparing the centroids for, except where they keep an interrupt waiting.
 FEWEST_IN_A_PIECE = 512
 LONGEST_PIECE = 2**30
+# Pieces for each thread at least, so that threads end together.
+PIECES_EACH = 4
 
 
-def piece_size(n_features: int, n_clusters: int) -> int:
-    """Return how many points of many features are to be worked on at a time, for threads to be evenly busy."""
+def piece_size(n_features: int, n_clusters: int, work: int) -> int:
+    """Return how many points of many features are so much work, but not too few of them."""
     fewest = min(FEWEST_IN_A_PIECE, max(1, LONGEST_PIECE // (n_features * n_clusters)))
-    return max(fewest, PIECE_WORK // (n_features * (n_clusters + 32)))
+    return max(fewest, work // (n_features * (n_clusters + 32)))
+
+
+def shared_bounds(n_points: int, n_features: int, n_clusters: int, n_threads: int) -> list[tuple[int, int]]:
+    """Cut points of many features into pieces for threads to share."""
+    size = min(CHUNK_SIZE, piece_size(n_features, n_clusters, PIECE_WORK))
+    if n_threads > 1:
+        size = min(size, max(FEWEST_IN_A_PIECE, n_points // (PIECES_EACH * n_threads)))
+    return even_bounds(0, n_points, size)
 
 
 def count_pieces(n_points: int, n_features: int, n_clusters: int) -> int:
     """Return how many parts threads can share: chunks of few features, pieces of many."""
     if n_features < MANY_FEATURES:
         return len(chunk_bounds(n_points))
-    return -(-n_points // min(CHUNK_SIZE, piece_size(n_features, n_clusters)))
+    return -(-n_points // min(CHUNK_SIZE, piece_size(n_features, n_clusters, PIECE_WORK // SHARE)))
 
 
 def even_bounds(start: int, stop: int, largest: int) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast.engines import Engine
 from kmeans_fast.engines.product_space import work_space
-from kmeans_fast.machine.chunks import CHUNK_SIZE, FEWEST_IN_A_PIECE, MANY_FEATURES, even_bounds, piece_size
+from kmeans_fast.machine.chunks import MANY_FEATURES, shared_bounds
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import DenseAlgorithm
@@ -22,10 +22,6 @@ from kmeans_fast.points.pieces import Piece, Pieces
 from kmeans_fast.points.shorts import Settle, Shorts
 from kmeans_fast.points.sums import ExactSums
 
-# Pieces for each thread at least, so that threads end together.
-PIECES_EACH = 4
-# Centroids from which on points are rounded in the first pass, though that may be the only one: it takes no longer.
-ROUNDED_AT_ONCE = 32
 # Centroids times features, of which comparing takes as long as three, up to which all points are looked at.
 MOST_LOOKED_AT, OF_COMPARING = 320, 3
 
@@ -73,11 +69,7 @@ class ManyFeatures(DenseAlgorithm):
         return exact.rounded()
 
     def _shared(self, n_clusters: int) -> list[tuple[int, int]]:
-        """Cut all points into what threads share."""
-        size = min(CHUNK_SIZE, piece_size(self._points.n_features, n_clusters))
-        if self._workers.n_threads > 1:
-            size = min(size, max(FEWEST_IN_A_PIECE, self._points.size // (PIECES_EACH * self._workers.n_threads)))
-        return even_bounds(0, self._points.size, size)
+        return shared_bounds(self._points.size, self._points.n_features, n_clusters, self._workers.n_threads)
 
     def _rounded(self, centroids: NDArray[np.float64]) -> Halves | None:
         """Return the points rounded, if looking at all of them is quicker than to keep track."""
@@ -90,8 +82,8 @@ class ManyFeatures(DenseAlgorithm):
     def _labelling(self, centroids: NDArray[np.float64]) -> Label:
         """Return what labels pieces.
 
-        From the second pass on, as there may be only one, those points are left out that no rival can have caught up
-        with, unless all are looked at, rounded, as long as that pays.
+        After the first pass those points are left out that no rival can have caught up with, unless all are looked at,
+        rounded, as long as that pays. They aren't rounded for labels alone, which may not be asked for again.
         """
         if self._halves is not None:
             if not self._halves.gave_up:
@@ -99,7 +91,7 @@ class ManyFeatures(DenseAlgorithm):
             self._halves, self._pieces = None, Pieces(self._points, self._weights, self.labels)  # which kept them
         if self._limits is None:
             self._limits = Limits(self._points.size, centroids)
-            if not self._rounds_at_once(*centroids.shape):
+            if self._exact is None or not self._rounds(*centroids.shape):
                 return self._first_labelling(centroids)
             self.labels[:] = 0
         gains, limits = self._limits.gains_at(centroids), self._limits.limits
@@ -126,9 +118,6 @@ class ManyFeatures(DenseAlgorithm):
     def _rounds(self, n_clusters: int, n_features: int) -> bool:
         """Say whether rounded points make passes quicker: for NumPy alone they don't."""
         return self._engine.name != "numpy" and Shorts.suits(n_clusters, n_features)
-
-    def _rounds_at_once(self, n_clusters: int, n_features: int) -> bool:
-        return n_clusters >= ROUNDED_AT_ONCE and self._rounds(n_clusters, n_features)
 
     def _settling(self, centroids: NDArray[np.float64]) -> Settle | None:
         """Return what tells most labels by rounded points, where that is quicker."""

@@ -14,6 +14,7 @@ References
 """
 
 import math
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,8 +26,8 @@ from kmeans_fast.points.access import Points
 
 # Digits of float64, and the exponent of its smallest number.
 DIGITS, LEAST_EXPONENT = 53, -1074
-# Values looked at while they are in a cache.
-VALUES_AT_ONCE = 2**16
+# Values looked at in a call.
+VALUES_AT_ONCE = 2**18
 
 
 class Range(NamedTuple):
@@ -49,12 +50,12 @@ class Range(NamedTuple):
 ONES = Range(1, 0, 0)
 
 
-def cuts_of(points: Points, weights: NDArray[Any], workers: Workers) -> NDArray[np.float64]:
+def cuts_of(points: Points, weights: NDArray[Any], kernels: SimpleNamespace, workers: Workers) -> NDArray[np.float64]:
     """Return what leaves a multiple of a unit if it is added and taken off again: (P−1, 2), for values and weights.
 
-    With 0 all is left.
+    With 0 all is left. The kernels are an engine's `sums`.
     """
-    values, of_weights = _range_of_points(points, workers), ONES
+    values, of_weights = _range_of_points(points, kernels, workers), ONES
     if weights.size:
         of_weights = _range(float(weights.max()), float(weights[weights > 0].min()), DIGITS, are_whole(weights))
         values = values.times(of_weights)
@@ -75,14 +76,14 @@ def _cuts(numbers: Range, n_bits: int) -> list[float]:
     return cuts
 
 
-def _range_of_points(points: Points, workers: Workers) -> Range:
+def _range_of_points(points: Points, kernels: SimpleNamespace, workers: Workers) -> Range:
     if points.dtype.kind != "f":
         return _range(float(np.iinfo(points.dtype).max + 1), 1.0, DIGITS, are_whole=True)
     rows = max(1, VALUES_AT_ONCE // points.n_features)
     extremes = np.empty((-(-points.size // rows), 2))
 
     def look(i: int) -> None:
-        extremes[i] = _extreme_magnitudes(points.chunk(i * rows, min(i * rows + rows, points.size)))
+        kernels.find_extremes(points.chunk(i * rows, min(i * rows + rows, points.size)), extremes[i])
 
     workers.for_each(look, range(len(extremes)))
     digits = np.finfo(points.dtype).nmant + 1
@@ -95,15 +96,6 @@ def _range(largest: float, least: float, digits: int, are_whole: bool) -> Range:
         return ONES
     exponent = math.frexp(least)[1] - 1
     return Range(math.frexp(largest)[1], 0 if are_whole else max(exponent + 1 - digits, LEAST_EXPONENT), exponent)
-
-
-def _extreme_magnitudes(values: NDArray[Any]) -> tuple[float, float]:
-    """Return the least magnitude above 0, or infinity, and the largest: bits of floats are in their order."""
-    bits = np.abs(values).view(f"u{values.itemsize}")
-    one, largest = bits.dtype.type(1), bits.max(keepdims=True).view(values.dtype).item()
-    bits -= one  # 0 becomes the largest
-    least = (bits.min(keepdims=True) + one).view(values.dtype).item()
-    return least or math.inf, largest
 
 
 def are_whole(weights: NDArray[Any]) -> bool:

@@ -14,7 +14,7 @@ MOST_FACTORS = 2**18
 FEWEST_CLUSTERS = 4
 # With fewer features there is too little to multiply; with as many as these points come from memory once more when they
 # are added. Unless there are so many clusters: 6 features and 16 clusters took 1.15 of the time, 64 and 16 took 0.72.
-LEAST_FEATURES, MOST_FEATURES, MANY_CLUSTERS = 12, 255, 32
+LEAST_FEATURES, MOST_FEATURES, MANY_CLUSTERS = 12, 1023, 32
 # Of what is compared, the share that must be labelled for it to be worth it: it takes half as long as float32 does.
 LEAST_LABELLED = 0.6
 
@@ -28,6 +28,8 @@ class _Part(NamedTuple):
     squares: NDArray[np.float32]
     scale: float
     """0 if they can't be rounded, or rounding didn't pay."""
+    off: float
+    """By how much of that a point is off at most."""
 
 
 class Shorts:
@@ -75,7 +77,9 @@ class Shorts:
                 return None
             places, counts = np.empty(len(points), np.int32), np.empty(3, np.int64)
             layout = factors, norms, terms
-            self._kernels.settle(part.values, part.squares, part.scale, *layout, gains, limits, labels, places, counts)
+            self._kernels.settle(
+                part.values, part.squares, part.scale, part.off, *layout, gains, limits, labels, places, counts
+            )
             n_left, n_compared, n_labelled = counts.tolist()
             if n_labelled < LEAST_LABELLED * n_compared:
                 self._parts[start] = _without(part)
@@ -93,10 +97,10 @@ class Shorts:
         n_points, n_features = points.shape
         values = np.zeros((-(-n_points // POINTS), (n_features + 1) // 2, POINTS, 2), np.int16)
         squares = np.empty(n_points, np.float32)
-        part = _Part(n_points, values, squares, 0.0)
-        scale = self._kernels.round_points(points, self._origin, self._reach, values, squares)
-        return part._replace(scale=scale) if scale else _without(part)
+        scale, off = self._kernels.round_points(points, self._origin, self._reach, values, squares)
+        part = _Part(n_points, values, squares, scale, off)
+        return part if scale else _without(part)
 
 
 def _without(part: _Part) -> _Part:
-    return _Part(part.n_points, part.values[:0].copy(), part.squares[:0].copy(), 0.0)
+    return _Part(part.n_points, part.values[:0].copy(), part.squares[:0].copy(), 0.0, 0.0)

@@ -47,7 +47,7 @@ class ExactSums:
         self._kernels = kernels
         self._before = np.empty_like(labels)
         self._is_first = True
-        self._cuts = cuts_of(points, weights, workers)
+        self._cuts = cuts_of(points, weights, kernels, workers)
         self._sums = np.zeros((n_clusters + 1, 1 + len(self._cuts), points.n_features + 1))
         # What has been added since the last pass: of each thread that doesn't wait for another, unless they are large.
         n_rooms = max(1, min(workers.n_threads, points.size * points.n_features // self._sums.nbytes))
