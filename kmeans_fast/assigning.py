@@ -64,7 +64,7 @@ def assign(
     work = work_of(source.size, *checked.shape)
     n_pieces = count_pieces(source.size, source.n_features, len(checked))
     with machine_for(engine, validation.thread_count(n_threads), source.size, work, n_pieces) as machine:
-        source.check_values(machine.workers.for_each)
+        source.check_values(machine.workers.for_each, machine.engine.sums.find_extremes)
         dense = dense_algorithm(source, NO_WEIGHTS, len(checked), *machine)
         dense.assign(checked)
     return selection.labels(dense.labels)

@@ -234,7 +234,7 @@ def _kmeans_of_points(selection: Selection, weights: NDArray[np.float64], option
     work = options.work(points.size, points.n_features)
     n_pieces = count_pieces(points.size, points.n_features, options.n_clusters)
     with machine_for(options.engine, options.n_threads, points.size, work, n_pieces) as machine:
-        points.check_values(machine.workers.for_each)
+        points.check_values(machine.workers.for_each, machine.engine.sums.find_extremes)
         data = session.data_of(points, weights, has_colors, options, machine)
         return _result(data, options, machine.engine, selection, scale, unit)
 

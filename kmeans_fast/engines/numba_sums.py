@@ -138,7 +138,7 @@ def find_extremes(
     values: Any,  # in
     extremes: Any,  # out
 ) -> None:
-    """Write the least magnitude above 0 of finite floats, or infinity, and the largest: (2,) float64."""
+    """Write the least magnitude above 0, or infinity, and the largest, (2,) float64: NaN if there is one."""
     bits = values.reshape(-1).view(f"i{values.itemsize}")  # those of magnitudes are in their order
     found = np.empty(2, bits.dtype)
     _find_extremes(bits, np.iinfo(bits.dtype).max, found)

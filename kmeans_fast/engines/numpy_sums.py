@@ -48,9 +48,9 @@ def find_extremes(
     values: NDArray[Any],  # in
     extremes: NDArray[Any],  # out
 ) -> None:
-    """Write the least magnitude above 0 of finite floats, or infinity, and the largest: (2,) float64."""
+    """Write the least magnitude above 0, or infinity, and the largest, (2,) float64: NaN if there is one."""
     extremes[:] = np.inf, 0
     for start in range(0, len(values), POINTS_AT_ONCE):
         magnitudes = np.abs(values[start : start + POINTS_AT_ONCE])
         least = magnitudes.min(initial=np.inf, where=magnitudes > 0)
-        extremes[:] = min(extremes[0], least), max(extremes[1], magnitudes.max())
+        extremes[:] = np.minimum(extremes[0], least), np.maximum(extremes[1], magnitudes.max())  # which pass a NaN on

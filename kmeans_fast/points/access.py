@@ -30,6 +30,9 @@ LARGEST_FLOAT = 1e140
 # Values whose least and largest are looked for while they are in a cache.
 CHECKED_AT_ONCE = 2**18
 
+ForEach = Callable[..., None]
+FindExtremes = Callable[[NDArray[Any], NDArray[np.float64]], None]
+
 
 class Points:
     """An array of points with features on its last axis, read in chunks.
@@ -64,6 +67,7 @@ class Points:
         if self.n_features == 0:
             raise ValueError(f"{name} must have features, got shape {self.array.shape}")
         self._flat = self._flatten()
+        self._magnitudes: tuple[float, float] | None = None  # once they have been looked for
 
     def _flatten(self) -> NDArray[Any] | None:
         """Return the array as (N, D) where that takes no copy."""
@@ -94,28 +98,38 @@ class Points:
         """Whether the dtype has values that a computation can't take."""
         return self.dtype.kind == "f"
 
-    def check_values(self, for_each: Callable[..., None] | None = None) -> None:
-        """Raise a ValueError for NaN, infinity, or numbers whose squares float64 can't hold.
+    def magnitudes(self, for_each: ForEach, find_extremes: FindExtremes) -> tuple[float, float]:
+        """Return the least magnitude above 0, or infinity, and the largest; NaN or infinity if there is such a float.
 
-        `for_each(function, tasks)` may call the function from several threads.
+        `for_each(function, tasks)` may call the function from several threads, `find_extremes` is an engine's.
         """
+        if self._magnitudes is None:
+            step = max(1, CHECKED_AT_ONCE // self.n_features)
+            starts = range(0, self.size, step)
+            extremes = np.empty((len(starts), 2))
+
+            def look(i: int) -> None:
+                find_extremes(self.chunk(starts[i], min(starts[i] + step, self.size)), extremes[i])
+
+            for_each(look, range(len(starts)))
+            self._magnitudes = float(extremes[:, 0].min()), float(extremes[:, 1].max())
+        return self._magnitudes
+
+    def check_values(self, for_each: ForEach | None = None, find_extremes: FindExtremes | None = None) -> None:
+        """Raise a ValueError for NaN, infinity, or numbers whose squares float64 can't hold; see `magnitudes`."""
         if not self.may_be_infinite:
             return
+        if for_each and find_extremes and self.magnitudes(for_each, find_extremes)[1] <= self._limit:
+            return
         step = max(1, min(CHUNK_SIZE, CHECKED_AT_ONCE // self.n_features))
-        starts = range(0, self.size, step)
-        extremes = np.empty((len(starts), 2))
+        for start in range(0, self.size, step):
+            stop = min(start + step, self.size)
+            chunk = self.chunk(start, stop)
+            self._check_extremes(float(chunk.min()), float(chunk.max()), start, stop)  # which pass a NaN on
 
-        def look(i: int) -> None:
-            chunk = self.chunk(starts[i], min(starts[i] + step, self.size))
-            extremes[i] = chunk.min(), chunk.max()  # which pass a NaN on
-
-        if for_each is None:
-            for i in range(len(starts)):
-                look(i)
-        else:
-            for_each(look, range(len(starts)))
-        for start, (low, high) in zip(starts, extremes.tolist(), strict=True):
-            self._check_extremes(low, high, start, min(start + step, self.size))
+    @property
+    def _limit(self) -> float:
+        return LARGEST_FLOAT if self.array.dtype.kind == "f" else LARGEST_INTEGER
 
     def _check_extremes(self, low: float, high: float, start: int, stop: int) -> None:
         if not (np.isfinite(low) and np.isfinite(high)):
@@ -123,9 +137,8 @@ class Points:
             raise ValueError(
                 f"{self.name} must be finite, got NaN or infinity among points {start} to {stop - 1}{way_out}"
             )
-        limit = LARGEST_FLOAT if self.array.dtype.kind == "f" else LARGEST_INTEGER
-        if max(-low, high) > limit:
-            raise ValueError(f"{self.name} must be at most {limit:g} in magnitude, got {max(-low, high):g}")
+        if max(-low, high) > self._limit:
+            raise ValueError(f"{self.name} must be at most {self._limit:g} in magnitude, got {max(-low, high):g}")
 
 
 def _rows(array: NDArray[Any], start: int, stop: int) -> NDArray[Any]:

@@ -26,8 +26,6 @@ from kmeans_fast.points.access import Points
 
 # Digits of float64, and the exponent of its smallest number.
 DIGITS, LEAST_EXPONENT = 53, -1074
-# Values looked at in a call.
-VALUES_AT_ONCE = 2**18
 
 
 class Range(NamedTuple):
@@ -79,15 +77,8 @@ def _cuts(numbers: Range, n_bits: int) -> list[float]:
 def _range_of_points(points: Points, kernels: SimpleNamespace, workers: Workers) -> Range:
     if points.dtype.kind != "f":
         return _range(float(np.iinfo(points.dtype).max + 1), 1.0, DIGITS, are_whole=True)
-    rows = max(1, VALUES_AT_ONCE // points.n_features)
-    extremes = np.empty((-(-points.size // rows), 2))
-
-    def look(i: int) -> None:
-        kernels.find_extremes(points.chunk(i * rows, min(i * rows + rows, points.size)), extremes[i])
-
-    workers.for_each(look, range(len(extremes)))
-    digits = np.finfo(points.dtype).nmant + 1
-    return _range(float(extremes[:, 1].max()), float(extremes[:, 0].min()), digits, are_whole=False)
+    least, largest = points.magnitudes(workers.for_each, kernels.find_extremes)
+    return _range(largest, least, np.finfo(points.dtype).nmant + 1, are_whole=False)
 
 
 def _range(largest: float, least: float, digits: int, are_whole: bool) -> Range:
