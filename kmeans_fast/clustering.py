@@ -93,7 +93,7 @@ def kmeans(
         8 or 16 bits (uint8, uint16) with 1 to 4 features and weights that are whole numbers if any, whole cells of them
         at once (the filtering algorithm [3]_), and only at those whose label can have changed. Centroids, labels and
         counts are the same. ``"auto"`` takes the histogram where it can. Many float32 or float64 points with 2 to 4
-        features it sorts into cells, in 20 bytes a point, if `n_clusters` times `max_iter` is 600 or more; the result
+        features it sorts into cells, in 20 bytes a point, if K² times `max_iter` is 100,000 or more; the result
         has the bytes of the dense algorithm's, which keeps points rounded to 16 bits a number, where that is quicker.
         See the notes for floats and ``"histogram"``.
     engine : {"auto", "numba", "numpy"}

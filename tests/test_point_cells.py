@@ -139,7 +139,7 @@ def test_drawn(engine, n_features, n_clusters, seed, step):
 @pytest.fixture
 def for_few_points(monkeypatch):
     monkeypatch.setattr(cell_passes, "LEAST_POINTS", 1)
-    monkeypatch.setattr(cell_passes, "LEAST_COMPARED", 8 * 300)
+    monkeypatch.setattr(cell_passes, "LEAST_COMPARED", 8 * 8 * 300)
 
 
 @pytest.mark.usefixtures("for_few_points")

@@ -8,6 +8,7 @@ import pytest
 
 from kmeans_fast.machine.chunks import CHUNK_SIZE, chunk_bounds
 from kmeans_fast.points.access import Points
+from kmeans_fast.points.pieces import Pieces
 
 
 @pytest.mark.parametrize("n_points", [1, CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 2**31 + 7, 5 * 10**9 + 3])
@@ -84,3 +85,22 @@ def test_a_chunk_copies_little_beside_itself(view):
             assert np.array_equal(chunk, expected[start : start + 200])
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("view", "weights", "are_kept"),
+    [
+        (np.s_[:], np.empty(0), True),
+        (np.s_[:], np.ones(600), True),
+        (np.s_[:], np.ones(600, np.int64), False),  # kernels take them as floats
+        (np.s_[:, ::-1], np.empty(0), False),
+    ],
+)
+def test_pieces_that_are_copies_are_not_kept(view, weights, are_kept):
+    array, labels = np.arange(1800.0).reshape(600, 3)[view], np.zeros(600, np.uint8)
+    pieces = Pieces(Points(array), weights, labels)
+    first, again = pieces.piece(100, 200), pieces.piece(100, 200)
+    assert (first is again) == are_kept
+    first.labels[:] = 7
+    assert (labels == 7).sum() == 100
+    assert first.weights.dtype == np.float64

@@ -28,9 +28,10 @@ STRETCH_BITS = 16
 PARTS_EACH = 4
 # Points from which on sorting them pays.
 LEAST_POINTS = 2**17
-# Centroids that a point must be to be compared with in all iterations: sorting takes 25 ns a point, a dense pass 4 and
-# 0.09 for each centroid, one over cells 8 at first and 3 in the end.
-LEAST_COMPARED = 600
+# Clusters, squared, times iterations from which on it does. With 2 threads sorting takes 60 ns a point, a dense pass
+# 2 and 0.1 for each centroid, one over cells 3 to 6: with 16 clusters and 200 iterations, or 64 and 20, either takes
+# about as long.
+LEAST_COMPARED = 100_000
 
 
 def pays(points: Points, n_clusters: int, max_iter: int) -> bool:
@@ -40,7 +41,7 @@ def pays(points: Points, n_clusters: int, max_iter: int) -> bool:
         and points.n_features in CELL_BITS
         and points.is_one_array
         and LEAST_POINTS <= points.size < 2**31
-        and n_clusters * max_iter >= LEAST_COMPARED
+        and n_clusters**2 * max_iter >= LEAST_COMPARED
     )
 
 
