@@ -10,7 +10,11 @@ from test_products import DTYPES, draw
 import kmeans_fast as kf
 from kmeans_fast import engines
 from kmeans_fast.engines import halves
+from kmeans_fast.machine.threads import Workers
+from kmeans_fast.points.access import Points
+from kmeans_fast.points.dense import NO_WEIGHTS
 from kmeans_fast.points.halves import Halves
+from kmeans_fast.points.many_features import dense_algorithm
 from kmeans_fast.points.pieces import Piece
 
 
@@ -149,6 +153,17 @@ def test_centroids_beyond_what_the_scale_allows_for():
     labels, gave_up = label("numba", points, centroids, rounded_about=points[:10].astype(np.float64))
     assert np.array_equal(labels, reference.assign(points, centroids))
     assert gave_up
+
+
+@needs_compiled_code
+@pytest.mark.parametrize("n_features", [3, 6])
+@pytest.mark.parametrize("is_for_one_pass", [False, True])
+def test_points_are_not_rounded_for_a_single_pass(n_features, is_for_one_pass):
+    points = Points(draw(9000, n_features))
+    algorithm = dense_algorithm(points, NO_WEIGHTS, 12, engines.load("numba"), Workers(1, None))
+    algorithm.is_for_one_pass = is_for_one_pass
+    algorithm.assign_and_sum(points.array[:12].astype(np.float64))
+    assert (algorithm._halves is None) == is_for_one_pass
 
 
 @pytest.mark.parametrize("weights", [None, np.float64, np.int64])

@@ -19,8 +19,6 @@ from kmeans_fast.engines.product_space import on_cache_lines
 from kmeans_fast.engines.shorts import REACH
 
 compare_halves, least_lead = emitted("compare_halves"), part()(halves.least_lead)
-# As leads are of 16 bits.
-ABOVE_ALL = 2**16 - 1
 # Points compared at a time: a row of what is found is 1 kB.
 BLOCK = 8 * POINTS
 # Points of which those that are left are listed, if there are any; and about how many are settled at a time.
@@ -148,13 +146,15 @@ def _label(
     offsets, leads, nearest, places, wide = work
     n_features, n_left, n_settled = points.shape[1], 0, 0
     least = least_lead(n_features, scale, terms[0], terms[1], math.sqrt)
-    if not least < LARGEST:
-        least = np.float64(ABOVE_ALL)
+    are_told = least < LARGEST
+    if not are_told:  # values may not fit into 16 bits: all are left
+        least, leads[:] = 1.0, 0
     _lay_out(squares, scale * terms[0], offsets)
     for start in range(0, labels.size, BLOCK):
         some = labels[start : start + BLOCK]
         tiles = values[start * n_features : (start + BLOCK) * n_features]
-        compare_halves(tiles, factors, offsets, leads, nearest, n_features)
+        if are_told:
+            compare_halves(tiles, factors, offsets, leads, nearest, n_features)
         for i in range(some.size):
             some[i] = nearest[i]
         n_left = _list_undecided(leads[: some.size], np.uint16(least), start, places, n_left)

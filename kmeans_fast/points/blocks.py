@@ -176,7 +176,9 @@ class BlockData:
 
 
 def _algorithm_of(block: NDArray[Any], n_clusters: int, machine: Any) -> DenseAlgorithm:
-    return dense_algorithm(Points(block), NO_WEIGHTS, n_clusters, *machine)
+    algorithm = dense_algorithm(Points(block), NO_WEIGHTS, n_clusters, *machine)
+    algorithm.is_for_one_pass = True
+    return algorithm
 
 
 def _sums(block: NDArray[Any], centroids: NDArray[np.float64], engine: str) -> NDArray[np.float64]:

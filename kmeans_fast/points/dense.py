@@ -42,6 +42,8 @@ class DenseAlgorithm:
     """
 
     name = "dense"
+    #: Whether there will be a single pass, which isn't worth rounding points for.
+    is_for_one_pass = False
 
     def __init__(
         self, points: Points, weights: NDArray[Any], n_clusters: int, engine: Engine, workers: Workers
@@ -77,10 +79,9 @@ class DenseAlgorithm:
 
     def assign_and_sum(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
         """Label every point; return the weighted sums of each cluster's points, and in the last column its weight."""
-        n_clusters, n_features = centroids.shape
-        if self._halves is None and Halves.suits(self._points.size, n_clusters, n_features, self._engine):
-            self._halves = Halves(centroids, self._points.dtype, self._engine)
-        label, sums = self._labelling(centroids), self._sums_of_chunks(n_clusters)
+        if self._halves is None:
+            self._halves = self._rounded(centroids)
+        label, sums = self._labelling(centroids), self._sums_of_chunks(len(centroids))
 
         def run(task: tuple[int, tuple[int, int]]) -> None:
             sums[task[0]] = 0.0
@@ -91,6 +92,13 @@ class DenseAlgorithm:
 
         self._workers.for_each(run, self._chunks)
         return _add_strands(sums)
+
+    def _rounded(self, centroids: NDArray[np.float64]) -> Halves | None:
+        """Return the points rounded, if that makes passes quicker."""
+        n_clusters, n_features = centroids.shape
+        if self.is_for_one_pass or not Halves.suits(self._points.size, n_clusters, n_features, self._engine):
+            return None
+        return Halves(centroids, self._points.dtype, self._engine)
 
     def _labelling(self, centroids: NDArray[np.float64]) -> Label:
         """Return what labels pieces: by rounded points, where other passes will follow."""

@@ -76,9 +76,7 @@ class ManyFeatures(DenseAlgorithm):
         """Return the points rounded, if looking at all of them is quicker than to keep track."""
         n_clusters, n_features = centroids.shape
         is_quick = n_features <= MOST_HALVED and n_clusters * (n_features + OF_COMPARING) <= MOST_LOOKED_AT
-        if is_quick and Halves.suits(self._points.size, n_clusters, n_features, self._engine):
-            return Halves(centroids, self._points.dtype, self._engine)
-        return None
+        return super()._rounded(centroids) if is_quick else None
 
     def _labelling(self, centroids: NDArray[np.float64]) -> Label:
         """Return what labels pieces.
@@ -92,7 +90,7 @@ class ManyFeatures(DenseAlgorithm):
             self._halves, self._pieces = None, Pieces(self._points, self._weights, self.labels)  # which kept them
         if self._limits is None:
             self._limits = Limits(self._points.size, centroids)
-            if self._exact is None or not self._rounds(*centroids.shape):
+            if self._exact is None or self.is_for_one_pass or not self._rounds(*centroids.shape):
                 return self._first_labelling(centroids)
             self.labels[:] = 0
         gains, limits = self._limits.gains_at(centroids), self._limits.limits
