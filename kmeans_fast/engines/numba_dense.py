@@ -456,9 +456,9 @@ def _add(
     """
     n_features = points.shape[1]
     n_added = 0
-    if not weights.size and 3 <= n_features <= 4 and labels.size:
+    if not weights.size and 2 <= n_features <= 4 and labels.size:
         n_added = (labels.size - 1) // N_STRANDS * N_STRANDS
-        _add_fours(numbers, n_features, labels[:n_added], flat_sums, totals)
+        _add_unweighted(numbers, n_features, labels[:n_added], flat_sums, totals)
     for i in range(n_added, labels.size):
         k, strand = labels[i], i % N_STRANDS
         weight = weights[i] if weights.size else 1.0
@@ -468,8 +468,8 @@ def _add(
 
 
 @part()
-def _add_fours(numbers, n_features, labels, sums, totals):
-    """Add points of 3 or 4 features, but not the very last: four numbers are read and added at a time.
+def _add_unweighted(numbers, n_features, labels, sums, totals):
+    """Add points of 2 to 4 features, but not the very last: two or four numbers are read and added at a time.
 
     Of three features the fourth is thrown away, where the number of points belongs. 1.4 against 2.1 ns a point.
     """
@@ -480,10 +480,18 @@ def _add_fours(numbers, n_features, labels, sums, totals):
         for strand in range(N_STRANDS):
             i = np.uint64(j * N_STRANDS + strand)
             row = np.uint64(labels[i]) * np.uint64(N_STRANDS) + np.uint64(strand)
-            _add_four(numbers, i * depth, sums, row * (depth + ONE))
+            if depth == TWO:
+                _add_two(numbers, i * depth, sums, row * THREE)
+            else:
+                _add_four(numbers, i * depth, sums, row * (depth + ONE))
             totals[row] += 1
     for j in range(totals.size):
         sums[j * (n_features + 1) + n_features] = np.float64(totals[j])
+
+
+@part()
+def _add_two(numbers, i, sums, j):
+    sums[j], sums[j + ONE] = sums[j] + np.float64(numbers[i]), sums[j + ONE] + np.float64(numbers[i + ONE])
 
 
 @part()
