@@ -282,9 +282,8 @@ def test_any_call_may_be_served_by_either_engine(calls, monkeypatch, part, name)
         that_use_it = [(call, expected) for call, expected, used in calls if (part, name) in used[most.name]]
         for call, expected in that_use_it if name in STATEFUL else that_use_it[-2:]:
             assert bytes_of(call) == expected
-    assert called == (
-        {"numba"} if part in ("shorts", "halves") else {"numba", "numpy"}
-    )  # for NumPy alone rounding doesn't pay
+    rounds = part in ("shorts", "halves")  # which doesn't pay for NumPy alone
+    assert called == ({"numba"} if rounds else {"numba", "numpy"})
 
 
 # ----------------------------------------------------------------------------------------------------------- freezers

@@ -15,6 +15,7 @@ from kmeans_fast.engines.halves import CENTROIDS, HALF, MOST_CLUSTERS, MOST_FEAT
 from kmeans_fast.engines.product_space import on_cache_lines
 from kmeans_fast.engines.shorts import unit_of
 from kmeans_fast.points.pieces import Piece
+from kmeans_fast.points.shorts import middle_of
 
 FEWEST_CLUSTERS, LEAST_WORK = 4, 2**16  # of points times centroids
 # The share of the points that may be left: the textbook takes ten times as long.
@@ -44,10 +45,7 @@ class Halves:
     """
 
     def __init__(self, centroids: NDArray[np.float64], dtype: np.dtype[Any], engine: Engine) -> None:
-        exact = np.float64 if dtype == np.float64 else np.float32  # float32 holds all other points
-        with np.errstate(over="ignore"):
-            self._origin = centroids.mean(axis=0).astype(exact)
-            self._reach = float(np.sqrt(((centroids - self._origin) ** 2).sum(axis=1).max()))
+        self._origin, self._reach = middle_of(centroids, dtype)
         self._kernels, self._assign = engine.halves, engine.dense.assign
         self._parts: dict[int, _Part] = {}
         n_clusters, n_features = centroids.shape

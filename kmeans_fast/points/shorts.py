@@ -12,8 +12,8 @@ from kmeans_fast.engines.shorts import CENTROIDS, POINTS
 # Bytes of factors that come from a near cache for each tile; with more, float32 is as fast.
 MOST_FACTORS = 2**18
 FEWEST_CLUSTERS = 4
-# With fewer features there is too little to multiply; with as many as these points come from memory once more when they
-# are added. Unless there are so many clusters: 6 features and 16 clusters took 1.15 of the time, 64 and 16 took 0.72.
+# With fewer features there is too little to multiply, unless there are so many clusters: 6 features and 16 clusters
+# took 1.15 of the time, 64 and 16 took 0.72, and 784 and 10 took 0.85. More features weren't measured.
 LEAST_FEATURES, MOST_FEATURES, MANY_CLUSTERS = 12, 1023, 32
 # Of what is compared, the share that must be labelled for it to be worth it: it takes half as long as float32 does.
 LEAST_LABELLED = 0.6
@@ -45,10 +45,7 @@ class Shorts:
     """
 
     def __init__(self, centroids: NDArray[np.float64], dtype: np.dtype[Any], kernels: SimpleNamespace) -> None:
-        exact = np.float64 if dtype == np.float64 else np.float32  # float32 holds all other points
-        with np.errstate(over="ignore"):
-            self._origin = centroids.mean(axis=0).astype(exact)
-            self._reach = float(np.sqrt(((centroids - self._origin) ** 2).sum(axis=1).max()))
+        self._origin, self._reach = middle_of(centroids, dtype)
         self._kernels = kernels
         self._parts: dict[int, _Part] = {}
 
@@ -100,6 +97,14 @@ class Shorts:
         scale, off = self._kernels.round_points(points, self._origin, self._reach, values, squares)
         part = _Part(n_points, values, squares, scale, off)
         return part if scale else _without(part)
+
+
+def middle_of(centroids: NDArray[np.float64], dtype: np.dtype[Any]) -> tuple[NDArray[Any], float]:
+    """Return an origin amid centroids, for points of a dtype, and how far the farthest centroid is from it."""
+    exact = np.float64 if dtype == np.float64 else np.float32  # float32 holds all other points
+    with np.errstate(over="ignore"):
+        origin: NDArray[Any] = centroids.mean(axis=0).astype(exact)
+        return origin, float(np.sqrt(((centroids - origin) ** 2).sum(axis=1).max()))
 
 
 def _without(part: _Part) -> _Part:

@@ -28,7 +28,7 @@ class ExactSums:
     n_clusters : int
         K.
     labels : ndarray, shape (N,)
-        Where the labels will be. They aren't written to.
+        As those of the pieces will be; they aren't looked at.
     kernels : SimpleNamespace
         An engine's `sums`.
     workers : Workers
