@@ -6,8 +6,8 @@ the row that the upper b bits of its mixture with `multiplier` tell, or in the n
 multiplied [1]_, their upper bits mixed into the lower ones, and multiplied again [3]_: after one product, few of whose
 bits the last channel sees, the colours of a photo with steps in its values can lie in a single run of rows.
 
-Kernels take a tuple of C numbers, `channels`, so that code is made for each number of channels: with that to be looked
-up for each pixel, counting took twice as long.
+Kernels take keys, so that code needn't be made for each number of channels; with that to be looked up for each pixel,
+counting took twice as long. The bytes of a pixel of four channels are its key as they lie.
 
 A colour's neighbours in the picture are found in rows anywhere, yet a processor waits for several of them at once:
 placing similar colours side by side, which takes a few more instructions, was slower.
@@ -30,6 +30,8 @@ from kmeans_fast.engines.numba_jit import kernel, part
 ONE = np.uint64(1)
 BYTE = np.uint64(255)
 HALF = np.uint64(32)
+# Where alpha is in the key of 8 bits a channel.
+ALPHA = np.uint64(24)
 
 
 def tally(
@@ -44,14 +46,33 @@ def tally(
 
     `n_used` (1,) int64 is the number of rows that are used. Return the first pixel that isn't counted, n if all are.
     """
-    return _tally(pixels, tuple(range(pixels.shape[1])), start, table, n_used, most, multiplier)
+    return start + _tally(_keys(pixels[start:]), table, n_used, most, multiplier)
+
+
+def _keys(pixels: Any) -> Any:
+    """Return the keys (n,) of pixels; processors that there is compiled code for have the lowest byte first."""
+    dtype = np.dtype(f"u{4 * pixels.itemsize}")
+    if pixels.shape[1] == 3:
+        keys = np.empty(len(pixels), dtype)
+        _join(pixels, keys)
+        return keys
+    own = pixels.view(f"u{pixels.shape[1] * pixels.itemsize}").reshape(-1)
+    return np.require(own, dtype, "A")
+
+
+@kernel()
+def _join(
+    pixels,  # in
+    keys,  # out
+):
+    bits = np.uint64(8 * pixels.itemsize)
+    for i in range(np.uint64(pixels.shape[0])):
+        keys[i] = np.uint64(pixels[i, 0]) | np.uint64(pixels[i, 1]) << bits | np.uint64(pixels[i, 2]) << (bits + bits)
 
 
 @kernel()
 def _tally(
-    pixels,  # in
-    channels,
-    start,
+    keys,  # in
     table,  # in/out
     n_used,  # in/out
     most,
@@ -59,8 +80,8 @@ def _tally(
 ):
     shift, mask = _shift(table), np.uint64(table.shape[0] - 1)
     used = n_used[0]
-    for i in range(start, pixels.shape[0]):
-        key = _key(pixels, channels, i)
+    for i in range(keys.shape[0]):
+        key = np.uint64(keys[i])
         row = _row(table, key, multiplier, shift, mask)
         value = table[row, 1]
         if value == 0:
@@ -71,20 +92,7 @@ def _tally(
             table[row, 0] = key
         table[row, 1] = value + ONE
     n_used[0] = used
-    return pixels.shape[0]
-
-
-@part(inline=True)
-def _key(pixels, channels, i):
-    bits = np.uint64(8 * pixels.itemsize)
-    key = np.uint64(pixels[i, 0])
-    if len(channels) > 1:
-        key |= np.uint64(pixels[i, 1]) << bits
-    if len(channels) > 2:
-        key |= np.uint64(pixels[i, 2]) << (bits + bits)
-    if len(channels) > 3:
-        key |= np.uint64(pixels[i, 3]) << (bits + bits + bits)
-    return key
+    return keys.shape[0]
 
 
 @part()
@@ -193,19 +201,18 @@ def number(
     multiplier: int,
 ) -> None:
     """Give the keys of colours (N, C), all of them distinct, the values 1 to N in a table that is empty."""
-    _number(colors, tuple(range(colors.shape[1])), table, multiplier)
+    _number(_keys(colors), table, multiplier)
 
 
 @kernel()
 def _number(
-    colors,  # in
-    channels,
+    keys,  # in
     table,  # in/out
     multiplier,
 ):
     shift, mask = _shift(table), np.uint64(table.shape[0] - 1)
-    for i in range(colors.shape[0]):
-        key = _key(colors, channels, i)
+    for i in range(keys.shape[0]):
+        key = np.uint64(keys[i])
         row = _row(table, key, multiplier, shift, mask)
         table[row, 0] = key
         table[row, 1] = i + 1
@@ -224,13 +231,12 @@ def find(
     A key that isn't there gets the first label. `opaque` is empty or, for RGBA of 8 bits, has labels (2**24,) for the
     codes of RGB, which opaque pixels get instead.
     """
-    _find(pixels, tuple(range(pixels.shape[1])), table, multiplier, color_labels, spread_table(3), opaque, labels)
+    _find(_keys(pixels), table, multiplier, color_labels, spread_table(3), opaque, labels)
 
 
 @kernel()
 def _find(
-    pixels,  # in
-    channels,
+    keys,  # in
     table,  # in
     multiplier,
     color_labels,  # in
@@ -239,11 +245,11 @@ def _find(
     labels,  # out
 ):
     shift, mask = _shift(table), np.uint64(table.shape[0] - 1)
-    has_opaque = len(channels) == 4 and opaque.shape[0] > 0
     s0, s1, s2 = spread[0], spread[1], spread[2]
-    for i in range(pixels.shape[0]):
-        if has_opaque and pixels[i, len(channels) - 1] == OPAQUE:
-            labels[i] = opaque[s0[pixels[i, 0]] | s1[pixels[i, 1]] | s2[pixels[i, 2]]]
+    for i in range(keys.shape[0]):
+        key = np.uint64(keys[i])
+        if opaque.shape[0] > 0 and key >> ALPHA == OPAQUE:
+            labels[i] = opaque[s0[key & BYTE] | s1[key >> np.uint64(8) & BYTE] | s2[key >> np.uint64(16) & BYTE]]
         else:
-            value = table[_row(table, _key(pixels, channels, i), multiplier, shift, mask), 1]
+            value = table[_row(table, key, multiplier, shift, mask), 1]
             labels[i] = color_labels[np.int64(value) - 1 if value != 0 else 0]
