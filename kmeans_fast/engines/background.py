@@ -16,20 +16,22 @@ from kmeans_fast.engines.numba_jit import Variant
 if TYPE_CHECKING:
     import subprocess
 
-# Seconds that compiling takes, a second for starting Numba included, on one core of a 2.1 GHz machine.
+# Seconds that compiling takes, that for starting Numba included, on one core of a 2.1 GHz machine.
 SECONDS = {
     "numba_cells._relabel": 7.0,
-    "numba_point_cells._relabel_points": 6.5,
-    "numba_dense._filtered_pass": 5.5,
-    "numba_dense._product_pass": 4.5,
-    "numba_color_seeding._split": 2.5,
-    "numba_seeding._add_distinct": 2.5,
-    "numba_color_seeding._add_gains": 2.0,
+    "numba_point_cells._relabel_points": 6.0,
+    "numba_dense._product_pass": 5.0,
+    "numba_sorting.sort_parts": 3.0,
+    "numba_dense._filtered_pass": 2.8,
     "numba_diffusion.diffuse": 2.5,
-    "numba_mixing._mix": 2.5,
-    "numba_hashing._sort": 2.0,
+    "numba_sums._move": 2.4,
+    "numba_color_seeding._split": 2.3,
+    "numba_color_seeding._add_gains": 2.1,
+    "numba_dense._measure": 2.1,
+    "numba_dense._add": 1.8,
+    "numba_color_seeding.choose": 1.8,
 }
-OTHER_SECONDS = 1.5
+STARTING, OTHER_SECONDS = 1.0, 1.3
 
 
 class _State:

@@ -96,6 +96,17 @@ def missing_for(use: Callable[[], None]) -> list[Variant]:
         _missing = None
 
 
+def _shares(variants: Sequence[Variant], n_shares: int) -> list[list[Variant]]:
+    """Share kernels out, each share as long, those of a module together: they have parts in common."""
+    shares: list[list[Variant]] = [[] for _ in range(n_shares)]
+    seconds = [background.seconds_to_compile(variant.job) - background.STARTING for variant in variants]
+    passed = 0.0
+    for variant, own in sorted(zip(variants, seconds, strict=True), key=lambda pair: pair[0].job):
+        shares[int((passed + own / 2) * n_shares / sum(seconds))].append(variant)
+        passed += own
+    return [share for share in shares if share]
+
+
 def compile_at_once(variants: Sequence[Variant], folder: Path, level: str, n_processes: int) -> None:
     """Compile kernels for a level in several processes, and wait for them.
 
@@ -110,7 +121,7 @@ def compile_at_once(variants: Sequence[Variant], folder: Path, level: str, n_pro
         for variant in variants:
             compile_now(variant)
         return
-    shares = [variants[i::n_processes] for i in range(min(n_processes, len(variants)))]
+    shares = _shares(variants, n_processes)
     processes = [child.start([variant.job for variant in share], folder, level, nice=False) for share in shares]
     failed = {job: reason for process in processes for job, reason in child.failures(process).items()}
     for variant in variants:
