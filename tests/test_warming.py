@@ -14,7 +14,7 @@ from conftest import needs_numba
 
 import kmeans_fast as kf
 from kmeans_fast import cli, engines, warming
-from kmeans_fast.engines import background, child, levels, numba_jit, objects, serving
+from kmeans_fast.engines import background, child, levels, numba_jit, numba_seeding, objects, serving
 
 pytestmark = needs_numba
 
@@ -31,17 +31,32 @@ ANSWER = 5
 WITHOUT_SCIPY = "import sys\nsys.modules['scipy'] = None\n"
 
 
-def solve(problem=PROBLEM, *arguments, **environment):
+def solve(problem=PROBLEM, **environment):
     """Run a problem in a new process; return its answer, and whether it did without Numba."""
-    run = subprocess.run(
-        [sys.executable, "-P", "-c", WITHOUT_SCIPY + problem, *map(str, arguments)],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    run = run_python(problem, **environment)
     assert run.stderr == ""
     return tuple(map(int, run.stdout.split()))
+
+
+def run_python(code, *options, **environment):
+    command = [sys.executable, "-P", *options, "-c", WITHOUT_SCIPY + code]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True)
+
+
+@pytest.fixture
+def solve_here(monkeypatch):
+    """Solve it in this process, which has forgotten what it compiled, with a folder; what `solve` returns."""
+    compiled, compile_now = [], serving.compile_now
+    monkeypatch.setattr(serving, "compile_now", lambda variant: (compiled.append(variant), compile_now(variant)))
+
+    def solve_here(folder, dtype=np.float64):
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder))
+        monkeypatch.setattr(numba_seeding.locate, "_variants", {})
+        compiled.clear()
+        place = engines.load("numba").seeding.locate(np.empty(0, dtype), np.arange(10.0), 12.0)
+        return place, int(not compiled)
+
+    return solve_here
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +161,9 @@ def test_info_says_what_there_is(monkeypatch, capsys, state, description):
     assert f"cache:       {description}\n" in capsys.readouterr().out
 
 
-def test_what_is_compiled_is_counted(folder):
+def test_what_is_compiled_is_counted(warm_folder):
     code = "from kmeans_fast.warming import compiled_code as c\nprint(c().n_kernels, c().n_kept)"
-    n_kernels, n_kept = solve(code, NUMBA_CACHE_DIR=str(folder))
+    n_kernels, n_kept = solve(code, NUMBA_CACHE_DIR=str(warm_folder))
     assert n_kernels > 10
     assert n_kept == 1
 
@@ -167,62 +182,42 @@ SPOILT = {
     "its checksum changed": lambda data: data[:7] + bytes([data[7] ^ 255]) + data[8:],
     "something else": lambda _: b"something else",
 }
-# As the small problem, with one folder after another: a process for each would take most of its time to start.
-PROBLEM_IN_EACH = """
-import os
-import sys
-import numpy as np
-from kmeans_fast import engines
-from kmeans_fast.engines import numba_seeding, serving
-
-compiled, compile_now = [], serving.compile_now
-serving.compile_now = lambda variant: (compiled.append(variant), compile_now(variant))
-for folder in sys.argv[1:]:
-    os.environ["NUMBA_CACHE_DIR"] = folder
-    numba_seeding.locate._variants.clear()
-    compiled.clear()
-    print(engines.load("numba").seeding.locate(np.empty(0), np.arange(10.0), 12.0), int(not compiled))
-"""
 
 
-def test_damaged_files_are_compiled_anew(warm_folder, tmp_path):
-    folders = []
-    for name, spoil in SPOILT.items():
-        folders.append(shutil.copytree(warm_folder, tmp_path / name))
-        for path in kept(folders[-1]):
-            path.write_bytes(spoil(path.read_bytes()))
-    untouched = shutil.copytree(warm_folder, tmp_path / "untouched")
-    numbers = solve(PROBLEM_IN_EACH, *folders, untouched)
-    answers, hits = numbers[::2], numbers[1::2]
-    assert answers == (ANSWER,) * len(answers)
-    assert hits == (0,) * len(folders) + (1,)
-    assert solve(PROBLEM_IN_EACH, *folders) == (ANSWER, 1) * len(folders)  # and kept again
+@pytest.mark.parametrize("how", SPOILT)
+def test_damaged_files_are_compiled_anew(folder, solve_here, how):
+    assert solve_here(folder) == (ANSWER, 1)
+    for path in kept(folder):
+        path.write_bytes(SPOILT[how](path.read_bytes()))
+    assert solve_here(folder) == (ANSWER, 0)
+    assert solve_here(folder) == (ANSWER, 1)  # and kept again
 
 
-def test_code_of_another_signature_is_not_used(folder):
+def test_code_of_another_signature_is_not_used(folder, solve_here):
     """What a wrong name, or a folder put together by hand, could lead to."""
     (own,) = kept(folder)
-    solve(PROBLEM.replace("empty(0)", "ones(10, np.float32)"), NUMBA_CACHE_DIR=str(folder))
+    assert solve_here(folder, np.float32) == (ANSWER, 0)
     other = next(path for path in kept(folder) if path != own)
     other.replace(own)
-    assert solve(NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 0)
+    assert solve_here(folder) == (ANSWER, 0)
 
 
-def test_code_for_other_source_is_not_used(folder):
-    code = "from kmeans_fast.engines import objects\nobjects.source_stamp = lambda: 'other source'\n"
-    assert solve(code + PROBLEM, NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 0)
+def test_code_for_other_source_is_not_used(folder, solve_here, monkeypatch):
+    monkeypatch.setattr(objects, "source_stamp", lambda: "other source")
+    assert solve_here(folder) == (ANSWER, 0)
 
 
-def test_code_for_another_processor_is_not_used(folder):
+def test_code_for_another_processor_is_not_used(folder, solve_here, monkeypatch):
     """Neither where it has another level's name, nor where this processor lacks what it needs."""
     (path,) = kept(folder)
-    lacks = "from kmeans_fast.engines import levels\nhas = levels.can_run\n"
-    lacks += f"levels.can_run = lambda level: level != {path.parent.name!r} and has(level)\n"
-    assert solve(lacks + PROBLEM, NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 0)
+    with monkeypatch.context() as patch:
+        has = levels.can_run
+        patch.setattr(levels, "can_run", lambda level: level != path.parent.name and has(level))
+        assert solve_here(folder) == (ANSWER, 0)
     for other in set(kept(folder)) - {path}:
         other.unlink()
     path.parent.rename(path.parent.with_name("x86-64"))
-    assert solve(NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 0)
+    assert solve_here(folder) == (ANSWER, 0)
 
 
 def test_without_any_folder_each_process_compiles(tmp_path):
@@ -231,16 +226,12 @@ def test_without_any_folder_each_process_compiles(tmp_path):
     blocked = tmp_path / "file"
     blocked.touch()
     nowhere = {"NUMBA_CACHE_DIR": str(blocked), "HOME": str(blocked), "XDG_CACHE_HOME": str(blocked)}
-    assert solve(PYTHONPATH=str(package), **nowhere) == (ANSWER, 0)
-    info = subprocess.run(
-        [sys.executable, "-P", "-m", "kmeans_fast", "info"],
-        env=os.environ | nowhere | {"PYTHONPATH": str(package)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "none, as no folder for it can be written to" in info.stdout
-    assert info.stderr == ""
+    code = PROBLEM + "from kmeans_fast import cli\nprint(cli.main(['info']), file=sys.stderr)\n"
+    run = run_python(code, PYTHONPATH=str(package), **nowhere)
+    answer, *info = run.stdout.splitlines()
+    assert answer == f"{ANSWER} 0"
+    assert "none, as no folder for it can be written to" in "\n".join(info)
+    assert run.stderr == "0\n"
 
 
 def read_only_package(tmp_path):
@@ -252,19 +243,22 @@ def read_only_package(tmp_path):
     return tmp_path / "site"
 
 
-def test_a_full_disk_stops_no_call(tmp_path):
+def test_a_full_disk_stops_no_call(tmp_path, solve_here, monkeypatch):
     """Writing fails from the first byte; the call is right nevertheless, and again in the next process."""
-    code = "from kmeans_fast.engines import objects\ndef full(*_): raise OSError(28, 'No space left on device')\n"
-    code += "objects.replace_file = full\n"
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(objects, "replace_file", full)
     for _ in range(2):
-        assert solve(code + PROBLEM, NUMBA_CACHE_DIR=str(tmp_path)) == (ANSWER, 0)
+        assert solve_here(tmp_path) == (ANSWER, 0)
     assert kept(tmp_path) == []
 
 
-def test_a_folder_that_can_only_be_read_is_read(folder):
+def test_a_folder_that_can_only_be_read_is_read(warm_folder, solve_here, monkeypatch):
     """As in a container that was warmed up when it was built, and has a read-only disk now."""
-    code = "import os\nos.access = lambda *_: False\n"
-    assert solve(code + PROBLEM, NUMBA_CACHE_DIR=str(folder)) == (ANSWER, 1)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert solve_here(warm_folder) == (ANSWER, 1)
 
 
 def test_the_command_fails_where_code_cannot_be_kept(monkeypatch, capsys):
