@@ -18,6 +18,9 @@ from kmeans_fast.engines import background, child, levels, numba_jit, numba_seed
 
 pytestmark = needs_numba
 
+PACKAGE = Path(kf.__file__).parent
+WITHOUT_CODE = shutil.ignore_patterns("__pycache__")
+
 # Of all kernels this one is compiled soonest.
 PROBLEM = """
 import sys
@@ -236,9 +239,7 @@ def test_without_any_folder_each_process_compiles(tmp_path):
 
 def read_only_package(tmp_path):
     """Copy the package to where __pycache__ is a file, which stops even root from writing there."""
-    package = shutil.copytree(
-        Path(kf.__file__).parent, tmp_path / "site" / "kmeans_fast", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    package = shutil.copytree(PACKAGE, tmp_path / "site" / PACKAGE.name, ignore=WITHOUT_CODE)
     (package / "engines" / "__pycache__").touch()
     return tmp_path / "site"
 
@@ -276,13 +277,15 @@ import os, signal, sys, time
 import numpy as np
 import llvmlite
 import kmeans_fast as kf
+from kmeans_fast import engines
 from kmeans_fast.engines import background
 
 background.SECONDS, background.OTHER_SECONDS = {}, -1.0
-points = np.arange(300.0).reshape(100, 3)
+points = np.arange(210).reshape(70, 3).astype(np.uint8)
 
 def call():  # two calls, of kernels that are soon compiled: the second is missed when the first is being compiled
-    return b"".join(kf.assign(points.astype(dtype), points[:4]).tobytes() for dtype in ("f4", "f8"))
+    labels = kf.assign(points, points[:4])
+    return labels.tolist(), engines.load("auto").seeding.locate(np.empty(0), np.arange(10.0), 12.0)
 
 first = call()
 assert background._state.process is not None, "nothing is compiled"
@@ -300,10 +303,21 @@ print(len(background._state.given_up) > 0, background._state.process)
 """
 
 
-def run_beside(tmp_path, code, before=""):
+def run_beside(tmp_path, code, numba=""):
+    """Run code after kernels began to be compiled; by a Numba of this source where one is given."""
+    before = ""
+    if numba:
+        (tmp_path / "site/numba").mkdir(parents=True)
+        (tmp_path / "site/numba/__init__.py").write_text(numba)
+        before = f"import sys\nsys.path.insert(0, {str(tmp_path / 'site')!r})\n"
     command = [sys.executable, "-P", "-c", before + BESIDE + code]
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+BROKEN = "raise ImportError('Numba needs NumPy 2.0 or less')\n"
+# Takes its time, as a real one does, but no processor's.
+SLOW = "import time\ntime.sleep(1)\n" + BROKEN
 
 
 def test_calls_switch_over_when_code_is_there(tmp_path):
@@ -332,7 +346,7 @@ print(len(missing), "numba" in sys.modules)
     ],
 )
 def test_a_process_can_end_while_code_is_compiled(tmp_path, end, status):
-    done = run_beside(tmp_path, end)
+    done = run_beside(tmp_path, end, SLOW)
     assert done.returncode == status
     assert ("on purpose" in done.stderr) == ("on purpose" in end)
     assert done.stderr == "" or "on purpose" in end
@@ -347,15 +361,16 @@ child = os.fork()
 assert call() == first
 if child == 0:
     os._exit(0)
-print(os.waitpid(child, 0)[1])
+print(os.waitpid(child, 0)[1], background._state.process.poll())
 """,
+        SLOW,
     )
-    assert (done.stdout, done.returncode) == ("0\n", 0)
+    assert (done.stdout, done.returncode) == ("0 None\n", 0)  # and it still goes on
     assert "Warning" not in done.stderr
 
 
 def test_what_cannot_be_compiled_leaves_numpy_in_place(tmp_path, monkeypatch):
-    done = run_beside(tmp_path, "background._state.process.kill()\n" + WAIT)
+    done = run_beside(tmp_path, "background._state.process.kill()\n" + WAIT, SLOW)
     assert (done.stdout, done.stderr) == ("True None\n", "")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     assert f"the compiler was ended, status {-signal.SIGKILL}" in warming.describe()["failed"]
@@ -409,36 +424,29 @@ def test_where_nothing_can_be_compiled_nothing_is_started(monkeypatch, why):
 
 def test_what_could_not_be_compiled_is_told_until_it_can_be(tmp_path, monkeypatch, capsys):
     """Numba that can't be imported by the process that compiles, and is mended later."""
-    (tmp_path / "site/numba").mkdir(parents=True)
-    (tmp_path / "site/numba/__init__.py").write_text("raise ImportError('Numba needs NumPy 2.0 or less')")
-    done = run_beside(tmp_path, WAIT, f"import sys\nsys.path.insert(0, {str(tmp_path / 'site')!r})\n")
+    done = run_beside(tmp_path, WAIT, BROKEN)
     assert (done.stdout, done.stderr) == ("True None\n", "")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     told = warming.describe()["failed"]
     assert re.search(r"numba_dense\.\w+.* couldn't be compiled, so that numpy serves: ImportError: Numba", told)
     for kernel in numba_jit.KERNELS:
         monkeypatch.setattr(kernel, "_variants", {})
-    points = np.arange(300.0).reshape(100, 3)
-    for dtype in (np.float32, np.float64):
-        kf.assign(points.astype(dtype), points[:4], engine="numba")
+    points = np.arange(210).reshape(70, 3).astype(np.uint8)
+    kf.assign(points, points[:4], engine="numba")
+    engines.load("numba").seeding.locate(np.empty(0), np.arange(10.0), 12.0)
     assert "failed" not in warming.describe()
 
 
-@pytest.mark.parametrize("how", ["optimized", "in an archive"])
-def test_other_ways_to_run_python(tmp_path, how):
-    """Without docstrings and assertions; and from a zip file, which objects are found for until it is made anew."""
-    options, path = ["-P"], Path(kf.__file__).parents[1]
-    if how == "optimized":
-        options += ["-OO"]
-    else:
-        path = shutil.make_archive(tmp_path / "application", "zip", path, "kmeans_fast")
-    environment = os.environ | {"PYTHONPATH": str(path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+def test_other_ways_to_run_python(tmp_path):
+    """Without docstrings and assertions, and from a zip file, which objects are found for until it is made anew."""
+    package = shutil.copytree(PACKAGE, tmp_path / "site" / PACKAGE.name, ignore=WITHOUT_CODE)
+    archive = shutil.make_archive(tmp_path / "application", "zip", package.parent, package.name)
+    environment = {"PYTHONPATH": archive, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
 
-    def run():
-        command = [sys.executable, *options, "-c", WITHOUT_SCIPY + PROBLEM]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    def run(problem):
+        return run_python(problem, "-OO", **environment).stdout.split()
 
-    assert [run(), run()] == [[str(ANSWER), "0"], [str(ANSWER), "1"]]
-    if how == "in an archive":
-        os.utime(path, (1, 1))
-        assert run() == [str(ANSWER), "0"]
+    assert [run(PROBLEM), run(PROBLEM)] == [[str(ANSWER), "0"], [str(ANSWER), "1"]]
+    os.utime(archive, (1, 1))
+    auto = 'auto = engines.load("auto")\nprint(auto.seeding.locate(np.empty(0), np.arange(10.0), 12.0), auto.served_by)'
+    assert run(PROBLEM[: PROBLEM.index("place")] + auto) == [str(ANSWER), "numpy"]
