@@ -9,6 +9,7 @@ if not sys.platform.startswith("linux"):
     pytest.skip("only Linux limits all private memory", allow_module_level=True)
 
 import data_limit
+from conftest import ENGINES
 
 CLUSTER = """
 import sys
@@ -19,13 +20,14 @@ import kmeans_fast as kf
 from data_limit import suffices
 
 dtype, n_features, n_clusters = sys.argv[1], *map(int, sys.argv[2:4])
-init, algorithm, engine, limit = sys.argv[4:]
-# noise of many colours, so that nothing is finished early; fewer where all pixels meet many centroids
-rows = 500 if algorithm == "dense" and n_clusters > 16 else 1000
+init, algorithm, limit, *engines = sys.argv[4:]
+# noise of many colours, so that nothing is finished early; more where chunks are much of it beside few bytes a pixel
+rows = 700 if init == "k-means++" else 400 if n_clusters == 16 else 250
 image = np.random.default_rng(0).integers(0, 256, (rows, 1000, n_features)).astype(dtype)
 init = image.reshape(-1, n_features)[:n_clusters] if init == "given" else init
-options = dict(init=init, max_iter=1 if n_features == 3 else 3, tol=0, algorithm=algorithm, engine=engine, n_threads=2)
-kf.kmeans(image[:200], n_clusters, **options)  # what is imported, compiled and started stays
+options = dict(init=init, max_iter=1 if n_features == 3 else 3, tol=0, algorithm=algorithm, n_threads=2)
+for engine in engines:
+    kf.kmeans(image[:140], n_clusters, engine=engine, **options)  # what is imported, compiled and started stays
 if n_features > 4:  # OpenBLAS keeps tens of MB for each thread that multiplies while others do
     both = Barrier(2)
     square = np.ones((1500, 1500), np.float32)
@@ -33,7 +35,8 @@ if n_features > 4:  # OpenBLAS keeps tens of MB for each thread that multiplies 
         list(pool.map(lambda _: (both.wait(), square @ square), range(2)))
     del square
 n_bytes = float(limit) * rows * 1000
-print(suffices(n_bytes, lambda: kf.kmeans(image, n_clusters, **options)))
+for engine in engines:
+    print(engine, suffices(n_bytes, lambda: kf.kmeans(image, n_clusters, engine=engine, **options)))
 """
 
 
@@ -50,9 +53,9 @@ print(suffices(n_bytes, lambda: kf.kmeans(image, n_clusters, **options)))
         pytest.param("uint8", 3, 256, "random", "histogram", 200, marks=pytest.mark.stress),
     ],
 )
-def test_bytes_beyond_the_input(engine, dtype, n_features, n_clusters, init, algorithm, bytes_a_pixel):
-    arguments = dtype, n_features, n_clusters, init, algorithm, engine, bytes_a_pixel
-    assert data_limit.run(CLUSTER, *arguments) == "True"
+def test_bytes_beyond_the_input(dtype, n_features, n_clusters, init, algorithm, bytes_a_pixel):
+    arguments = dtype, n_features, n_clusters, init, algorithm, bytes_a_pixel
+    assert data_limit.run(CLUSTER, *arguments, *ENGINES).splitlines() == [f"{engine} True" for engine in ENGINES]
 
 
 COUNT = """
@@ -60,23 +63,29 @@ import sys
 import numpy as np
 import kmeans_fast as kf
 from data_limit import suffices
+from kmeans_fast.colors.counting import PIXELS_PER_TABLE
 
-engine, n_channels, work_space, bytes_per_color = sys.argv[1], *map(int, sys.argv[2:])
+n_channels, work_space, bytes_per_color = map(int, sys.argv[1:4])
+engines = sys.argv[4:]
 # noise, nearly all of its pixels different; every other column, so that it can't be flattened in place
-image = np.random.default_rng(0).integers(0, 256, (1500, 4000, n_channels), np.uint8)[:, ::2]
-n_colors = len(kf.ColorHistogram.from_image(image, engine=engine, n_threads=2))
-assert n_colors > 2_500_000
+image = np.random.default_rng(0).integers(0, 256, (1050, 4000, n_channels), np.uint8)[:, ::2]
+assert image[..., 0].size > 2 * PIXELS_PER_TABLE  # each thread has one
+n_colors = len(kf.ColorHistogram.from_image(image, engine=engines[0], n_threads=2))
+assert n_colors > 1_900_000
 n_bytes = work_space * 1e6 + bytes_per_color * n_colors
-print(suffices(n_bytes, lambda: kf.ColorHistogram.from_image(image, engine=engine, n_threads=2)))
+for engine in engines:
+    kf.ColorHistogram.from_image(image[:140], engine=engine, n_threads=2)  # imported and started, too
+    print(engine, suffices(n_bytes, lambda: kf.ColorHistogram.from_image(image, engine=engine, n_threads=2)))
 """
 
 
 @pytest.mark.parametrize(
     ("n_channels", "work_space", "bytes_per_color"),
-    [(3, 45, 15), (4, 100, 16 + 24)],  # in MB two tables and some work space, or what sorting takes
+    [(3, 44, 15), (4, 70, 16 + 24)],  # in MB two tables and some work space, or what sorting takes
 )
-def test_bytes_of_counting(engine, n_channels, work_space, bytes_per_color):
-    assert data_limit.run(COUNT, engine, n_channels, work_space, bytes_per_color) == "True"
+def test_bytes_of_counting(n_channels, work_space, bytes_per_color):
+    counted = data_limit.run(COUNT, n_channels, work_space, bytes_per_color, *ENGINES)
+    assert counted.splitlines() == [f"{engine} True" for engine in ENGINES]
 
 
 def test_the_limit_is_one():
