@@ -66,12 +66,12 @@ def make_samples():
     samples = {}
     for name, picture in pictures.items():
         for mode in MODES:
-            for format_ in sorted(Image.SAVE):
+            for format_ in sorted(set(Image.SAVE) - {"ICNS"}):  # that would be of up to 1024 x 1024 pixels
                 for number, options in enumerate(({}, *OPTIONS.get(format_, ()), *_metadata(format_))):
                     data = _saved(picture, mode, format_, options)
                     if data is not None and len(data) < 20_000:
                         samples[f"{format_} {mode} {name} {number}"] = data
-    return samples | _animations(pictures["tiny"]) | _by_hand()
+    return samples | _animations(pictures["tiny"]) | _icons(pictures["small"]) | _by_hand()
 
 
 def _saved(picture, mode, format_, options):
@@ -104,6 +104,18 @@ def _animations(picture):
         if format_ in Image.SAVE_ALL:
             frames[0].save(file, format_, save_all=True, append_images=frames[1:])
             samples[f"{format_} animated"] = file.getvalue()
+    return samples
+
+
+def _icons(picture):
+    """Icons of two parts, as small as there are."""
+    samples = {}
+    for mode in ("P", "RGB", "RGBA"):
+        parts = b""
+        for name, side in ((b"icp4", 16), (b"icp5", 32)):
+            data = _saved(picture.resize((side, side)), mode, "PNG", {})
+            parts += name + (8 + len(data)).to_bytes(4, "big") + data
+        samples[f"ICNS {mode}"] = b"icns" + (8 + len(parts)).to_bytes(4, "big") + parts
     return samples
 
 

@@ -79,10 +79,11 @@ def printed_by(code, *folders, **environment):
 # --------------------------------------------------------------------------------------------- where Numba cannot serve
 
 USE_ALL = """
+import numpy as np
 import kmeans_fast as kf
 from kmeans_fast import cli
 
-image = kf.read_image(kf.sample_path())
+image = (np.arange(3 * 63_000) % 251).astype(np.uint8).reshape(210, 300, 3)  # with 8 clusters, no small work
 print(kf.kmeans(image, 8, max_iter=1).engine, kf.quantize(image, 8, max_iter=1).n_colors)
 try:
     kf.kmeans(image, 8, engine="numba")
@@ -143,8 +144,7 @@ def test_a_version_of_numpy_that_compiled_code_does_not_know(tmp_path):
 
 @needs_numba
 def test_a_processor_asked_for_that_is_not_this_one(tmp_path):
-    code = "import kmeans_fast as kf\nfrom kmeans_fast import cli\n"
-    code += "print(kf.kmeans(kf.read_image(kf.sample_path()), 8, max_iter=1).engine)\ncli.main(['info'])"
+    code = USE_ALL[: USE_ALL.index("print")] + "print(kf.kmeans(image, 8, max_iter=1).engine)\ncli.main(['info'])"
     served, *info = printed_by(code, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_CPU_NAME="pentium-mmx")
     assert served == "numpy"
     reason = "NUMBA_CPU_NAME is 'pentium-mmx', whose code can't run on this processor"
@@ -189,8 +189,8 @@ def calls_of_all(image):
     part = image[:40]
     clear, floats, weights = np.dstack([part, part[..., 0]]), part[:5].astype(np.float32), np.arange(300)
     distinct = np.arange(2**18, dtype=np.uint32).view(np.uint8).reshape(-1, 4)
-    repeated = np.tile(distinct, (4, 1))  # counted in tables that grow, where distinct ones are sorted
-    scattered = (np.arange(2**18, dtype=np.uint32) * np.uint32(0x9E3779B1)).view(np.uint8).reshape(512, 512, 4)
+    repeated = np.tile(distinct[: 2**17], (2, 1))  # counted in tables that grow, where distinct ones are sorted
+    scattered = (np.arange(2**17 + 2**8, dtype=np.uint32) * np.uint32(0x9E3779B1)).view(np.uint8).reshape(-1, 256, 4)
     large = np.tile(image, (2, 1, 1))
     opaque = np.dstack([large, np.where(large[..., :1] < 9, 200, 255).astype(np.uint8)])
     calls = [
@@ -234,7 +234,7 @@ def small_is_large():
         patch.setattr("kmeans_fast.points.cell_passes.LEAST_POINTS", 1000)
         patch.setattr("kmeans_fast.points.cell_passes.LEAST_COMPARED", 27)
         patch.setattr("kmeans_fast.machine.chunks.PIECE_WORK", 2**17)
-        patch.setattr("kmeans_fast.imaging.finding.MANY_COLORS", 2**17)
+        patch.setattr("kmeans_fast.imaging.finding.MANY_COLORS", 2**16)
         yield
 
 
@@ -291,7 +291,8 @@ def test_any_call_may_be_served_by_either_engine(calls, monkeypatch, part, name)
 
 def test_freezers_see_all_modules():
     """They follow import statements, as the standard library's finder does, and no names made by a program."""
-    finder = ModuleFinder([str(ROOT)], excludes=["numpy", "numba", "llvmlite", "imageio", "PIL", "matplotlib"])
+    others = ["numpy", "numba", "llvmlite", "imageio", "PIL", "matplotlib", *sys.stdlib_module_names]
+    finder = ModuleFinder([str(ROOT)], excludes=others)
     finder.import_hook("kmeans_fast.cli")
     found = {Path(module.__file__) for name, module in finder.modules.items() if name.startswith("kmeans_fast")}
     assert {path.stem for path in (ROOT / "kmeans_fast").rglob("*.py")} >= {"numba_dense", "numpy_dense"}

@@ -111,8 +111,9 @@ def ico(part):
     return struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(part), 22) + part
 
 
-def icns(name, part):
-    return b"icns" + struct.pack(">I4sI", 16 + len(part), name, 8 + len(part)) + part
+def icns(name, part, *more):
+    parts = b"".join(name + struct.pack(">I", 8 + len(part)) + part for name, part in ((name, part), *more))
+    return b"icns" + struct.pack(">I", 8 + len(parts)) + parts
 
 
 def webp_canvas(side):
@@ -161,9 +162,12 @@ def saved(format_, mode="RGB", **options):
 def samples():
     """One picture in all common formats, and in the ways of writing them that are read differently."""
     Image.init()
-    found = {format_: saved(format_) for format_ in ("BMP", "DDS", "DIB", "GIF", "ICNS", "JPEG", "MPO", "PCX")}
+    found = {format_: saved(format_) for format_ in ("BMP", "DDS", "DIB", "GIF", "JPEG", "MPO", "PCX")}
     found |= {format_: saved(format_) for format_ in ("PNG", "PPM", "SGI", "TGA", "TIFF", "JPEG2000")}
     found |= {format_: saved(format_) for format_ in ("WEBP", "AVIF") if format_ in Image.SAVE}
+    # by hand, as Pillow's would have a part of 1024 x 1024 pixels
+    small, large = (png(side, side, rows=(b"\0" + bytes(range(3)) * side) * side) for side in (16, 32))
+    found["ICNS"] = icns(b"icp4", small, (b"icp5", large))
     found["GIF interlaced"] = saved("GIF", "P", interlace=1)
     found["ICO"] = saved("ICO", sizes=[(16, 10)])
     found["ICO of BMP"] = saved("ICO", "RGBA", bitmap_format="bmp", sizes=[(16, 10)])
