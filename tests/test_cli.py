@@ -622,7 +622,7 @@ def test_help_answers_without_the_heavy_imports():
 def test_interrupt_is_quiet_and_leaves_nothing(tmp_path):
     """Random pixels keep k-means busy for hundreds of iterations; the first line says that it has begun."""
     source = tmp_path / "noise.png"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (600, 600, 3), np.uint8)).save(source)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)).save(source)
     command = ["compress", source, "-k", 200, "-o", tmp_path / "a.png", "-v", "--max-iter", 10**6]
     inherited = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     process = start(*command, "--engine", "numpy", "--init", "random")
