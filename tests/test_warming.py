@@ -293,7 +293,7 @@ points = np.arange(210).reshape(70, 3).astype(np.uint8)
 
 def call():  # two calls, of kernels that are soon compiled: the second is missed when the first is being compiled
     labels = kf.assign(points, points[:4])
-    return labels.tolist(), engines.load("auto").seeding.locate(np.empty(0), np.arange(10.0), 12.0)
+    return labels.tolist(), engines.load("auto").sorting.count_runs(np.arange(9, dtype=np.uint32), 0, 9)
 
 first = call()
 assert background._state.process is not None, "nothing is compiled"
@@ -441,7 +441,7 @@ def test_what_could_not_be_compiled_is_told_until_it_can_be(tmp_path, monkeypatc
         monkeypatch.setattr(kernel, "_variants", {})
     points = np.arange(210).reshape(70, 3).astype(np.uint8)
     kf.assign(points, points[:4], engine="numba")
-    engines.load("numba").seeding.locate(np.empty(0), np.arange(10.0), 12.0)
+    engines.load("numba").sorting.count_runs(np.arange(9, dtype=np.uint32), 0, 9)
     assert "failed" not in warming.describe()
 
 
