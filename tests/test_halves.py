@@ -175,10 +175,12 @@ def test_points_are_not_rounded_for_a_single_pass(n_features, is_for_one_pass):
 def test_iterations_are_the_textbooks(engine, monkeypatch, n_features, n_clusters, dtype, weights):
     """On threads that share parts of chunks, each rounded by itself; in contiguous memory and not."""
     monkeypatch.setattr("kmeans_fast.machine.chunks.PIECE_WORK", 1)
-    monkeypatch.setattr("kmeans_fast.points.dense.PART", 5000)
-    points = draw(20_000, n_features, dtype)
-    given = None if weights is None else (np.arange(20_000) % 3 + 1).astype(weights)
-    init = np.unique(points, axis=0)[:: 20_000 // n_clusters][:n_clusters].astype(np.float64)
+    monkeypatch.setattr("kmeans_fast.points.dense.PART", 700 * n_features * n_clusters)
+    monkeypatch.setattr("kmeans_fast.points.halves.LEAST_WORK", 0)
+    points = draw(3000, n_features, dtype)
+    given = None if weights is None else (np.arange(3000) % 3 + 1).astype(weights)
+    distinct = np.unique(points, axis=0)
+    init = distinct[:: len(distinct) // n_clusters][:n_clusters].astype(np.float64)
     results = [
         kf.kmeans(
             some, init=init, max_iter=6, tol=0, engine=engine, n_threads=2, algorithm="dense", sample_weight=given
