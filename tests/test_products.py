@@ -1,5 +1,7 @@
 """Points of more than 4 features: whatever the float32 products make of them, the labels are the textbook's."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 import reference
@@ -9,7 +11,7 @@ from test_kmeans import assert_is_textbook
 import kmeans_fast as kf
 from kmeans_fast import engines
 from kmeans_fast.engines import numpy_products
-from kmeans_fast.machine.chunks import CHUNK_SIZE, FEWEST_IN_A_PIECE, count_pieces
+from kmeans_fast.machine.chunks import CHUNK_SIZE, FEWEST_IN_A_PIECE, chunk_bounds, count_pieces
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import NO_WEIGHTS
@@ -24,6 +26,7 @@ DTYPES = [np.uint8, np.uint16, np.int16, np.float32, np.float64]
 pytestmark = pytest.mark.usefixtures("filtered_though_few")
 
 
+@lru_cache(maxsize=32)
 def draw(n_points, n_features, dtype=np.float32, seed=0):
     """Points around a few dozen places; all values of integer types occur."""
     rng = np.random.Generator(np.random.PCG64(seed))
@@ -46,8 +49,8 @@ def assert_labels(points, centroids, engine, n_threads=2):
 @pytest.mark.parametrize("n_features", N_FEATURES)
 @pytest.mark.parametrize("n_clusters", N_CLUSTERS)
 def test_any_number_of_features_and_clusters(engine, n_features, n_clusters):
-    points = draw(333, n_features)
-    assert_labels(points, points[:n_clusters] + np.float32(0.01), engine)
+    places = draw(max(N_CLUSTERS), n_features, seed=4)  # of so many features, which hardly any point is amid two of
+    assert_labels(places[-141:], places[:n_clusters] + np.float32(0.01), engine)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
@@ -59,11 +62,16 @@ def test_iterations_with_every_dtype(engine, dtype, n_features, n_clusters):
     assert_is_textbook(result, points, init, 4)
 
 
-@pytest.mark.parametrize("n_points", [CHUNK_SIZE - 1, CHUNK_SIZE + 1, CHUNK_SIZE + FEWEST_IN_A_PIECE + 129])
-def test_pieces_are_summed_by_any_number_of_threads(engine, monkeypatch, n_points):
+@pytest.mark.parametrize(
+    ("n_points", "piece_work"),
+    [(FEWEST_IN_A_PIECE - 1, 1), (FEWEST_IN_A_PIECE + 1, 1), (5 * FEWEST_IN_A_PIECE + 129, 1), (CHUNK_SIZE + 1, 2**20)],
+)
+def test_pieces_are_summed_by_any_number_of_threads(engine, monkeypatch, n_points, piece_work):
+    """Within a chunk and beyond."""
     points, weights = draw(n_points, 5), np.linspace(0, 2, n_points)
+    assert len(chunk_bounds(n_points, 6, 5)) == 1 + (n_points > CHUNK_SIZE)
     init = points[:6].astype(np.float64)
-    monkeypatch.setattr("kmeans_fast.machine.chunks.PIECE_WORK", 1)
+    monkeypatch.setattr("kmeans_fast.machine.chunks.PIECE_WORK", piece_work)
     for sample_weight in (None, weights):
         options = {"init": init, "max_iter": 2, "sample_weight": sample_weight, "engine": engine}
         result, *others = (kf.kmeans(points, 6, n_threads=n_threads, **options) for n_threads in (1, 2, 3, 7))
