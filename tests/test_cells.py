@@ -17,6 +17,16 @@ from kmeans_fast.lending import Machine, machine_for
 from kmeans_fast.machine.threads import workers
 from kmeans_fast.points.access import Points
 
+LABELS = {}
+
+
+def textbook_labels(points, centroids):
+    """The textbook's labels, worked out once for all engines: that is slow."""
+    key = points.shape, hash(points.tobytes()), centroids.tobytes()
+    if key not in LABELS:
+        LABELS[key] = locked(reference.assign(points, centroids).astype(np.uint16))
+    return LABELS[key]
+
 
 def colors_of(image):
     with machine_for("auto", 1, 1, 1) as machine:
@@ -41,7 +51,7 @@ def assert_each_step_is_plain(histogram, steps, engine, n_threads=1):
         algorithm = HistogramAlgorithm(histogram, len(steps[0]), engines.load(engine), lent)
         for centroids in steps:
             sums = algorithm.assign_and_sum(centroids)
-            labels = reference.assign(colors, centroids)
+            labels = textbook_labels(colors, centroids)
             assert np.array_equal(algorithm.labels, labels)
             for f in range(colors.shape[1]):
                 expected = np.bincount(labels, weights=counts * colors[:, f].astype(np.int64), minlength=len(centroids))
@@ -57,16 +67,15 @@ def lloyd_steps(histogram, init, n_steps):
     steps = [np.asarray(init, np.float64)]
     colors, weights = histogram.colors, histogram.counts.astype(np.float64)
     for _ in range(n_steps - 1):
-        labels = reference.assign(colors, steps[-1])
-        steps.append(reference.update(colors, weights, steps[-1], labels))
+        steps.append(reference.update(colors, weights, steps[-1], textbook_labels(colors, steps[-1])))
     return steps
 
 
-@pytest.mark.parametrize("n_clusters", [2, 16, 150])
-def test_a_run_on_a_picture(small_cat, engine, n_clusters):
+@pytest.mark.parametrize(("n_clusters", "n_steps"), [(2, 40), (16, 40), (150, 15)])
+def test_a_run_on_a_picture(small_cat, engine, n_clusters, n_steps):
     histogram = colors_of(small_cat)
     init = histogram.colors[np.linspace(0, len(histogram) - 1, n_clusters).astype(int)]
-    assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, 40), engine)
+    assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, n_steps), engine)
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
@@ -88,11 +97,11 @@ def test_16_bits_of_which_some_are_used(engine, n_channels, bits):
     assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, 12), engine)
 
 
-@pytest.mark.parametrize("n_clusters", [2, 16, 150])
-def test_a_run_on_a_picture_of_16_bits(small_cat, engine, n_clusters):
+@pytest.mark.parametrize(("n_clusters", "n_steps"), [(2, 25), (16, 25), (150, 10)])
+def test_a_run_on_a_picture_of_16_bits(small_cat, engine, n_clusters, n_steps):
     histogram = colors_of(widened(small_cat))
     init = histogram.colors[np.linspace(0, len(histogram) - 1, n_clusters).astype(int)]
-    assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, 25), engine)
+    assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, n_steps), engine)
 
 
 def test_sums_that_no_float64_holds(engine):
@@ -187,7 +196,8 @@ def test_more_candidates_than_a_list_holds(engine):
 @pytest.mark.parametrize("is_wide", [False, True])
 def test_centroids_that_wander(small_cat, engine, scale, is_wide):
     """Moves of all sizes, some centroids resting: what the bounds have to survive."""
-    histogram = colors_of(widened(small_cat) if is_wide else small_cat)
+    picture = small_cat[::2]
+    histogram = colors_of(widened(picture) if is_wide else picture)
     generator = np.random.default_rng(5)
     centroids = histogram.colors[generator.choice(len(histogram), 60, replace=False)].astype(np.float64)
     steps = [centroids]
@@ -211,13 +221,18 @@ def test_drawn_walks(data, seed, spread):
     assert_each_step_is_plain(colors_of(image), steps, "auto")
 
 
+def are_one(rows):
+    return (rows == rows[0]).all()
+
+
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("is_wide", [False, True])
-@pytest.mark.parametrize("most", [0, 40, 512])
+@pytest.mark.parametrize("most", [0, 20, 512])
 def test_boxes_hold_their_colours(small_cat, engine, is_wide, most, n_threads, monkeypatch):
     monkeypatch.setattr(cells, "COLORS_AT_ONCE", 100)
     monkeypatch.setattr(cells, "CELL_COLORS", most)
-    histogram = colors_of(widened(small_cat) if is_wide else small_cat)
+    picture = small_cat[::2]
+    histogram = colors_of(widened(picture) if is_wide else picture)
     built, cube_starts, moments = built_of(histogram, engine, n_threads)
     starts, centers, halves = built.cells
     excess = 8 * is_wide
@@ -226,13 +241,13 @@ def test_boxes_hold_their_colours(small_cat, engine, is_wide, most, n_threads, m
         assert ends[-1] == len(histogram)
     for start, stop, moment in zip(cube_starts[:-1], cube_starts[1:], moments, strict=True):
         members, counts = histogram.colors[start:stop], histogram.counts[start:stop]
-        assert len(np.unique(members >> cells.CUBE_BITS + excess, axis=0)) == 1
+        assert are_one(members >> cells.CUBE_BITS + excess)
         members = members.astype(np.int64)
         assert moment.tolist() == [counts.sum(), *(counts @ members), 0, (counts @ members**2).sum()]
     for i in range(len(starts) - 1):
         members = histogram.colors[starts[i] : starts[i + 1]]
-        assert len(np.unique(members >> cells.CELL_BITS + excess, axis=0)) == 1
-        assert len(members) <= most or len(np.unique(members >> cells.CUBE_BITS + excess, axis=0)) == 1
+        assert are_one(members >> cells.CELL_BITS + excess)
+        assert len(members) <= most or are_one(members >> cells.CUBE_BITS + excess)
         assert np.array_equal(members.min(axis=0), (centers - halves)[i, :3] * 2**excess)
         assert np.array_equal(members.max(axis=0), (centers + halves)[i, :3] * 2**excess)
     assert np.isin(starts, cube_starts).all()

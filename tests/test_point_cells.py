@@ -6,6 +6,7 @@ import reference
 from conftest import ENGINES, locked, needs_numba
 from hypothesis import given
 from hypothesis import strategies as st
+from test_cells import textbook_labels
 
 import kmeans_fast as kf
 from kmeans_fast import engines
@@ -24,7 +25,7 @@ def lloyd_steps(points, n_clusters, n_steps):
     places = np.linspace(0, len(points) - 1, n_clusters).astype(int)
     steps = [points[places].astype(np.float64)]
     for _ in range(n_steps - 1):
-        steps.append(reference.update(points, None, steps[-1], reference.assign(points, steps[-1])))
+        steps.append(reference.update(points, None, steps[-1], textbook_labels(points, steps[-1])))
     return steps
 
 
@@ -39,7 +40,7 @@ def assert_each_step_is_plain(points, steps, engine, n_threads=1, weights=NONE):
         for i, centroids in enumerate(steps):
             algorithm._relabel = loaded[min(i, len(loaded) - 1)].point_cells.relabel
             sums = algorithm.assign_and_sum(centroids)
-            assert np.array_equal(algorithm.labels, reference.assign(points, centroids))
+            assert np.array_equal(algorithm.labels, textbook_labels(points, centroids))
             assert sums.tobytes() == dense.assign_and_sum(centroids).tobytes()
 
 
@@ -66,11 +67,10 @@ def test_few_and_many_clusters(engine, n_clusters):
     assert_each_step_is_plain(points, lloyd_steps(points, n_clusters, 6), engine)
 
 
-@pytest.mark.parametrize("n_threads", [2, 3])
-def test_threads_and_several_chunks(engine, n_threads):
+def test_threads_and_several_chunks(engine):
     """The labels of some chunks no longer change in the end, so that their sums are kept."""
-    points = np.concatenate([crowds(70_000, 2, seed=seed) + np.float32(1000 * seed) for seed in range(3)])
-    assert_each_step_is_plain(points, lloyd_steps(points, 5, 8), engine, n_threads)
+    points = np.concatenate([crowds(70_000, 2, seed=seed) + np.float32(1000 * seed) for seed in range(2)])
+    assert_each_step_is_plain(points, lloyd_steps(points, 5, 8), engine, n_threads=3)
 
 
 def test_weights(engine):
@@ -149,7 +149,7 @@ def test_all_results_are_the_dense_ones(engine, dtype, weighted):
     points = locked(crowds(4000, 3, dtype))
     weights = np.arange(4000) % 7 if weighted else None
     results = [
-        kf.kmeans(points, 40, sample_weight=weights, engine=engine, algorithm=algorithm, seed=3, n_init=2)
+        kf.kmeans(points, 40, sample_weight=weights, engine=engine, algorithm=algorithm, seed=3, n_init=2, max_iter=40)
         for algorithm in ("auto", "dense")
     ]
     assert [result.algorithm for result in results] == ["cells", "dense"]
