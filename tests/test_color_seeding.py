@@ -1,7 +1,5 @@
 """The seeding on colours: the draws and choices of plain k-means++, and splits that are the best there are."""
 
-import itertools
-
 import numpy as np
 import pytest
 import reference
@@ -19,12 +17,17 @@ from kmeans_fast.points import seeding
 from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import DenseAlgorithm
 
+PLAIN = {}
+
 
 def plain_k_means_plus_plus(histogram, n_clusters, seed):
-    """What `seeding` does with any points."""
-    colors, weights = Points(histogram.colors), histogram.counts.astype(np.float64)
-    with machine_for("numpy", 1, 1, 1) as machine:
-        return seeding.k_means_plus_plus(colors, weights, n_clusters, Draws(seed), machine)
+    """What `seeding` does with any points, worked out once for all engines."""
+    key = histogram.colors.tobytes(), histogram.counts.tobytes(), n_clusters, seed
+    if key not in PLAIN:
+        colors, weights = Points(histogram.colors), histogram.counts.astype(np.float64)
+        with machine_for("numpy", 1, 1, 1) as machine:
+            PLAIN[key] = locked(seeding.k_means_plus_plus(colors, weights, n_clusters, Draws(seed), machine))
+    return PLAIN[key]
 
 
 def assert_same_choices(histogram, n_clusters, engine, n_threads=1, seed=0):
@@ -34,8 +37,7 @@ def assert_same_choices(histogram, n_clusters, engine, n_threads=1, seed=0):
     assert np.array_equal(chosen, plain_k_means_plus_plus(histogram, n_clusters, seed))
 
 
-@pytest.mark.parametrize("n_clusters", [1, 2, 17, 200])
-@pytest.mark.parametrize("seed", [0, 5])
+@pytest.mark.parametrize(("n_clusters", "seed"), [(1, 0), (2, 0), (17, 0), (17, 5), (100, 0)])
 def test_k_means_plus_plus_leaves_cells_alone_and_chooses_the_same(small_cat, engine, n_clusters, seed):
     assert_same_choices(kf.ColorHistogram.from_image(small_cat), n_clusters, engine, seed=seed)
 
@@ -47,7 +49,7 @@ def wide_colors(image):
         return count(Points(locked(image.astype(np.uint16) << 8 | noise)), machine)
 
 
-@pytest.mark.parametrize("n_clusters", [1, 2, 17, 200])
+@pytest.mark.parametrize("n_clusters", [1, 2, 17, 100])
 def test_16_bits_are_chosen_alike(small_cat, engine, n_clusters):
     assert_same_choices(wide_colors(small_cat), n_clusters, engine)
 
@@ -70,9 +72,9 @@ def test_16_bits_that_lie_in_too_few_cubes(engine, init):
 @pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
 def test_any_number_of_channels_on_threads(engine, n_channels, monkeypatch):
     monkeypatch.setattr(color_seeding, "SHARED_COLORS", 50)
-    image = np.random.default_rng(n_channels).integers(0, 256, (4000, n_channels), np.uint8)
+    image = np.random.default_rng(n_channels).integers(0, 256, (1500, n_channels), np.uint8)
     histogram = kf.ColorHistogram.from_image(locked(image))
-    assert_same_choices(histogram, min(60, len(histogram)), engine, n_threads=3)
+    assert_same_choices(histogram, min(40, len(histogram)), engine, n_threads=3)
 
 
 def test_as_many_centroids_as_colours(engine):
@@ -92,9 +94,9 @@ def squared_error(colors):
 
 def cuts(colors):
     """All ways to cut a box across one axis: what is gained, and the two parts."""
-    for axis, value in itertools.product(range(colors.shape[1]), range(255)):
-        low = colors[:, axis] <= value
-        if low.any() and not low.all():
+    for axis in range(colors.shape[1]):
+        for value in np.unique(colors[:, axis])[:-1]:
+            low = colors[:, axis] <= value
             parts = colors[low], colors[~low]
             yield squared_error(colors) - sum(map(squared_error, parts)), parts
 
@@ -113,10 +115,10 @@ def test_each_split_is_the_best_of_all(engine):
 
 
 @pytest.mark.parametrize("init", ["variance", "cubes"])
-@pytest.mark.parametrize("n_clusters", [2, 16, 100])
+@pytest.mark.parametrize("n_clusters", [2, 16, 40])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_the_start_is_the_same_on_every_engine_and_thread(small_cat, init, n_clusters, dtype):
-    points = small_cat.astype(dtype) * dtype(np.iinfo(dtype).max // 255)
+    points = small_cat[::2].astype(dtype) * dtype(np.iinfo(dtype).max // 255)
     runs = [
         kf.kmeans(points, n_clusters, init=init, max_iter=3, engine=engine, n_threads=n_threads)
         for engine, n_threads in (("auto", 1), ("auto", 3), ("numpy", 1))
@@ -127,7 +129,7 @@ def test_the_start_is_the_same_on_every_engine_and_thread(small_cat, init, n_clu
 
 @pytest.mark.parametrize("n_clusters", [1, 2, 30, 256])
 def test_few_colours_are_drawn_as_many_are(small_cat, engine, n_clusters):
-    histogram = kf.ColorHistogram.from_image(small_cat[::2])
+    histogram = kf.ColorHistogram.from_image(small_cat[::4])
     with machine_for(engine, 1, 1, 1) as machine:
         expected = color_seeding.k_means_plus_plus(histogram, n_clusters, Draws(3), machine)
         few = color_seeding.k_means_plus_plus_of_few(histogram.colors, histogram.counts, n_clusters, Draws(3), machine)
@@ -147,21 +149,21 @@ def test_a_draw_at_the_very_end_takes_the_last_colour_that_can_be_drawn(engine):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("n_channels", [1, 3, 4])
-@pytest.mark.parametrize(("n_clusters", "tol"), [(1, 0), (3, 2.0), (7, 30), (16, 0.0)])
-def test_runs_side_by_side_end_as_each_does_by_itself(engine, dtype, n_channels, n_clusters, tol):
+@pytest.mark.parametrize(("n_clusters", "tol", "max_iter"), [(1, 0, 25), (3, 2.0, 25), (7, 30, 25), (16, 0.0, 9)])
+def test_runs_side_by_side_end_as_each_does_by_itself(engine, dtype, n_channels, n_clusters, tol, max_iter):
     """Some converge before others, and some of the first centroids have no colours."""
     rng = np.random.default_rng(n_clusters)
     scale = np.iinfo(dtype).max // 255
-    colors = np.unique(rng.integers(0, 256, (900, n_channels)), axis=0).astype(dtype) * dtype(scale)
+    colors = np.unique(rng.integers(0, 256, (500, n_channels)), axis=0).astype(dtype) * dtype(scale)
     counts = rng.integers(1, 2000, len(colors))
     starts = rng.random((5, n_clusters, n_channels)) * 300 * scale
     starts[0] = colors[:1]
     with machine_for(engine, 1, 1, 1) as machine:
         algorithm = DenseAlgorithm(Points(colors), counts.astype(np.float64), n_clusters, *machine)
-        runs = [lloyd.lloyd(algorithm, start, 25, tol * scale**2, None, lloyd.LONG) for start in starts]
+        runs = [lloyd.lloyd(algorithm, start, max_iter, tol * scale**2, None, lloyd.LONG) for start in starts]
         together = SideBySide(colors, counts, len(starts), n_clusters, machine)
         ends, measure = lloyd.ends_of_runs(
-            together, np.concatenate(starts), len(starts), 25, tol * scale**2, lloyd.LONG
+            together, np.concatenate(starts), len(starts), max_iter, tol * scale**2, lloyd.LONG
         )
     assert np.array_equal(ends, np.concatenate([run.centroids for run in runs]))
     assert together.inertias == [run.measure.inertia for run in runs]
