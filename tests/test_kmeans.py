@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import kmeans_fast as kf
-from kmeans_fast import session
+from kmeans_fast import engines, session
+from kmeans_fast.draws import Draws
 from kmeans_fast.engines import obstacles
 from kmeans_fast.lending import machine_for
 from kmeans_fast.machine.chunks import CHUNK_SIZE
@@ -84,14 +85,15 @@ def assert_is_textbook(result, points, init, max_iter, tol=0.0, weights=None):
 @pytest.mark.parametrize("n_clusters", [1, 2, 7, 64])
 def test_both_algorithms_give_the_textbook_result(small_cat, engine, algorithm, n_clusters):
     init = spread_points(small_cat.reshape(-1, 3), n_clusters)
-    for max_iter in (1, 2, 3, 12):
+    for max_iter in (1, 2, 12):
         result = kf.kmeans(small_cat, n_clusters, init=init, max_iter=max_iter, engine=engine, algorithm=algorithm)
         assert result.algorithm == algorithm
         assert_is_textbook(result, small_cat, init, max_iter)
 
 
-@pytest.mark.parametrize("dtype", DTYPES + WIDENED, ids=str)
-@pytest.mark.parametrize("n_clusters", [1, 2, 7, 64])
+@pytest.mark.parametrize(
+    ("dtype", "n_clusters"), [*itertools.product(DTYPES, [1, 2, 7, 64]), *itertools.product(WIDENED, [2, 7])], ids=str
+)
 def test_every_dtype_gives_the_textbook_result(small_cat, engine, dtype, n_clusters):
     points = as_dtype(small_cat, dtype)
     if dtype == np.bool_ and n_clusters > 2:
@@ -114,14 +116,14 @@ def test_every_dtype_gives_the_textbook_result(small_cat, engine, dtype, n_clust
 )
 def test_whole_picture_on_any_number_of_threads(cat, engine, dtype, algorithm, n_clusters):
     points = as_dtype(cat, dtype)
-    if n_clusters == 257:
+    if algorithm == "dense" or n_clusters == 257:
         points = points[:150]  # keeps the N×K oracle small, and still makes two chunks
     assert points.size // 3 > CHUNK_SIZE
-    init = spread_points(points.reshape(-1, 3), n_clusters)
-    options = {"init": init, "max_iter": 2, "algorithm": algorithm, "engine": engine}
-    results = [kf.kmeans(points, n_clusters, n_threads=n_threads, **options) for n_threads in (1, 2, 7)]
+    init, max_iter = spread_points(points.reshape(-1, 3), n_clusters), 1 if n_clusters == 257 else 2
+    options = {"init": init, "max_iter": max_iter, "algorithm": algorithm, "engine": engine}
+    results = [kf.kmeans(points, n_clusters, n_threads=n_threads, **options) for n_threads in (1, 7)]
     assert results[0].algorithm == algorithm
-    assert_is_textbook(results[0], points, init, 2)
+    assert_is_textbook(results[0], points, init, max_iter)
     for result in results[1:]:
         assert_same_bytes(result.centroids, results[0].centroids)
         assert_same_bytes(result.labels, results[0].labels)
@@ -151,7 +153,7 @@ def test_picture_to_its_fixed_point(small_cat, engine):
     ],
 )
 def test_every_layout_gives_the_result_of_its_copy(cat, engine, view):
-    points = view(cat)
+    points = view(cat[:150])  # in two chunks, as a whole
     copy = locked(np.ascontiguousarray(points))
     result = kf.kmeans(points, 4, max_iter=3, engine=engine, init="random")
     expected = kf.kmeans(copy, 4, max_iter=3, engine=engine, init="random")
@@ -199,14 +201,18 @@ def test_draws_are_by_weight(init):
     """Of 1,000 seeds' first draws: points of weight 1, 2, 0 and 7 come up as often, within five standard deviations."""
     weights = np.array([1, 2, 0, 7])
     points = np.array([[0], [100], [300], [1000]])
-    seen = []
-    options = {"init": init, "sample_weight": weights, "max_iter": 1, "engine": "numpy"}
-    for seed in range(1000):
-        kf.kmeans(points, 1, seed=seed, callback=lambda *step: seen.append(step[1][0, 0]), **options)
-    firsts = np.array([seen.count(value) for value in points[:, 0]])
+    with machine_for("numpy", 1, 4, 4) as machine:
+        data = session.PointData(Points(points), weights.astype(np.float64), machine)
+        drawn = [data.start(init, 1, Draws(seed))[0, 0] for seed in range(1000)]
+    firsts = np.array([drawn.count(value) for value in points[:, 0]])
     expected = 1000 * weights / 10
     assert firsts[2] == 0
     assert (abs(firsts - expected) <= 5 * np.sqrt(expected)).all()
+    seen = []
+    options = {"init": init, "sample_weight": weights, "max_iter": 1, "engine": "numpy"}
+    for seed in range(50):
+        kf.kmeans(points, 1, seed=seed, callback=lambda *step: seen.append(step[1][0, 0]), **options)
+    assert seen == drawn[:50]
 
 
 def test_random_draws_by_weight_are_without_replacement():
@@ -399,7 +405,7 @@ def test_any_magnitude(engine, scale, offset):
 @pytest.mark.parametrize("init", ["random", "k-means++"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_draws_are_the_same_on_every_engine_and_thread(cat, engine, init, dtype):
-    points = as_dtype(cat, dtype)
+    points = as_dtype(cat[:150], dtype)
     options = {"init": init, "max_iter": 1}
     result = kf.kmeans(points, 12, seed=5, engine=engine, n_threads=3, **options)
     expected = kf.kmeans(points, 12, seed=5, engine="numpy", n_threads=1, algorithm="dense", **options)
@@ -408,18 +414,17 @@ def test_draws_are_the_same_on_every_engine_and_thread(cat, engine, init, dtype)
     assert not np.array_equal(other.centroids, expected.centroids)
 
 
-def test_a_histogram_gives_the_centroids_of_its_picture(cat, engine):
-    cat = cat[:200]
-    histogram = kf.ColorHistogram.from_image(cat[:100])
-    histogram.update(cat[100:])
+def test_a_histogram_gives_the_centroids_of_its_picture(small_cat, engine):
+    histogram = kf.ColorHistogram.from_image(small_cat[:30])
+    histogram.update(small_cat[30:])
     for init in ("random", "k-means++"):
-        of_image = kf.kmeans(cat, 9, init=init, max_iter=30, engine=engine)
+        of_image = kf.kmeans(small_cat, 9, init=init, max_iter=30, engine=engine)
         of_colors = kf.kmeans(histogram, 9, init=init, max_iter=30, engine=engine)
         assert_same_bytes(of_colors.centroids, of_image.centroids)
         assert_same_bytes(of_colors.counts, of_image.counts)
         assert of_colors.inertia == of_image.inertia
         assert of_colors.labels.shape == (len(histogram),)
-        assert_same_bytes(histogram.labels_of(cat, of_colors.labels, engine=engine), of_image.labels)
+        assert_same_bytes(histogram.labels_of(small_cat, of_colors.labels, engine=engine), of_image.labels)
 
 
 def test_n_init_keeps_the_best_run(small_cat, engine):
@@ -430,7 +435,7 @@ def test_n_init_keeps_the_best_run(small_cat, engine):
 
 
 def test_inertia_never_rises(small_cat, engine):
-    inertias = [kf.kmeans(small_cat, 11, init="random", max_iter=n, engine=engine).inertia for n in range(1, 25)]
+    inertias = [kf.kmeans(small_cat, 11, init="random", max_iter=n, engine=engine).inertia for n in range(1, 13)]
     assert all(later <= earlier for earlier, later in itertools.pairwise(inertias))
     assert inertias[-1] < inertias[0]
 
@@ -438,18 +443,21 @@ def test_inertia_never_rises(small_cat, engine):
 def test_labels_are_the_smallest_dtype_that_holds_them(engine):
     points = locked(np.arange(70_000, dtype=np.float64).reshape(-1, 1))
     for n_clusters, dtype in [(256, np.uint8), (257, np.uint16)]:
-        assert kf.kmeans(points[:600], n_clusters, max_iter=1, engine=engine).labels.dtype == dtype
-    if engine == "numpy" or obstacles.numba_is_installed():  # no wheel brings code for so many clusters
-        assert kf.assign(points[:3], points[:65_537], engine=engine).dtype == np.uint32
+        assert kf.kmeans(points[:600], n_clusters, init="random", max_iter=1, engine=engine).labels.dtype == dtype
+    quickest = "numba" if obstacles.numba_is_installed() else "numpy"  # no wheel brings code for so many clusters
+    assert kf.assign(points[:3], points[:65_537], engine=quickest).dtype == np.uint32
+    labels = np.empty(3, np.uint32)
+    engines.load(quickest if engine == "numba" else "numpy").dense.assign(points[:3], points[2::-1].copy(), labels)
+    assert labels.tolist() == [2, 1, 0]
 
 
-def test_no_more_distinct_points_than_clusters_gives_exactly_those(engine, cat):
+def test_no_more_distinct_points_than_clusters_gives_exactly_those(engine, small_cat):
     flat = np.full((40, 50, 3), 7, np.uint8)
     result = kf.kmeans(flat, 16, engine=engine)
     assert result.centroids.tolist() == [[7, 7, 7]]
     assert (result.n_iter, result.converged, result.inertia) == (0, True, 0)
 
-    few = cat // 128
+    few = small_cat // 128
     result = kf.kmeans(few, 8, engine=engine, init="random")
     assert_same_bytes(result.centroids, np.unique(few.reshape(-1, 3), axis=0).astype(np.float64))
     assert np.array_equal(result.centroids[result.labels], few)
