@@ -26,7 +26,7 @@ def holes(small_cat):
 @pytest.mark.parametrize("algorithm", ["auto", "dense"])
 def test_what_is_masked_is_not_there(small_cat, holes, engine, dtype, algorithm):
     points = small_cat.astype(dtype)
-    options = {"n_clusters": 5, "engine": engine, "algorithm": algorithm}
+    options = {"n_clusters": 5, "max_iter": 6, "engine": engine, "algorithm": algorithm}
     expected = kf.kmeans(points[holes], **options)
     hidden = np.where(holes[..., np.newaxis], points, np.asarray(250, dtype))
     masked = np.ma.MaskedArray(hidden, np.broadcast_to(~holes[..., np.newaxis], points.shape))

@@ -94,7 +94,7 @@ def test_16_bits_of_which_some_are_used(engine, n_channels, bits):
     histogram = colors_of(locked(image))
     assert built_of(histogram).cells.scale == 2.0 ** -max(0, bits - 8)
     init = histogram.colors[:: max(1, len(histogram) // 20)]
-    assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, 12), engine)
+    assert_each_step_is_plain(histogram, lloyd_steps(histogram, init, 8), engine)
 
 
 @pytest.mark.parametrize(("n_clusters", "n_steps"), [(2, 25), (16, 25), (150, 10)])

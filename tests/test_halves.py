@@ -110,7 +110,7 @@ def test_both_engines_round_alike(dtype, n_features):
 @pytest.mark.parametrize("scale", [1e-150, 1e-20, 1e-11, 1e15, 1e17, 1e30, 1e60, 1e139])
 @pytest.mark.parametrize("n_features", [3, 6])
 def test_scales_that_float32_cannot_take(engine, scale, n_features):
-    points = draw(9000, n_features, np.float64) * scale
+    points = draw(6000, n_features, np.float64) * scale
     result = kf.kmeans(points, init=points[:12], max_iter=3, tol=0, engine=engine, algorithm="dense")
     assert np.array_equal(result.labels, reference.assign(points, result.centroids))
 
@@ -128,8 +128,8 @@ def test_centroids_so_close_that_the_textbook_rounds(engine, closeness, n_featur
 @pytest.mark.parametrize("n_features", [3, 6])
 def test_offsets_and_outliers(engine, offset, outlier, n_features):
     """With one point far away all others have few different numbers: rounding tells nothing of them."""
-    points = draw(9000, n_features, np.float64) + offset
-    points[8999] *= outlier
+    points = draw(7000, n_features, np.float64) + offset
+    points[6999] *= outlier
     init = points[:10].copy()
     result = kf.kmeans(points, init=init, max_iter=5, tol=0, engine=engine, algorithm="dense")
     assert np.array_equal(result.labels, reference.assign(points, result.centroids))
@@ -177,8 +177,8 @@ def test_iterations_are_the_textbooks(engine, monkeypatch, n_features, n_cluster
     monkeypatch.setattr("kmeans_fast.machine.chunks.PIECE_WORK", 1)
     monkeypatch.setattr("kmeans_fast.points.dense.PART", 700 * n_features * n_clusters)
     monkeypatch.setattr("kmeans_fast.points.halves.LEAST_WORK", 0)
-    points = draw(3000, n_features, dtype)
-    given = None if weights is None else (np.arange(3000) % 3 + 1).astype(weights)
+    points = draw(1500, n_features, dtype)
+    given = None if weights is None else (np.arange(1500) % 3 + 1).astype(weights)
     distinct = np.unique(points, axis=0)
     init = distinct[:: len(distinct) // n_clusters][:n_clusters].astype(np.float64)
     results = [

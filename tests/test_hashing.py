@@ -106,7 +106,7 @@ def test_each_engine_goes_on_with_what_the_other_left(dtype):
 def test_colours_that_want_the_same_row_take_no_longer(monkeypatch):
     """A picture can be made so for one multiplier, which is another in each process; one that is bad is survived."""
     monkeypatch.setattr(hashing, "MULTIPLIER", 1)  # all keys belong into the first row
-    pixels = noise(np.uint8, 4, n_pixels=300)
+    pixels = noise(np.uint8, 4, n_pixels=150)
     for engine in ("auto", "numpy"):
         assert_counts(counted(pixels, engine), pixels)
     monkeypatch.undo()

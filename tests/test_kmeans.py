@@ -95,7 +95,7 @@ def test_both_algorithms_give_the_textbook_result(small_cat, engine, algorithm, 
     ("dtype", "n_clusters"), [*itertools.product(DTYPES, [1, 2, 7, 64]), *itertools.product(WIDENED, [2, 7])], ids=str
 )
 def test_every_dtype_gives_the_textbook_result(small_cat, engine, dtype, n_clusters):
-    points = as_dtype(small_cat, dtype)
+    points = as_dtype(small_cat[::2], dtype)
     if dtype == np.bool_ and n_clusters > 2:
         n_clusters = 3
     distinct = np.unique(points.reshape(-1, 3), axis=0)
@@ -183,8 +183,9 @@ def test_sizes_on_and_off_the_blocks(engine, n_points):
         assert_same_bytes(result.centroids, init)
 
 
-@pytest.mark.parametrize("weight", [1, 0.25, 3])
-@pytest.mark.parametrize("init", ["k-means++", "random"])
+@pytest.mark.parametrize(
+    ("init", "weight"), [("k-means++", 1), ("k-means++", 0.25), ("k-means++", 3), ("random", 0.25)]
+)
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_equal_weights_change_nothing_but_the_inertia(small_cat, engine, dtype, init, weight):
     points = as_dtype(small_cat, dtype) if dtype != np.uint8 else small_cat
@@ -269,7 +270,7 @@ def noisy(image):
 
 @pytest.mark.parametrize("init", ["k-means++", "variance", "cubes"])
 def test_a_start_by_whole_weights_is_that_of_repeats(small_cat, engine, init):
-    points = small_cat.reshape(-1, 3)
+    points = small_cat[::2].reshape(-1, 3)
     weights = np.random.default_rng(0).integers(0, 4, len(points))
     options = {"init": init, "max_iter": 2, "seed": 4, "engine": engine}
     repeated = kf.kmeans(np.repeat(points, weights, axis=0), 12, **options)

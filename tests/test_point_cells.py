@@ -57,7 +57,7 @@ def crowds(n_points, n_features, dtype=np.float32, seed=0):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_number_of_features(engine, dtype, n_features):
     points = crowds(5000, n_features, dtype)
-    assert_each_step_is_plain(points, lloyd_steps(points, 30, 15), engine)
+    assert_each_step_is_plain(points, lloyd_steps(points, 30, 10), engine)
 
 
 @pytest.mark.parametrize("n_clusters", [1, 2, 200, 300])
@@ -146,10 +146,10 @@ def for_few_points(monkeypatch):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_all_results_are_the_dense_ones(engine, dtype, weighted):
-    points = locked(crowds(4000, 3, dtype))
-    weights = np.arange(4000) % 7 if weighted else None
+    points = locked(crowds(2000, 3, dtype))
+    weights = np.arange(2000) % 7 if weighted else None
     results = [
-        kf.kmeans(points, 40, sample_weight=weights, engine=engine, algorithm=algorithm, seed=3, n_init=2, max_iter=40)
+        kf.kmeans(points, 25, sample_weight=weights, engine=engine, algorithm=algorithm, seed=3, n_init=2, max_iter=40)
         for algorithm in ("auto", "dense")
     ]
     assert [result.algorithm for result in results] == ["cells", "dense"]
