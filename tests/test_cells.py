@@ -201,7 +201,7 @@ def test_centroids_that_wander(small_cat, engine, scale, is_wide):
     generator = np.random.default_rng(5)
     centroids = histogram.colors[generator.choice(len(histogram), 60, replace=False)].astype(np.float64)
     steps = [centroids]
-    for _ in range(30):
+    for _ in range(20):
         moves = generator.normal(0, scale, centroids.shape) * generator.choice([0, 0, 1, 10], (60, 1)) * 256**is_wide
         steps.append(steps[-1] + moves)
     assert_each_step_is_plain(histogram, steps, engine)
