@@ -112,7 +112,7 @@ def test_a_thread_that_cannot_be_started_leaves_no_work_behind(monkeypatch):
     assert sorted(done) == [3, 4, 5]
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
 def test_a_chunk_in_pieces_gives_the_same(cat, engine, monkeypatch, dtype):
     points = (cat[:60] / 7).astype(dtype)
     options = {"init": points[0, :9], "algorithm": "dense", "max_iter": 3, "engine": engine}
