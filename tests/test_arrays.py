@@ -125,7 +125,7 @@ def test_histograms_leave_masked_pixels_out(small_cat, holes):
     twice = kf.ColorHistogram.from_image(small_cat, mask=holes)
     twice.update(masked)
     assert twice.n_pixels == 2 * holes.sum()
-    labels = expected.labels_of(masked, np.arange(len(expected)))
+    labels = expected.labels_of(masked, np.arange(len(expected), dtype=np.uint32))
     assert np.array_equal(labels.mask, ~holes)
     assert np.array_equal(expected.colors[labels.compressed()], small_cat[holes])
     with pytest.raises(

@@ -39,7 +39,7 @@ def label(engine, points, centroids, rounded_about=None):
 )
 def test_labels_are_the_textbooks(engine, n_features, n_clusters, dtype):
     points = draw(1111, n_features, dtype)
-    centroids = points[:: 1111 // n_clusters][:n_clusters] + 0.3 * points.std()
+    centroids = points[:: 1111 // n_clusters][:n_clusters].astype(np.float64) + 0.3 * points.std()
     about = centroids[::-1] + 0.1 * points.std()
     labels, _ = label(engine, points, centroids, rounded_about=about)
     assert np.array_equal(labels, reference.assign(points, centroids))

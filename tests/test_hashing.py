@@ -15,6 +15,8 @@ from kmeans_fast.lending import machine_for
 from kmeans_fast.points.access import Points
 
 DTYPES = [np.uint8, np.uint16]
+# Other pixels are counted in tables, or sorted.
+KINDS = [(np.uint8, 1), (np.uint8, 4), (np.uint16, 1), (np.uint16, 2), (np.uint16, 3), (np.uint16, 4)]
 NO_LABELS = np.empty(0, np.uint32)
 
 
@@ -40,8 +42,7 @@ def noise(dtype, n_channels, n_pixels=3000, most=None):
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
-@pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("dtype", "n_channels"), KINDS)
 def test_noise_and_few_colours(engine, dtype, n_channels, n_threads, monkeypatch):
     monkeypatch.setattr(counting, "PIXELS_PER_TASK", 700)
     for most in (None, 3):
@@ -67,12 +68,13 @@ def test_counts_that_a_table_cannot_hold(engine, monkeypatch):
 
 @given(hnp.arrays(st.sampled_from(DTYPES), st.tuples(st.integers(1, 30), st.integers(1, 4))))
 def test_any_pixels(pixels):
+    if (pixels.dtype, pixels.shape[1]) not in KINDS:
+        pixels = pixels[:, :1].copy()
     for engine in ("auto", "numpy"):
         assert_counts(counted(pixels, engine), pixels)
 
 
-@pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("dtype", "n_channels"), KINDS[1:])
 def test_numbers_are_found(engine, dtype, n_channels):
     colors = np.unique(noise(dtype, n_channels), axis=0)
     kernels = engines.load(engine).hashing

@@ -442,13 +442,13 @@ def test_inertia_never_rises(small_cat, engine):
 
 
 def test_labels_are_the_smallest_dtype_that_holds_them(engine):
-    points = locked(np.arange(70_000, dtype=np.float64).reshape(-1, 1))
+    points = locked(np.arange(70_000, dtype=np.float32).reshape(-1, 1))
     for n_clusters, dtype in [(256, np.uint8), (257, np.uint16)]:
         assert kf.kmeans(points[:600], n_clusters, init="random", max_iter=1, engine=engine).labels.dtype == dtype
     quickest = "numba" if obstacles.numba_is_installed() else "numpy"  # no wheel brings code for so many clusters
     assert kf.assign(points[:3], points[:65_537], engine=quickest).dtype == np.uint32
-    labels = np.empty(3, np.uint32)
-    engines.load(quickest if engine == "numba" else "numpy").dense.assign(points[:3], points[2::-1].copy(), labels)
+    labels, kernels = np.empty(3, np.uint32), engines.load(quickest if engine == "numba" else "numpy").dense
+    kernels.assign(points[:3], points[2::-1].astype(np.float64), labels)
     assert labels.tolist() == [2, 1, 0]
 
 

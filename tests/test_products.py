@@ -69,14 +69,13 @@ def test_iterations_with_every_dtype(engine, dtype, n_features, n_clusters):
         (FEWEST_IN_A_PIECE + 1, 5, 1),
         (5 * FEWEST_IN_A_PIECE + 129, 5, 1),
         (5 * FEWEST_IN_A_PIECE + 129, 100, 2),
-        (CHUNK_SIZE + 1, 5, 2),
     ],
 )
 def test_pieces_are_summed_by_any_number_of_threads(engine, monkeypatch, n_points, n_features, n_chunks):
     points, weights = draw(n_points, n_features), np.linspace(0, 2, n_points)
     assert len(chunk_bounds(n_points, 6, n_features)) == n_chunks
     init = points[:6].astype(np.float64)
-    monkeypatch.setattr("kmeans_fast.machine.chunks.PIECE_WORK", 1 if n_points < CHUNK_SIZE else 2**20)
+    monkeypatch.setattr("kmeans_fast.machine.chunks.PIECE_WORK", 1)
     for sample_weight in (None, weights):
         options = {"init": init, "max_iter": 2, "sample_weight": sample_weight, "engine": engine}
         result, *others = (kf.kmeans(points, 6, n_threads=n_threads, **options) for n_threads in (1, 2, 3, 7))

@@ -45,7 +45,7 @@ def assert_settled(points, centroids, labels, limits, places):
 )
 def test_nearly_all_labels_are_told_and_right(engine, dtype, n_features, n_clusters):
     points = draw(567, n_features, dtype)
-    centroids = np.unique(points, axis=0)[:: 567 // n_clusters][:n_clusters] + 0.3 * points.std()
+    centroids = np.unique(points, axis=0)[:: 567 // n_clusters][:n_clusters].astype(np.float64) + 0.3 * points.std()
     found = settle(engine, points, centroids, rounded_about=centroids[::-1] + 0.1 * points.std())
     assert assert_settled(points, centroids, *found) < 0.1
 
