@@ -39,25 +39,26 @@ REFUSED = {
     "min_region": ("dither", "strength"),
     "keep_hidden_color": ("space", "lightness", "dither", "strength"),
 }
+PICTURE = kf.read_image(kf.sample_path())[40::80, 60::120]  # 16 pixels, all of which differ
 IN_PAIRS = {frozenset((name, other)) for name, others in REFUSED.items() for other in others}
 
 
 @pytest.mark.parametrize("pair", list(itertools.combinations(OPTIONS, 2)), ids="-".join)
-def test_options_of_quantize(cat, pair, capsys):
+def test_options_of_quantize(pair, capsys):
     options = {**OPTIONS[pair[0]], **OPTIONS[pair[1]]}
     if frozenset(pair) not in IN_PAIRS:
-        assert kf.quantize(cat[:9, :9], engine="numpy", **options).labels.shape == (9, 9)
+        assert kf.quantize(PICTURE, engine="numpy", **options).labels.shape == (4, 4)
         return
     with pytest.raises(ValueError, match="|".join(pair)):
-        kf.quantize(cat[:9, :9], **options)
+        kf.quantize(PICTURE, **options)
     assert not capsys.readouterr().out
 
 
 @pytest.mark.parametrize("n_channels", [3, 4])
 @pytest.mark.parametrize("name", OPTIONS)
-def test_options_for_16_bits(cat, name, n_channels):
+def test_options_for_16_bits(name, n_channels):
     """What is refused for them is dithering, and spaces where there is transparency."""
-    image = cat[:9, :9].astype(np.uint16) * 251
+    image = PICTURE.astype(np.uint16) * 251
     image = np.dstack([image, image[..., :1]])[..., :n_channels]
     if name in ("dither", "strength") or (n_channels == 4 and name in ("space", "lightness")):
         with pytest.raises(ValueError, match=r"8 bits|without transparency"):
@@ -65,7 +66,7 @@ def test_options_for_16_bits(cat, name, n_channels):
     else:
         result = kf.quantize(image, engine="numpy", **OPTIONS[name])
         assert result.palette.dtype == np.uint16
-        assert result.labels.shape == (9, 9)
+        assert result.labels.shape == (4, 4)
 
 
 @pytest.mark.parametrize(
