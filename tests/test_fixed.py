@@ -162,9 +162,9 @@ SOFT_BRAND = ["#ff0000", "#00000000", "#00ff0080"]
 
 
 @pytest.mark.parametrize("fixed", [BRAND, ["#00000000"], ["#30201080"], SOFT_BRAND], ids=str)
-@pytest.mark.parametrize("n_colors", [5, 12])
-@pytest.mark.parametrize("effort", [0, 1, 2])
+@pytest.mark.parametrize(("n_colors", "effort"), [(5, 0), (12, 1), (5, 2)])
 def test_fixed_entries_beside_transparency(soft_cat, fixed, n_colors, effort, engine):
+    soft_cat = soft_cat[::2, ::2]
     result = kf.quantize(soft_cat, n_colors, fixed=fixed, effort=effort, engine=engine)
     expected = kf.Palette([*fixed, "#00000000"]).palette[: len(fixed)]
     np.testing.assert_array_equal(result.palette[: len(fixed)], expected)
@@ -185,7 +185,7 @@ def test_pixels_choose_among_all_entries_that_they_may_have(soft_cat):
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     image=arrays(np.uint8, (3, 5, 4), elements=st.sampled_from([0, 1, 100, 254, 255])),
     fixed=arrays(np.uint8, (3, 4), elements=st.sampled_from([0, 100, 255])),

@@ -88,8 +88,10 @@ def test_each_step_is_the_textbooks(soft_cat, machine, n_clusters):
         assert np.array_equal(centroids, expected)
 
 
-@pytest.mark.parametrize("init", ["variance", "cubes", "k-means++", "random"])
-@pytest.mark.parametrize("n_colors", [3, 16, 60])
+@pytest.mark.parametrize(
+    ("init", "n_colors"),
+    [("variance", 3), ("variance", 60), ("cubes", 16), ("k-means++", 3), ("k-means++", 60), ("random", 16)],
+)
 def test_the_palette_is_the_textbooks(soft_cat, machine, init, n_colors):
     mixture = mixture_of(soft_cat, machine)
     data = mixed_data(mixture, n_colors - 1, machine, NOTHING)
@@ -125,7 +127,7 @@ def test_each_step_beside_what_is_fixed_is_the_textbooks(soft_cat, machine):
 # ------------------------------------------------------------------------------------------------------------- promises
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(image=arrays(np.uint8, (4, 5, 4), elements=st.sampled_from([0, 1, 100, 254, 255])), n_colors=st.integers(2, 9))
 def test_opaque_pixels_stay_opaque(image, n_colors):
     result = quantize(image, n_colors, engine="numpy")
@@ -151,7 +153,7 @@ def test_a_picture_with_few_pixels_that_are_not_opaque(cat, alpha, n_colors):
 
 def test_no_share_found_by_trying_all_is_much_better(soft_cat, machine):
     """The best division of 11 entries between the two kinds, by Lloyd's algorithm for each."""
-    mixture = mixture_of(soft_cat, machine)
+    mixture = mixture_of(soft_cat[::2, ::2], machine)
     chosen = mixed_data(mixture, 11, machine, NOTHING)
     inertias = {}
     for n_opaque in range(1, 11):
@@ -227,7 +229,7 @@ def test_each_step_with_hidden_colours_is_the_textbooks(soft_cat, machine, n_clu
         assert np.array_equal(centroids, expected)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     image=arrays(np.uint8, (4, 5, 4), elements=st.sampled_from([0, 1, 100, 254, 255])),
     fixed=arrays(np.uint8, (2, 4), elements=st.sampled_from([0, 100, 255])),
@@ -261,8 +263,8 @@ def test_hidden_colours_count(soft_cat, engine):
     assert not quantize(soft_cat, 32, engine=engine).to_array()[hidden].any()
     best = quantize(soft_cat, 32, keep_hidden_color=True, engine=engine, effort=2)
     assert best.mse <= result.mse
-    searched = quantize(soft_cat, quality=34, keep_hidden_color=True, engine=engine)
-    assert searched.psnr >= 34 > quantize(soft_cat, searched.n_colors - 1, keep_hidden_color=True).psnr
+    searched = quantize(soft_cat, quality=28, keep_hidden_color=True, engine=engine)
+    assert searched.psnr >= 28 > quantize(soft_cat, searched.n_colors - 1, keep_hidden_color=True).psnr
 
 
 def test_nothing_is_hidden_in_an_opaque_picture(cat):
@@ -310,8 +312,8 @@ def test_ignoring_what_is_to_be_kept(soft_cat):
 def test_a_picture_that_is_counted_as_its_points(engine, monkeypatch, alphas, n_colors):
     """It's what it is when its colours are counted first."""
     monkeypatch.setattr(counting, "PIXELS_PER_TASK", 1000)
-    image = np.random.default_rng(3).integers(256, size=(50, 60, 4)).astype(np.uint8)
-    image[..., 3] = np.random.default_rng(4).integers(*alphas, size=(50, 60))
+    image = np.random.default_rng(3).integers(256, size=(35, 60, 4)).astype(np.uint8)
+    image[..., 3] = np.random.default_rng(4).integers(*alphas, size=(35, 60))
     image[:5] = image[5:10]
     kinds, results = [], []
     for is_counted_first in (False, True):
@@ -319,7 +321,7 @@ def test_a_picture_that_is_counted_as_its_points(engine, monkeypatch, alphas, n_
             if is_counted_first:
                 patch.setattr(picture_colors, "are_best_sorted", lambda _: False)
             patch.setattr(picture_colors, "mixed_data", noting(kinds))
-            results.append(quantize(image, n_colors, engine=engine))
+            results.append(quantize(image, n_colors, engine=engine, max_iter=5))
     assert kinds == [Apart, Mixture]
     for ours, theirs in zip(*(vars(result).values() for result in results), strict=True):
         assert np.array_equal(ours, theirs)
@@ -337,7 +339,7 @@ def noting(kinds):
 def test_what_asks_for_more_of_colours_has_them_counted(monkeypatch, asked):
     monkeypatch.setattr(counting, "PIXELS_PER_TASK", 1000)
     monkeypatch.setattr(picture_colors, "Apart", None)
-    image = np.random.default_rng(3).integers(255, size=(50, 60, 4)).astype(np.uint8)
+    image = np.random.default_rng(3).integers(255, size=(20, 60, 4)).astype(np.uint8)
     with pytest.raises(AttributeError):
         quantize(image, 4, engine="numpy")
     quantize(image, engine="numpy", **asked)

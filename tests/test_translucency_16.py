@@ -150,15 +150,16 @@ def test_the_palette_is_the_textbooks(soft_cat, machine, init):
 
 @pytest.mark.parametrize("n_colors", [2, 16, 60])
 def test_every_pixel_has_the_nearest_entry_that_it_may_have(soft_cat, engine, n_colors):
-    results = [quantize(soft_cat, n_colors, engine=engine, n_threads=n_threads) for n_threads in (1, 3)]
+    image = soft_cat if engine == "numba" else soft_cat[::2, ::2]
+    results = [quantize(image, n_colors, engine=engine, n_threads=n_threads) for n_threads in (1, 3)]
     assert len({(each.palette.tobytes(), each.labels.tobytes(), each.mse) for each in results}) == 1
-    check(soft_cat, n_colors, results[0])
-    better = quantize(soft_cat, n_colors, engine=engine, effort=2)
-    check(soft_cat, n_colors, better)
+    check(image, n_colors, results[0])
+    better = quantize(image, n_colors, engine=engine, effort=2)
+    check(image, n_colors, better)
     assert better.mse <= results[0].mse
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(image=arrays(np.uint16, (4, 5, 4), elements=st.sampled_from(FEW)), n_colors=st.integers(2, 12))
 @example(image=np.array([[[300, 0, 0, 2], [2, 0, 0, 2], [1, 0, 0, 2], [9, 9, 9, TOP]]], np.uint16), n_colors=3)
 def test_what_is_promised_of_any_picture(image, n_colors):
@@ -171,7 +172,7 @@ def test_what_is_promised_of_any_picture(image, n_colors):
         assert np.array_equal(pixels_of(result.to_array()), np.where(colors[:, 3:] > 0, colors, 0))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     image=arrays(np.uint16, (4, 5, 4), elements=st.sampled_from(FEW)),
     fixed=arrays(np.uint16, (2, 4), elements=st.sampled_from(FEW)),
