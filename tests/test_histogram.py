@@ -51,7 +51,7 @@ def test_codes_and_colours(n_channels):
     assert len(np.unique(encode(colors) >> np.uint32(3 * n_channels))) == len(cubes)
 
 
-@pytest.mark.parametrize("n_threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("n_threads", [1, 7])
 @pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
 def test_a_picture(cat, engine, n_channels, n_threads):
     image = np.dstack([cat, cat[..., ::-1]])[..., :n_channels]
@@ -488,8 +488,10 @@ def test_sum_of_histograms(cat):
 
 @pytest.mark.parametrize("byte_order", ["<", ">"])
 @pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
-def test_16_bits(cat, engine, n_channels, byte_order, tmp_path):
+def test_16_bits(cat, engine, n_channels, byte_order, tmp_path, monkeypatch):
     """All that there is for 8 bits: tiles, sums, labels, files."""
+    monkeypatch.setattr(counting, "PIXELS_PER_TASK", 10_000)
+    cat = cat[::2, ::2]
     image = np.dstack([cat, cat[..., ::-1]])[..., :n_channels].astype(byte_order + "u2") * 251
     image[:9] += 3
     image = image.astype(byte_order + "u2")
