@@ -80,7 +80,7 @@ small_sizes = st.tuples(st.integers(1, 6), st.integers(1, 6))
 values = st.sampled_from([0, 1, 2, 127, 128, 254, 255]) | st.integers(0, 255)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=45, deadline=None)
 @given(data=st.data(), size=small_sizes, n_channels=st.sampled_from([None, 1, 3, 4]), n_colors=st.integers(2, 9))
 def test_any_small_image(data, size, n_channels, n_colors):
     shape = size if n_channels is None else (*size, n_channels)
@@ -88,7 +88,7 @@ def test_any_small_image(data, size, n_channels, n_colors):
     check(quantize(image, n_colors, engine="numpy"), image, n_colors)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(image=arrays(np.uint8, (3, 5, 4), elements=st.sampled_from([0, 1, 2, 255])), n_colors=st.integers(2, 6))
 def test_any_small_image_of_faint_pixels(image, n_colors):
     """Alpha of 0, 1 and 2: means that round to fully transparent, next to pixels that are."""
@@ -448,7 +448,7 @@ def test_floats_that_were_integers(cat, engine, dtype, make, kind):
         found = integers_of(Points(floats[:, np.newaxis]), machine)
     assert found.dtype == dtype
     assert np.array_equal(found[:, 0], values)
-    image = cat if dtype == np.uint8 else wide(cat)
+    image = cat[::3, ::3] if dtype == np.uint8 else wide(cat[::3, ::3])
     expected, result = (quantize(pixels, 9, max_iter=3, engine=engine) for pixels in (image, floats[image]))
     assert np.array_equal(result.palette, expected.palette)
     assert np.array_equal(result.labels, expected.labels)
