@@ -67,8 +67,11 @@ def test_restored_light_has_its_step():
     """It is in the middle of all values that have it, or has the step that is nearest of all."""
     steps = LINEAR_16.embed(np.arange(TOP + 1, dtype=np.uint16)).astype(np.int64)
     restored = LINEAR_16.restore(np.arange(TOP + 1.0))
-    expected = np.array([np.abs(steps - step).min() for step in range(0, TOP + 1, 37)])
-    assert np.array_equal(np.abs(steps[restored] - np.arange(TOP + 1))[::37], expected)
+    wanted = np.arange(TOP + 1)
+    assert (np.diff(steps) >= 0).all()
+    above = np.searchsorted(steps, wanted)  # the first that isn't below
+    nearest = np.minimum(np.abs(steps[above] - wanted), np.abs(steps[np.maximum(above - 1, 0)] - wanted))
+    assert np.array_equal(np.abs(steps[restored] - wanted), nearest)
     assert restored[0] == 3  # of 0 to 6
     assert LINEAR_16.restore(np.array([0.0, TOP])).dtype == np.uint16
 
@@ -141,8 +144,11 @@ def test_what_no_color_has_becomes_nearly_what_8_bits_make_of_it(name):
 
 @pytest.mark.parametrize(("name", "lightness"), WEIGHTS)
 def test_every_pixel_has_the_nearest_entry(wide_cat, engine, name, lightness):
-    results = [check(wide_cat, 12, name, lightness, engine=engine, n_threads=n_threads) for n_threads in (1, 3)]
-    assert len({(result.palette.tobytes(), result.labels.tobytes(), result.mse) for result in results}) == 1
+    result = check(wide_cat, 12, name, lightness, engine=engine, n_threads=3)
+    other = kf.quantize(wide_cat, 12, space=name, lightness=lightness, engine=engine, n_threads=1)
+    assert np.array_equal(other.palette, result.palette)
+    assert np.array_equal(other.labels, result.labels)
+    assert other.mse == result.mse
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -152,7 +158,7 @@ def test_any_number_of_colors(wide_cat, name, options):
 
 
 @pytest.mark.parametrize("name", OTHERS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     image=arrays(np.uint16, (4, 6, 3), elements=st.sampled_from(FEW)),
     n=st.integers(1, 30),
