@@ -47,7 +47,7 @@ IN_PAIRS = {frozenset((name, other)) for name, others in REFUSED.items() for oth
 def test_options_of_quantize(pair, capsys):
     options = {**OPTIONS[pair[0]], **OPTIONS[pair[1]]}
     if frozenset(pair) not in IN_PAIRS:
-        assert kf.quantize(PICTURE, engine="numpy", **options).labels.shape == (4, 4)
+        assert kf.quantize(PICTURE, **options).labels.shape == (4, 4)
         return
     with pytest.raises(ValueError, match="|".join(pair)):
         kf.quantize(PICTURE, **options)
