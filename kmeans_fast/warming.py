@@ -20,7 +20,8 @@ from kmeans_fast.lending import machine_for
 from kmeans_fast.machine.chunks import MANY_FEATURES
 from kmeans_fast.machine.processors import available_threads
 from kmeans_fast.points.cell_passes import LEAST_COMPARED, LEAST_POINTS
-from kmeans_fast.points.shorts import FEWEST_CLUSTERS, LEAST_FEATURES
+from kmeans_fast.points.many_features import MOST_HALVED
+from kmeans_fast.points.shorts import FEWEST_CLUSTERS
 
 # Points of any other dtype are widened to one of these.
 DTYPES = (np.float32, np.float64)
@@ -91,7 +92,7 @@ def _use(everything: bool) -> None:
         for dtype in DTYPES + FURTHER_DTYPES * everything:
             for n_features in (3, 4, MANY_FEATURES):
                 _cluster_points(dtype, n_clusters, n_features)
-            for n_features in (3, LEAST_FEATURES):
+            for n_features in (3, MOST_HALVED + 1):
                 _cluster_points(dtype, max(n_clusters, FEWEST_CLUSTERS), n_features)
         for dtype in DTYPES:
             points = _ramp(LEAST_POINTS, 3).astype(dtype)

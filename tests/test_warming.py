@@ -93,14 +93,13 @@ from kmeans_fast import engines, warming
 from kmeans_fast.engines import numba_jit, serving
 
 engines.load("auto")
-missing = {variant.job.kernel for variant in serving.missing_for(lambda: warming._use(everything=True))}
+missing = {variant.job.kernel for variant in serving.missing_for(lambda: warming._use(everything=False))}
 print({kernel.name for kernel in numba_jit.KERNELS} - missing)
 """
 
 
-@pytest.mark.stress
-def test_everything_is_every_kernel(tmp_path):
-    """So that a platform's wheel brings the code of all."""
+def test_no_kernel_is_left_out(tmp_path):
+    """So that a platform's wheel brings the code of all, too."""
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", ALL_KERNELS]
     assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout == "set()\n"
@@ -114,14 +113,16 @@ def test_after_warmup_nothing_is_left_to_compile(tmp_path, monkeypatch):
     def use():
         random = np.random.default_rng(0)
         for dtype in (np.uint8, np.float32, np.float64):
-            for n_features in (1, 3, 4, 6):
+            is_picture = dtype == np.uint8
+            for n_features in (1, 3, 4) if is_picture else (1, 3, 4, 6, 20):
                 points = (random.random((300, 250, n_features)) * 255).astype(dtype)
                 for n_clusters in (3, 200):
-                    for algorithm in ("auto", "dense"):
+                    for algorithm in ("auto",) if is_picture else ("auto", "dense"):
                         kf.kmeans(points, n_clusters, init="random", algorithm=algorithm, max_iter=2)
-                    kf.assign(points[:9], points[0, :n_clusters])
+                    if not is_picture:
+                        kf.assign(points[:9], points[0, :n_clusters])
                 kf.kmeans(points, 3, max_iter=2)
-                if dtype == np.uint8 and n_features in (1, 3, 4):
+                if is_picture:
                     kf.quantize(points, 12)
                     kf.quantize(points, 200, init="random")
 
