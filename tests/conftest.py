@@ -11,6 +11,7 @@ import pytest
 import xdist
 from hypothesis import HealthCheck, settings
 from PIL import Image
+from xdist.scheduler import WorkStealingScheduling
 
 import kmeans_fast as kf
 from kmeans_fast.engines import obstacles
@@ -96,6 +97,12 @@ def pytest_sessionstart(session):
     """Compile before several processes start, which would all compile the same."""
     if session.config.getoption("numprocesses", None):  # None in those processes
         warm_up()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Let each process have tests that stand together: they need the same fixtures and compiled code."""
+    return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
 
 
 def pytest_collection_finish(session):
