@@ -92,7 +92,7 @@ def _use(everything: bool) -> None:
         for dtype in DTYPES + FURTHER_DTYPES * everything:
             for n_features in (3, 4, MANY_FEATURES):
                 _cluster_points(dtype, n_clusters, n_features)
-            for n_features in (3, MOST_HALVED + 1):
+            for n_features in (3, MOST_HALVED + 1):  # compared in halves, and in shorts
                 _cluster_points(dtype, max(n_clusters, FEWEST_CLUSTERS), n_features)
         for dtype in DTYPES:
             points = _ramp(LEAST_POINTS, 3).astype(dtype)

@@ -100,9 +100,7 @@ print({kernel.name for kernel in numba_jit.KERNELS} - missing)
 
 def test_no_kernel_is_left_out(tmp_path):
     """So that a platform's wheel brings the code of all, too."""
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", ALL_KERNELS]
-    assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert run_python(ALL_KERNELS, NUMBA_CACHE_DIR=str(tmp_path)).stdout == "set()\n"
 
 
 @pytest.mark.stress

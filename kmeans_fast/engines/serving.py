@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -84,26 +85,26 @@ def _or_else(function: Function, plain: Function, fallbacks: list[str]) -> Funct
 
 
 def missing_for(use: Callable[[], None]) -> list[Variant]:
-    """Return what isn't compiled of all that `use` calls, the dearest first; NumPy serves it meanwhile."""
+    """Return what isn't compiled of all that `use` calls; NumPy serves it meanwhile."""
     global _missing
     import llvmlite  # noqa: F401 - or else small work would be NumPy's anyhow
 
     _missing = set()
     try:
         use()
-        return sorted(_missing, key=lambda variant: (-background.seconds_to_compile(variant.job), variant.job))
+        return list(_missing)
     finally:
         _missing = None
 
 
 def _shares(variants: Sequence[Variant], n_shares: int) -> list[list[Variant]]:
     """Share kernels out, each share as long, those of a module together: they have parts in common."""
+    in_order = sorted(variants, key=lambda variant: variant.job)
+    seconds = [background.seconds_to_compile(variant.job) - background.STARTING for variant in in_order]
+    total = sum(seconds)
     shares: list[list[Variant]] = [[] for _ in range(n_shares)]
-    seconds = [background.seconds_to_compile(variant.job) - background.STARTING for variant in variants]
-    passed = 0.0
-    for variant, own in sorted(zip(variants, seconds, strict=True), key=lambda pair: pair[0].job):
-        shares[int((passed + own / 2) * n_shares / sum(seconds))].append(variant)
-        passed += own
+    for variant, own, end in zip(in_order, seconds, accumulate(seconds), strict=True):
+        shares[int((end - own / 2) * n_shares / total)].append(variant)
     return [share for share in shares if share]
 
 
