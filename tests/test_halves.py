@@ -24,7 +24,7 @@ def piece_of(points, n_clusters):
 
 def label(engine, points, centroids, rounded_about=None):
     """Return labels, and whether too many points were left for it to go on."""
-    kept = Halves(centroids if rounded_about is None else rounded_about, points.dtype, engines.load(engine))
+    kept = Halves(Points(points), centroids if rounded_about is None else rounded_about, engines.load(engine))
     piece = piece_of(points, len(centroids))
     kept.labelling(centroids)(piece)
     return piece.labels, kept.gave_up
@@ -50,7 +50,7 @@ def test_labels_are_the_textbooks(engine, n_features, n_clusters, dtype):
 def test_few_points_are_left(n_features, n_clusters):
     points, engine = draw(20_000, n_features), engines.load("numba")
     centroids = points[:n_clusters].astype(np.float64)
-    kept, piece = Halves(centroids, points.dtype, engine), piece_of(points, n_clusters)
+    kept, piece = Halves(Points(points), centroids, engine), piece_of(points, n_clusters)
     kernels, counts = kept._kernels, []
     kept._kernels = type(kernels)(
         round_points=kernels.round_points, label=lambda *call: counts.append(kernels.label(*call)) or counts[-1]
@@ -81,7 +81,7 @@ def test_more_points_than_are_settled_at_a_time():
 def test_the_same_arrays_are_used_again(engine):
     """With other centroids, and with other labels and fewer points at the same place."""
     points, centroids = draw(3000, 3), draw(9, 3, np.float64, seed=1)
-    kept, piece = Halves(centroids, points.dtype, engines.load(engine)), piece_of(points, 9)
+    kept, piece = Halves(Points(points), centroids, engines.load(engine)), piece_of(points, 9)
     for shift in (0, 0.1, -0.2):
         kept.labelling(centroids + shift)(piece)
         assert np.array_equal(piece.labels, reference.assign(points, centroids + shift))
@@ -140,7 +140,7 @@ def test_rounding_that_tells_little_is_given_up():
     points = draw(2000, 3, np.float64).copy()
     points[1999] += 1e7
     centroids = points[:20] + 0.1
-    kept, piece = Halves(centroids, points.dtype, engines.load("numba")), piece_of(points, 20)
+    kept, piece = Halves(Points(points), centroids, engines.load("numba")), piece_of(points, 20)
     for _ in range(2):
         kept.labelling(centroids)(piece)
         assert np.array_equal(piece.labels, reference.assign(points, centroids))

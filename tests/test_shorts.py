@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+import skimage.data
 from conftest import needs_compiled_code
 from test_kmeans import assert_is_textbook
 from test_limits import true_leads
@@ -11,6 +12,7 @@ from test_products import DTYPES, draw
 import kmeans_fast as kf
 from kmeans_fast import engines
 from kmeans_fast.engines import shorts
+from kmeans_fast.points.access import Points
 from kmeans_fast.points.shorts import Shorts
 
 pytestmark = pytest.mark.usefixtures("filtered_though_few")
@@ -18,7 +20,8 @@ pytestmark = pytest.mark.usefixtures("filtered_though_few")
 
 def settle(engine, points, centroids, rounded_about=None):
     """Return the labels and limits of points that had none, and the places of those that were left."""
-    kept = Shorts(centroids if rounded_about is None else rounded_about, points.dtype, engines.load(engine).shorts)
+    first = centroids if rounded_about is None else rounded_about
+    kept = Shorts(Points(points), first, engines.load(engine).shorts)
     labels, limits = np.full(len(points), len(centroids) - 1, np.uint16), np.zeros(len(points), np.float32)
     places = kept.labelling(centroids)(0, points, np.zeros(len(centroids)), limits, labels)
     return labels, limits, places
@@ -64,19 +67,23 @@ def test_any_number_of_points(engine, n_points):
     assert_settled(points, centroids, *settle(engine, points, centroids))
 
 
-def test_only_open_points_are_looked_at(engine):
-    points, centroids = draw(3000, 6), draw(9, 6, np.float64, seed=1)
-    labels, gains = np.arange(3000).astype(np.uint8) % 9, np.where(np.arange(9) % 2, 1.0, 3.0)
-    before, limits = labels.copy(), np.full(3000, 2, np.float32)
-    places = Shorts(centroids, points.dtype, engines.load(engine).shorts).labelling(centroids)(
-        0, points, gains, limits, labels
-    )
-    is_open, is_left = before % 2 == 0, np.isin(np.arange(3000), places)
+@pytest.mark.parametrize("share", [0, 0.01, 0.2, 0.5, 0.9, 1])
+@pytest.mark.parametrize(("n_features", "n_clusters"), [(6, 9), (20, 40)])
+def test_only_open_points_are_looked_at(engine, share, n_features, n_clusters):
+    """Those of several tiles are copied to one, unless nearly all of a tile are open."""
+    points, centroids = draw(3000, n_features), draw(n_clusters, n_features, np.float64, seed=1)
+    rng = np.random.default_rng(5)
+    labels, is_open = rng.integers(0, n_clusters, 3000).astype(np.uint8), rng.random(3000) < share
+    before, limits = labels.copy(), np.where(is_open, 2, 4).astype(np.float32)
+    kept = Shorts(Points(points), centroids, engines.load(engine).shorts)
+    places = kept.labelling(centroids)(0, points, np.full(n_clusters, 3.0), limits, labels)
+    is_left = np.isin(np.arange(3000), places)
     assert np.array_equal(labels[~is_open], before[~is_open])
     assert (is_open | ~is_left).all()
     told = is_open & ~is_left
-    assert told.sum() > 1400
+    assert told.sum() > 0.9 * is_open.sum() - 8
     assert np.array_equal(labels[told], reference.assign(points, centroids)[told])
+    assert (limits[told] <= 3 + true_leads(points[told], centroids)).all()
 
 
 @needs_compiled_code
@@ -87,10 +94,10 @@ def test_both_engines_round_alike(dtype):
     for name in ("numba", "numpy"):
         kernels = engines.load(name).shorts
         values, factors = np.zeros((32, 17, 32, 2), np.int16), np.zeros((5, 17, 2, 2), np.int16)
-        squares, norms, terms = np.empty(1000, np.float32), np.empty(10), np.empty(2)
-        scale, off = kernels.round_points(points, origin, 3.0, values, squares)
-        kernels.lay_out(centroids, origin.astype(np.float64), factors, norms, terms)
-        kept.append((values, factors, squares, norms, terms, scale, off))
+        norms, squares, terms = np.empty(1000, np.float32), np.empty(10), np.empty(2)
+        scale, off = kernels.round_points(points, origin, 3.0, values, norms)
+        kernels.lay_out(centroids, origin.astype(np.float64), factors, squares, terms)
+        kept.append((values, factors, norms, squares, terms, scale, off))
     for compiled, plain in zip(*kept, strict=True):
         assert np.allclose(compiled, plain, rtol=1e-6, atol=1)
     assert np.mean(kept[0][0] == kept[1][0]) > 0.99
@@ -102,7 +109,7 @@ def test_points_amid_two_centroids_are_left(engine):
     centroids = np.vstack([some, some + 2])
     points = np.repeat((some + 1).astype(np.float32), 50, axis=0)
     *_, places = settle(engine, points, centroids)
-    assert np.array_equal(places, np.arange(200))
+    assert np.array_equal(np.sort(places), np.arange(200))
 
 
 @pytest.mark.parametrize("scale", [1e-150, 1e-20, 1e-11, 1e15, 1e17, 1e30, 1e60, 1e139])
@@ -110,6 +117,29 @@ def test_scales_that_float32_cannot_take(engine, scale):
     points = draw(1000, 6, np.float64) * scale
     result = kf.kmeans(points, init=points[:25], max_iter=3, tol=0, engine=engine)
     assert np.array_equal(result.labels, reference.assign(points, result.centroids))
+
+
+@pytest.mark.parametrize("closeness", [1e-3, 1e-6, 1e-9, 1e-12, 1e-14, 1e-15])
+def test_centroids_so_close_that_the_textbook_rounds(engine, closeness):
+    points, centroids = draw(3000, 20, np.float64), draw(9, 20, np.float64, seed=1) * closeness
+    points = np.vstack([points, -points])  # whose middle is amid the centroids
+    assert_settled(points, centroids, *settle(engine, points, centroids))
+
+
+@pytest.mark.parametrize("spread", [1e-3, 0.03, 1])
+def test_clusters_of_any_spread(engine, spread):
+    rng = np.random.default_rng(8)
+    centroids = rng.normal(size=(9, 24)) * 10.0 ** rng.uniform(-1, 1, (9, 1))
+    points = (centroids[rng.integers(0, 9, 4000)] + spread * rng.normal(size=(4000, 24))).astype(np.float32)
+    assert assert_settled(points, centroids, *settle(engine, points, centroids)) < 0.05
+
+
+def test_patches_of_a_picture(engine):
+    """Whose light differs far more than their detail."""
+    grey = skimage.data.cat()[..., 1].astype(np.float32)
+    patches = np.stack([grey[y : y + 6, x : x + 6].ravel() for y in range(0, 290, 5) for x in range(0, 440, 6)])
+    centroids = kf.kmeans(patches, 30, max_iter=3, seed=0, engine=engine).centroids
+    assert assert_settled(patches, centroids, *settle(engine, patches, centroids)) < 0.03
 
 
 @pytest.mark.parametrize("offset", [0, 1e3, 1e6])
@@ -128,7 +158,7 @@ def test_rounding_that_tells_little_is_given_up(engine):
     points[1999] += 1e7
     centroids, kernels = points[:20] + 0.1, engines.load(engine).shorts
     kept, labels, limits = (
-        Shorts(centroids, points.dtype, kernels),
+        Shorts(Points(points), centroids, kernels),
         np.zeros(2000, np.uint8),
         np.zeros(2000, np.float32),
     )
@@ -156,22 +186,56 @@ def test_iterations_are_the_textbooks(engine, monkeypatch, n_features, n_cluster
     assert_is_textbook(result, points, init, 7)
 
 
-def test_the_margin_covers_the_largest_errors():
+def test_leads_cover_the_largest_errors():
     """Of drawn points and centroids whose roundings all point the wrong way."""
     rng = np.random.default_rng(3)
-    n_features, scale, unit = 48, 0.37, 0.11
-    for _ in range(200):
+    n_features, scale, unit, worst = 48, 0.37, 0.11, 0.0
+    for spread in (3, 40, 1000) * 100:
         a, b = rng.integers(-1000, 1000, (2, n_features)).astype(float)
-        q = rng.integers(-1000, 1000, n_features).astype(float)
+        q = np.rint(a * unit / scale + rng.normal(size=n_features) * spread)
         off = np.sign(q) * 0.499
         first, second = (a + off) * unit, (b - off) * unit
-        point = (q + np.sign(a - b) * 0.5) * scale
-        step = 2 * scale * unit
+        point = (q + np.sign(first - second) * -0.5) * scale
+        best, other = (np.rint((c @ c) / (2 * scale * unit)) - q @ p for c, p in ((first, a), (second, b)))
+        error = max(np.linalg.norm(first - a * unit), np.linalg.norm(second - b * unit))
+        bounds = scale, 0.5 * n_features**0.5, unit, error
+        lead = shorts.least_lead(*bounds, shorts.norm_of(q @ q, np.sqrt), best, other, np.sqrt, np.maximum)
+        true = np.linalg.norm(point - second) - np.linalg.norm(point - first)
+        assert lead <= max(true, 0)
+        worst = max(worst, lead / true)
+    assert worst > 0.9
 
-        def value(c, p, q=q, step=step):
-            return np.rint((c @ c) / step) - q @ p
 
-        exact = [(c @ c - 2 * point @ c) / step for c in (first, second)]
-        error = (value(first, a) - value(second, b)) - (exact[0] - exact[1])
-        worst = max(np.linalg.norm(first - a * unit), np.linalg.norm(second - b * unit))
-        assert abs(error) <= shorts.margin(n_features, 0.5 * n_features**0.5, scale, unit, worst, np.sqrt)
+def lead_of(q, centroids, off):
+    """Return the bound for a point of these numbers, of two centroids of which nothing was rounded; units are 1."""
+    best, second = sorted(np.rint((c @ c) / 2) - q @ c for c in centroids)
+    return shorts.least_lead(1.0, off, 1.0, 0.0, shorts.norm_of(q @ q, np.sqrt), best, second, np.sqrt, np.maximum)
+
+
+@pytest.mark.parametrize("far", [12, 40, 700])
+def test_leads_between_two_centroids_are_tight(far):
+    """Of a point on the line from one to the other, rounded along it."""
+    along, q = np.where(np.arange(48) % 3, 1.0, -1.0), np.arange(48.0) * 30
+    centroids = q + 3 * along, q - far * along
+    near, other = (np.linalg.norm(q - 0.5 * along - c) for c in centroids)
+    lead = lead_of(q, centroids, 0.5 * 48**0.5)
+    assert 0.95 * (other - near) - 1 < lead <= other - near
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 20])
+def test_leads_beside_two_centroids_are_tight(ahead):
+    """Of a point as far from both as can be, where they are as far apart as can be."""
+    along, aside = np.where(np.arange(48) % 3, 1.0, -1.0), np.repeat([1.0, -1.0], 24)
+    q = 4000 * aside * along + ahead * along
+    centroids = 4618 * along, -4618 * along
+    near, other = (np.linalg.norm(q - 0.5 * along - c) for c in centroids)
+    lead = lead_of(q, centroids, 0.5 * 48**0.5)
+    assert 0.95 * (other - near) - 1 < lead <= other - near
+
+
+@pytest.mark.parametrize("distance", [0, 1, 50, 5000])
+def test_equal_values_tell_nothing(distance):
+    q = np.arange(48.0) * 30
+    off = np.zeros(48)
+    off[5] = distance
+    assert lead_of(q, (q + off, q - off), 3.0) <= 0

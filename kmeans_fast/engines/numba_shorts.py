@@ -2,7 +2,8 @@
 
 Points are rounded once and lie as the products want them. In every signature: points (n, D), centroids (K, D) float64,
 values (n/32, D/2, 32, 2) int16: the numbers of tiles of 32 points, for each pair of features; factors
-(K/2, D/2, 2, 2) int16: those of pairs of centroids, with the opposite sign.
+(K/2, D/2, 2, 2) int16: those of pairs of centroids, with the opposite sign. A tile has a column for each of its points,
+and its members are where these are among all points.
 """
 
 import math
@@ -16,9 +17,12 @@ from kmeans_fast.engines.numba_jit import emitted, kernel, part
 from kmeans_fast.engines.numba_products import limit, square, subtract
 from kmeans_fast.engines.shorts import CENTROIDS, LARGEST, POINTS, REACH, off_by
 
-unit_of, margin, least_lead = part()(shorts.unit_of), part()(shorts.margin), part()(shorts.least_lead)
+unit_of, norm_of = part()(shorts.unit_of), part()(shorts.norm_of)
+is_held, least_lead = part()(shorts.is_held), part()(shorts.least_lead)
 compare_shorts = emitted("compare_shorts")
-# Of a tile's points, as many must be open: few are looked at one by one.
+# To copy a point to a tile of open ones takes as long as to compare it with so many centroids.
+COPYING = 24
+# Of that tile's points, as many must be there: few are looked at one by one.
 LEAST_OPEN = 8
 
 
@@ -27,16 +31,16 @@ def round_points(
     origin: Any,  # in
     reach: float,  # in
     values: Any,  # out
-    squares: Any,  # out
+    norms: Any,  # out
 ) -> tuple[float, float]:
-    """Write the points' numbers and at least their squared distances from the origin, (n,) float32.
+    """Write the points' numbers and at least ‖q‖ of each, (n,) float32.
 
     Return the scale, and ‖e‖ / s at most, see `shorts`. The scale suits those within the reach of the origin, too. It
     is 0 if float32 can't hold their squares.
     """
     n_numbers = 2 * values.shape[1]
     space = np.zeros(n_numbers, np.float32), np.zeros(n_numbers, np.int16), np.zeros(1, np.float32)
-    scale: float = _round(points, origin, reach, space, values.view(np.int32).reshape(-1), squares)
+    scale: float = _round(points, origin, reach, space, values.view(np.int32).reshape(-1), norms)
     return scale, off_by(origin.size, space[2][0])
 
 
@@ -47,15 +51,14 @@ def _round(
     reach,  # in
     space,  # work space
     pairs,  # out
-    squares,  # out
+    norms,  # out
 ):
     local, numbers, rest = space
     n_features, n_pairs = origin.size, numbers.size // 2
     largest, spare = np.float64(reach) * reach, 1 + n_features * 2.0**-23
     for i in range(points.shape[0]):
         subtract(points[i], origin, local)
-        squares[i] = square(local) * np.float32(spare)
-        largest = max(largest, np.float64(squares[i]))
+        largest = max(largest, np.float64(square(local) * np.float32(spare)))
     scale = math.sqrt(abs(largest)) / REACH  # first, as then it's no call of C
     if not LEAST_SQUARE < largest < LARGEST_SQUARE:
         return 0.0
@@ -63,10 +66,19 @@ def _round(
     for i in range(points.shape[0]):
         subtract(points[i], origin, local)
         rest[0] = max(rest[0], _write(local, inverse, numbers))
+        norms[i] = norm_of(_square(numbers), math.sqrt)
         first = i // POINTS * POINTS * n_pairs + i % POINTS
         for f in range(n_pairs):
             pairs[np.uint64(first + f * POINTS)] = words[f]
     return scale
+
+
+@part()
+def _square(numbers):
+    total = np.int32(0)  # which REACH² doesn't exceed
+    for f in range(numbers.size):
+        total = np.int32(total + numbers[f] * numbers[f])  # of 64 bits otherwise
+    return total
 
 
 @part(fastmath={"contract", "nsz", "reassoc"})
@@ -111,11 +123,11 @@ def lay_out(
 
 def settle(
     values: Any,  # in
-    squares: Any,  # in
+    norms: Any,  # in
     scale: float,  # in
     off: float,  # in
     factors: Any,  # in
-    norms: Any,  # in
+    squares: Any,  # in
     terms: Any,  # in
     gains: Any,  # in
     limits: Any,  # in/out
@@ -130,63 +142,112 @@ def settle(
     """
     offsets = np.full(CENTROIDS * len(factors), LARGEST, np.int32)
     totals = np.empty(offsets.size * POINTS, np.int32)
-    space = offsets, totals, np.empty((3, POINTS), np.int32), np.empty(POINTS), np.empty(POINTS, np.int32)
     flat = values.view(np.int32).reshape(len(values), -1), factors.view(np.int32).reshape(-1)
-    n_features = 2 * values.shape[1]
-    _settle(flat, squares, scale, off, n_features, norms, terms, gains, space, limits, labels, places, counts)
+    gathered = np.zeros(flat[0].shape[1], np.int32), np.zeros(POINTS, np.uint32), np.arange(POINTS, dtype=np.uint32)
+    found = tuple(np.empty((3, POINTS), np.int32)), np.zeros(POINTS, np.float32), np.empty(POINTS)
+    space = offsets, totals, (np.empty(POINTS, np.uint32), np.empty(POINTS, np.uint32)), gathered, found
+    counts[:] = 0
+    _settle(flat, norms, scale, off, squares, terms, gains, space, limits, labels, places, counts)
 
 
 @kernel()
 def _settle(
     flat,  # in
-    squares,  # in
+    norms,  # in
     scale,  # in
     off,  # in
-    n_features,  # in
-    norms,  # in
+    squares,  # in
     terms,  # in
     gains,  # in
     space,  # work space
     limits,  # in/out
     labels,  # in/out
     places,  # out
-    counts,  # out
+    counts,  # in/out
 ):
     values, factors = flat
-    offsets, totals, found, leads, is_open = space
-    least = margin(n_features, off, scale, terms[0], terms[1], math.sqrt)
-    step = 2 * scale * terms[0]
-    if least < LARGEST:
-        for k in range(norms.size):
-            offsets[k] = np.int32(np.rint(norms[k] / step))
-    n_left = n_compared = n_labelled = 0
+    offsets, totals, (members, columns), (gathered, gathered_members, all_columns), found = space
+    unit, error, n_clusters, n_gathered = terms[0], terms[1], squares.size, 0
+    rounds = is_held(scale, unit)
+    if rounds:
+        for k in range(n_clusters):
+            offsets[k] = np.int32(np.rint(squares[k] / (2 * scale * unit)))
+    layout, known = (factors, offsets, totals), (norms, gains)
+    bounds = scale, off, unit, error
+    told = limits, labels, places, counts
     for tile in range(values.shape[0]):
-        some = slice(tile * POINTS, min(tile * POINTS + POINTS, labels.size))
-        some_labels, some_limits = labels[some], limits[some]
-        n_open = 0
-        for i in range(some_labels.size):
-            is_open[i] = not some_limits[i] > gains[some_labels[i]]  # written so that a NaN counts
-            n_open += is_open[i]
-        leads[:] = 0
-        if n_open >= min(LEAST_OPEN, some_labels.size) and least < LARGEST:
-            compare_shorts(values[tile], factors, offsets, totals, found[0], found[1], found[2])
-            _find_leads(squares[some], found, step, least, leads)
-            n_compared += n_open
-        for i in range(some_labels.size):
-            if is_open[i] and leads[i] > 0:
-                some_labels[i] = found[2, i]
-                some_limits[i] = limit(gains[found[2, i]], leads[i])
-                n_labelled += 1
-            elif is_open[i]:
-                places[n_left] = tile * POINTS + i
-                n_left += 1
-    counts[0], counts[1], counts[2] = n_left, n_compared, n_labelled
+        first = np.uint64(tile * POINTS)
+        n_open = _list_open(first, gains, limits, labels, columns)
+        if not rounds or n_open * (n_clusters + COPYING) > POINTS * n_clusters:
+            for j in range(n_open):
+                members[j] = first + columns[j]
+            if rounds:
+                _settle_tile(values[tile], members[:n_open], columns, layout, bounds, known, found, told)
+            else:
+                _leave(members[:n_open], places, counts)
+        else:
+            n_first = min(n_open, POINTS - n_gathered)
+            _copy(values[tile], first, columns[:n_first], gathered, gathered_members, n_gathered)
+            n_gathered += n_first
+            if n_gathered == POINTS:
+                _settle_tile(gathered, gathered_members, all_columns, layout, bounds, known, found, told)
+                n_gathered = n_open - n_first
+                _copy(values[tile], first, columns[n_first:n_open], gathered, gathered_members, 0)
+    if n_gathered >= LEAST_OPEN:
+        _settle_tile(gathered, gathered_members[:n_gathered], all_columns, layout, bounds, known, found, told)
+    else:
+        _leave(gathered_members[:n_gathered], places, counts)
 
 
 @part()
-def _find_leads(squares, found, step, least, leads):
-    """Write bounds of how much farther the second nearest centroid is; 0 or less where the nearest isn't known."""
-    for j in range(squares.size):
-        best, second = np.float64(found[0, j]), np.float64(found[1, j])
-        lead = least_lead(np.float64(squares[j]), best, second, step, least, math.sqrt)
-        leads[j] = lead if second - best > least else 0.0
+def _list_open(first, gains, limits, labels, columns):
+    """List the columns of a tile whose points are open; return how many these are."""
+    n_open = np.uint64(0)
+    for column in range(min(np.uint64(POINTS), np.uint64(labels.size) - first)):
+        columns[n_open] = column  # without jumps, as what is open can't be foretold
+        n_open += np.uint64(not limits[first + column] > gains[labels[first + column]])  # so that a NaN counts
+    return np.int64(n_open)
+
+
+@part()
+def _copy(tile, first, columns, gathered, gathered_members, to):
+    """Copy points from columns of a tile to those of another one, from one on."""
+    for j in range(columns.size):
+        gathered_members[to + j] = first + columns[j]
+    for row in range(0, tile.size, POINTS):
+        for j in range(columns.size):
+            gathered[np.uint64(row + to + j)] = tile[np.uint64(row) + np.uint64(columns[np.uint64(j)])]
+
+
+@part()
+def _leave(members, places, counts):
+    left = places[counts[0] :]
+    for j in range(members.size):
+        left[j] = members[j]
+    counts[0] += members.size
+
+
+@part()
+def _settle_tile(tile, members, columns, layout, bounds, known, found, told):
+    """Label the points in some columns of a tile; leave those of which rounding doesn't allow it."""
+    factors, offsets, totals = layout
+    norms, gains = known
+    scale, off, unit, error = bounds
+    (best, second, nearest), own, leads = found
+    limits, labels, places, counts = told
+    for j in range(members.size):
+        own[columns[j]] = norms[members[j]]
+    compare_shorts(tile, factors, offsets, totals, best, second, nearest)
+    for column in range(POINTS):
+        norm, value, other = np.float64(own[column]), np.float64(best[column]), np.float64(second[column])
+        leads[column] = least_lead(scale, off, unit, error, norm, value, other, math.sqrt, max)
+    n_left = np.uint64(counts[0])
+    for j in range(members.size):
+        i, lead, label = members[j], leads[columns[j]], np.uint32(nearest[columns[j]])
+        if lead > 0:
+            labels[i], limits[i] = label, limit(gains[label], lead)
+        else:
+            places[n_left] = i
+            n_left += np.uint64(1)
+    n_told = members.size - (np.int64(n_left) - counts[0])
+    counts[0], counts[1], counts[2] = n_left, counts[1] + members.size, counts[2] + n_told

@@ -10,16 +10,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast.engines.margins import LARGEST_SQUARE, LEAST_SQUARE, limit
 from kmeans_fast.engines.numpy_products import products
-from kmeans_fast.engines.shorts import (
-    CENTROIDS,
-    LARGEST,
-    POINTS,
-    REACH,
-    least_lead,
-    margin,
-    off_by,
-    unit_of,
-)
+from kmeans_fast.engines.shorts import CENTROIDS, POINTS, REACH, is_held, least_lead, norm_of, off_by, unit_of
 
 POINTS_AT_ONCE = 4096
 
@@ -29,9 +20,9 @@ def round_points(
     origin: NDArray[Any],  # in
     reach: float,  # in
     values: NDArray[np.int16],  # out
-    squares: NDArray[np.float32],  # out
+    norms: NDArray[np.float32],  # out
 ) -> tuple[float, float]:
-    """Write the points' numbers and at least their squared distances from the origin, (n,) float32.
+    """Write the points' numbers and at least ‖q‖ of each, (n,) float32.
 
     Return the scale, and ‖e‖ / s at most, see `shorts`. The scale suits those within the reach of the origin, too. It
     is 0 if float32 can't hold their squares.
@@ -40,7 +31,7 @@ def round_points(
     with np.errstate(all="ignore"):
         local = np.zeros((n_tiles * POINTS, 2 * n_pairs), np.float32)
         local[: len(points), : origin.size] = points.astype(origin.dtype) - origin
-        squares[:] = np.einsum("if,if->i", local, local)[: len(points)] * np.float32(1 + origin.size * 2.0**-23)
+        squares = np.einsum("if,if->i", local, local) * np.float32(1 + origin.size * 2.0**-23)
         largest = max(reach * reach, float(squares.max()))
         if not LEAST_SQUARE < largest < LARGEST_SQUARE:
             return 0.0, 0.0
@@ -48,6 +39,7 @@ def round_points(
         local *= np.float32(1 / scale)
         numbers = np.rint(local)
         local -= numbers
+    norms[:] = norm_of(np.einsum("if,if->i", numbers, numbers, dtype=np.float64), np.sqrt)[: len(points)]
     values[:] = numbers.astype(np.int16).reshape(n_tiles, POINTS, n_pairs, 2).transpose(0, 2, 1, 3)
     return scale, off_by(origin.size, np.einsum("if,if->i", local, local).max())
 
@@ -74,11 +66,11 @@ def lay_out(
 
 def settle(
     values: NDArray[np.int16],  # in
-    squares: NDArray[np.float32],  # in
+    norms: NDArray[np.float32],  # in
     scale: float,  # in
     off: float,  # in
     factors: NDArray[np.int16],  # in
-    norms: NDArray[Any],  # in
+    squares: NDArray[Any],  # in
     terms: NDArray[Any],  # in
     gains: NDArray[Any],  # in
     limits: NDArray[np.float32],  # in/out
@@ -93,18 +85,20 @@ def settle(
     """
     compared = np.flatnonzero(~(limits > gains[labels]))
     is_left, n_compared = np.ones(compared.size, np.bool_), 0
-    least = margin(2 * values.shape[1], off, scale, terms[0], terms[1], np.sqrt)
-    if least < LARGEST:
-        step, n_compared = 2 * scale * terms[0], compared.size
-        offsets, directions = np.rint(norms / step)[:, np.newaxis], _by_centroid(factors)[: len(norms)]
+    unit, error = terms
+    if is_held(scale, unit):
+        n_compared = compared.size
+        offsets = np.rint(squares / (2 * scale * unit))[:, np.newaxis]
+        directions = _by_centroid(factors)[: len(squares)]
         for start in range(0, n_compared, POINTS_AT_ONCE):
             some = compared[start : start + POINTS_AT_ONCE]
             rows = values[some // POINTS, :, some % POINTS].reshape(some.size, -1).T.astype(np.float64)
             found = products(directions, rows) + offsets  # exact, as float64 holds all these integers
             nearest = found.argmin(axis=0)
             best, second = np.partition(found, 1, axis=0)[:2]
-            leads = least_lead(squares[some].astype(np.float64), best, second, step, least, np.sqrt)
-            told = (second - best > least) & (leads > 0)
+            own = norms[some].astype(np.float64)
+            leads = least_lead(scale, off, unit, error, own, best, second, np.sqrt, np.maximum)
+            told = leads > 0
             labels[some[told]] = nearest[told]
             limits[some[told]] = limit(gains[nearest[told]], leads[told])
             is_left[start : start + POINTS_AT_ONCE] = ~told

@@ -1,14 +1,15 @@
 """Points rounded to 16 bits: where each number lies, and how far a product of them may be off, in both engines.
 
-About an origin, a point is x = s·q + e and a centroid is c = t·p + d, where q and p are integers. As the nearest
-centroid is that of the least ‖c‖² − 2·x·c, it is that of the least
+About an origin, a point is x = y + e with y = s·q, and a centroid is c = t·p + d, where q and p are integers. As the
+centroid nearest to y is that of the least ‖c‖² − 2·y·c, it is that of the least
 
-    ‖c‖² / (2·s·t) − q·p − q·d / t − e·c / (s·t).
+    ‖c‖² / (2·s·t) − q·p − q·d / t.
 
 The filter works out the first term, rounded, less q·p: in integers, so that it doesn't matter in which order. With ‖q‖
 and ‖p‖ up to `REACH` and ‖c‖ up to `FARTHEST` times what q can reach, 32 bits hold it. What it leaves out differs
-between two centroids by at most 1 + ‖q‖·(‖d₁‖ + ‖d₂‖) / t + ‖e‖·‖c₁ − c₂‖ / (s·t), see `margin`. On pairs of 16 bits a
-processor does twice as much at a time as on float32, and half as much comes from memory.
+between two centroids by at most 1 + 2·‖q‖·‖d‖ / t, and x is by up to ‖e‖ nearer to a centroid, or farther, than y: see
+`least_lead`. On pairs of 16 bits a processor does twice as much at a time as on float32, and half as much comes from
+memory.
 """
 
 from typing import Any
@@ -29,7 +30,7 @@ PAIRS_AT_ONCE, STRIP = 128, 16
 # What float32 loses of up to REACH units in three operations, in units; and by how much a number is off then.
 LOST = 0.008
 OFF = 0.5 + LOST
-LARGEST = np.int32(2**31 - 1)
+LARGEST = np.int32(2**31 - 1)  # of offsets and values
 
 
 def unit_of(largest: Any) -> Any:
@@ -42,23 +43,35 @@ def off_by(n_features: int, square: Any) -> Any:
     return min(1.001 * float(square) ** 0.5 + LOST * n_features**0.5, OFF * n_features**0.5)
 
 
-def margin(n_features: Any, off: Any, scale: Any, unit: Any, error: Any, sqrt: Any) -> Any:
-    """Return by how much a value must be less than another for its centroid to be the nearer one.
+def norm_of(square: Any, sqrt: Any) -> Any:
+    """Return at least ‖q‖ of a point, in float32."""
+    return np.float32(sqrt(abs(1.0 * square)) * (1 + 2.0**-22))
 
-    `off` is the largest ‖e‖ / s, `error` the largest ‖d‖. The 1 more than is said above is for the error of the float64
-    loop, see `margins`.
+
+def is_held(scale: Any, unit: Any) -> Any:
+    """Say whether 32 bits hold the values."""
+    return unit <= FARTHEST * scale
+
+
+def least_lead(
+    scale: Any, off: Any, unit: Any, error: Any, norm: Any, best: Any, second: Any, sqrt: Any, maximum: Any
+) -> Any:
+    """Return a bound of how much farther than the nearest centroid any other is; 0 or less if that may not be nearest.
+
+    `off` is the largest ‖e‖ / s, `error` the largest ‖d‖, `norm` at least ‖q‖, and the values are those of the filter.
+    They tell how far y is from the centroid nearest to it at most, b, and how much more the square of its distance from
+    any other is at least, g. So these distances differ by √(b² + g) − b at least, those of x by 2·‖e‖ less. Or, as the
+    squares for x differ by up to 2·‖e‖·‖c₁ − c₂‖ less, what distances differ by follows from them: it is at least
+    2·g·b / (4·b² + g). The first tells more where a point is near to its centroid, the second where it is far from all.
+    Values are taken to be off by a half more than they are, as the squares are rounded here, and distances by 2⁻²⁸,
+    which keeps leads above what the float64 loop may be off by, until they are used up; see `margins`.
     """
-    if unit > FARTHEST * scale:
-        return np.inf
-    root = sqrt(abs(1.0 * n_features))  # with a sign it would be a call of C in compiled code
-    return 2 + 2 * (REACH + root) * error / unit + 2 * off * REACH
-
-
-def least_lead(square: Any, best: Any, second: Any, step: Any, margin: Any, sqrt: Any) -> Any:
-    """Return a bound of how much farther the second nearest centroid is than the nearest, see `margins.least_lead`.
-
-    `step` is 2·s·t, `square` at least ‖x‖².
-    """
-    squares = 2.0 * square + step * (best + second + 2.0 * margin)
-    distances = sqrt(abs(2.0 * squares))
-    return step * (second - best - margin) / distances - 2.0**-30 * distances
+    step, wrong, shift = 2 * scale * unit, 1 + norm * (error / unit), scale * off
+    square = (1 + 2.0**-20) * ((scale * norm) * (scale * norm) + step * (best + wrong))
+    gap = step * (second - best - 2 * wrong)
+    # of magnitudes, as roots of what may have a sign would be calls of C in compiled code
+    distance, other = sqrt(abs(square)), sqrt(abs(square + gap))
+    from_near = other - distance - 2 * shift
+    distance, gap = distance + shift, gap - 4 * shift * REACH * unit
+    from_far = 2 * gap * distance / (4 * distance * distance + abs(gap))
+    return maximum(from_near, from_far) - 2.0**-28 * (other + distance)

@@ -98,7 +98,7 @@ class DenseAlgorithm:
         n_clusters, n_features = centroids.shape
         if self.is_for_one_pass or not Halves.suits(self._points.size, n_clusters, n_features, self._engine):
             return None
-        return Halves(centroids, self._points.dtype, self._engine)
+        return Halves(self._points, centroids, self._engine)
 
     def _labelling(self, centroids: NDArray[np.float64]) -> Label:
         """Return what labels pieces: by rounded points, where other passes will follow."""

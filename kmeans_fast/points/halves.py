@@ -14,6 +14,7 @@ from kmeans_fast.engines import Engine
 from kmeans_fast.engines.halves import CENTROIDS, HALF, MOST_CLUSTERS, MOST_FEATURES, POINTS
 from kmeans_fast.engines.product_space import on_cache_lines
 from kmeans_fast.engines.shorts import unit_of
+from kmeans_fast.points.access import Points
 from kmeans_fast.points.pieces import Piece
 from kmeans_fast.points.shorts import middle_of
 
@@ -33,19 +34,18 @@ class _Part(NamedTuple):
 
 
 class Halves:
-    """Points rounded about an origin amid the centroids of one pass, for passes with others near those.
+    """Points rounded about their middle, for passes with any centroids near those of one pass.
 
     Parameters
     ----------
+    points : Points
     centroids : ndarray of float64, shape (K, D)
-    dtype : dtype
-        Of the points.
     engine : Engine
         Whose kernels to run.
     """
 
-    def __init__(self, centroids: NDArray[np.float64], dtype: np.dtype[Any], engine: Engine) -> None:
-        self._origin, self._reach = middle_of(centroids, dtype)
+    def __init__(self, points: Points, centroids: NDArray[np.float64], engine: Engine) -> None:
+        self._origin, self._reach = middle_of(points, centroids)
         self._kernels, self._assign = engine.halves, engine.dense.assign
         self._parts: dict[int, _Part] = {}
         n_clusters, n_features = centroids.shape

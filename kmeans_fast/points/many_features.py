@@ -123,5 +123,5 @@ class ManyFeatures(DenseAlgorithm):
         if not self._rounds(*centroids.shape):
             return None
         if self._shorts is None:
-            self._shorts = Shorts(centroids, self._points.dtype, self._engine.shorts)
+            self._shorts = Shorts(self._points, centroids, self._engine.shorts)
         return self._shorts.labelling(centroids)

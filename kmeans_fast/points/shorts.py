@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.engines.shorts import CENTROIDS, POINTS
+from kmeans_fast.points.access import Points
 
 # Bytes of factors that come from a near cache for each tile; with more, float32 is as fast.
 MOST_FACTORS = 2**18
@@ -17,6 +18,8 @@ FEWEST_CLUSTERS = 4
 LEAST_FEATURES, MOST_FEATURES, MANY_CLUSTERS = 12, 1023, 32
 # Of what is compared, the share that must be labelled for it to be worth it: it takes half as long as float32 does.
 LEAST_LABELLED = 0.6
+# Points whose mean is the origin. With one amid few first centroids, up to five times as many points were left.
+SAMPLE = 512
 
 #: Called with where points begin, the points, gains, limits, labels: labels what it can; returns places of the rest.
 Settle = Callable[[int, NDArray[Any], NDArray[np.float64], NDArray[np.float32], NDArray[Any]], NDArray[np.int32] | None]
@@ -25,7 +28,7 @@ Settle = Callable[[int, NDArray[Any], NDArray[np.float64], NDArray[np.float32], 
 class _Part(NamedTuple):
     n_points: int
     values: NDArray[np.int16]
-    squares: NDArray[np.float32]
+    norms: NDArray[np.float32]
     scale: float
     """0 if they can't be rounded, or rounding didn't pay."""
     off: float
@@ -33,19 +36,18 @@ class _Part(NamedTuple):
 
 
 class Shorts:
-    """Points rounded about an origin amid the centroids of one pass, for passes with others near those.
+    """Points rounded about their middle, for passes with any centroids near those of one pass.
 
     Parameters
     ----------
+    points : Points
     centroids : ndarray of float64, shape (K, D)
-    dtype : dtype
-        Of the points.
     kernels : SimpleNamespace
         An engine's `shorts`.
     """
 
-    def __init__(self, centroids: NDArray[np.float64], dtype: np.dtype[Any], kernels: SimpleNamespace) -> None:
-        self._origin, self._reach = middle_of(centroids, dtype)
+    def __init__(self, points: Points, centroids: NDArray[np.float64], kernels: SimpleNamespace) -> None:
+        self._origin, self._reach = middle_of(points, centroids)
         self._kernels = kernels
         self._parts: dict[int, _Part] = {}
 
@@ -59,8 +61,8 @@ class Shorts:
         """Return what labels points whose limits aren't above the gains of their labels, as far as it can."""
         n_clusters, n_features = centroids.shape
         factors = np.zeros((-(-n_clusters // CENTROIDS), (n_features + 1) // 2, CENTROIDS, 2), np.int16)
-        norms, terms = np.empty(n_clusters), np.empty(2)
-        self._kernels.lay_out(centroids, self._origin.astype(np.float64), factors, norms, terms)
+        squares, terms = np.empty(n_clusters), np.empty(2)
+        self._kernels.lay_out(centroids, self._origin.astype(np.float64), factors, squares, terms)
 
         def settle(
             start: int,
@@ -73,9 +75,9 @@ class Shorts:
             if not part.scale:
                 return None
             places, counts = np.empty(len(points), np.int32), np.empty(3, np.int64)
-            layout = factors, norms, terms
+            layout = factors, squares, terms
             self._kernels.settle(
-                part.values, part.squares, part.scale, part.off, *layout, gains, limits, labels, places, counts
+                part.values, part.norms, part.scale, part.off, *layout, gains, limits, labels, places, counts
             )
             n_left, n_compared, n_labelled = counts.tolist()
             if n_labelled < LEAST_LABELLED * n_compared:
@@ -93,19 +95,20 @@ class Shorts:
     def _rounded(self, points: NDArray[Any]) -> _Part:
         n_points, n_features = points.shape
         values = np.zeros((-(-n_points // POINTS), (n_features + 1) // 2, POINTS, 2), np.int16)
-        squares = np.empty(n_points, np.float32)
-        scale, off = self._kernels.round_points(points, self._origin, self._reach, values, squares)
-        part = _Part(n_points, values, squares, scale, off)
+        norms = np.empty(n_points, np.float32)
+        scale, off = self._kernels.round_points(points, self._origin, self._reach, values, norms)
+        part = _Part(n_points, values, norms, scale, off)
         return part if scale else _without(part)
 
 
-def middle_of(centroids: NDArray[np.float64], dtype: np.dtype[Any]) -> tuple[NDArray[Any], float]:
-    """Return an origin amid centroids, for points of a dtype, and how far the farthest centroid is from it."""
-    exact = np.float64 if dtype == np.float64 else np.float32  # float32 holds all other points
+def middle_of(points: Points, centroids: NDArray[np.float64]) -> tuple[NDArray[Any], float]:
+    """Return an origin amid the points, in what holds their numbers, and how far the farthest centroid is from it."""
+    exact = np.float64 if points.dtype == np.float64 else np.float32  # float32 holds all other points
+    places = np.arange(0, points.size, -(-points.size // SAMPLE))
     with np.errstate(over="ignore"):
-        origin: NDArray[Any] = centroids.mean(axis=0).astype(exact)
+        origin: NDArray[Any] = points.take(places).mean(axis=0).astype(exact)
         return origin, float(np.sqrt(((centroids - origin) ** 2).sum(axis=1).max()))
 
 
 def _without(part: _Part) -> _Part:
-    return _Part(part.n_points, part.values[:0].copy(), part.squares[:0].copy(), 0.0, 0.0)
+    return _Part(part.n_points, part.values[:0].copy(), part.norms[:0].copy(), 0.0, 0.0)
