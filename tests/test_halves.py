@@ -19,7 +19,7 @@ from kmeans_fast.points.pieces import Piece
 
 
 def piece_of(points, n_clusters):
-    return Piece(0, points, np.empty(0), np.zeros(len(points), np.min_scalar_type(n_clusters - 1)), [], [])
+    return Piece(0, points, np.empty(0), np.zeros(len(points), np.min_scalar_type(n_clusters - 1)), [], [], [])
 
 
 def label(engine, points, centroids, rounded_about=None):

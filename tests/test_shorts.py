@@ -13,18 +13,24 @@ import kmeans_fast as kf
 from kmeans_fast import engines
 from kmeans_fast.engines import shorts
 from kmeans_fast.points.access import Points
+from kmeans_fast.points.pieces import Piece
 from kmeans_fast.points.shorts import Shorts
 
 pytestmark = pytest.mark.usefixtures("filtered_though_few")
+
+
+def piece_of(points, labels):
+    return Piece(0, points, np.empty(0), labels, [], [], [])
 
 
 def settle(engine, points, centroids, rounded_about=None):
     """Return the labels and limits of points that had none, and the places of those that were left."""
     first = centroids if rounded_about is None else rounded_about
     kept = Shorts(Points(points), first, engines.load(engine).shorts)
-    labels, limits = np.full(len(points), len(centroids) - 1, np.uint16), np.zeros(len(points), np.float32)
-    places = kept.labelling(centroids)(0, points, np.zeros(len(centroids)), limits, labels)
-    return labels, limits, places
+    piece = piece_of(points, np.full(len(points), len(centroids) - 1, np.uint16))
+    limits = np.zeros(len(points), np.float32)
+    places = kept.labelling(centroids)(piece, np.zeros(len(centroids)), limits)
+    return piece.labels, limits, places
 
 
 def assert_settled(points, centroids, labels, limits, places):
@@ -76,7 +82,7 @@ def test_only_open_points_are_looked_at(engine, share, n_features, n_clusters):
     labels, is_open = rng.integers(0, n_clusters, 3000).astype(np.uint8), rng.random(3000) < share
     before, limits = labels.copy(), np.where(is_open, 2, 4).astype(np.float32)
     kept = Shorts(Points(points), centroids, engines.load(engine).shorts)
-    places = kept.labelling(centroids)(0, points, np.full(n_clusters, 3.0), limits, labels)
+    places = kept.labelling(centroids)(piece_of(points, labels), np.full(n_clusters, 3.0), limits)
     is_left = np.isin(np.arange(3000), places)
     assert np.array_equal(labels[~is_open], before[~is_open])
     assert (is_open | ~is_left).all()
@@ -101,6 +107,23 @@ def test_both_engines_round_alike(dtype):
     for compiled, plain in zip(*kept, strict=True):
         assert np.allclose(compiled, plain, rtol=1e-6, atol=1)
     assert np.mean(kept[0][0] == kept[1][0]) > 0.99
+
+
+def test_a_piece_is_labelled_again(engine):
+    """By the same call as before, with other centroids, gains and limits in the same arrays; or as another piece."""
+    points, gains, limits = draw(3000, 20), np.zeros(40), np.zeros(3000, np.float32)
+    kept = Shorts(Points(points), points[:40].astype(np.float64), engines.load(engine).shorts)
+    piece = piece_of(points, np.zeros(3000, np.uint8))
+    for seed in range(3):
+        centroids = draw(40, 20, np.float64, seed=seed)
+        gains += 100
+        for some in (piece, piece._replace(points=points[:900], labels=piece.labels[:900])):
+            limits[:] = 0
+            places = kept.labelling(centroids)(some, gains, limits)
+            told = np.setdiff1d(np.arange(len(some.points)), places)
+            assert told.size > 0.9 * len(some.points)
+            assert np.array_equal(some.labels[told], reference.assign(some.points[told], centroids))
+            assert (limits[told] > 0.999 * gains[0]).all()
 
 
 def test_points_amid_two_centroids_are_left(engine):
@@ -157,21 +180,17 @@ def test_rounding_that_tells_little_is_given_up(engine):
     points = draw(2000, 9, np.float64).copy()
     points[1999] += 1e7
     centroids, kernels = points[:20] + 0.1, engines.load(engine).shorts
-    kept, labels, limits = (
-        Shorts(Points(points), centroids, kernels),
-        np.zeros(2000, np.uint8),
-        np.zeros(2000, np.float32),
-    )
-    label = kept.labelling(centroids)
-    assert len(label(0, points, np.zeros(20), limits, labels)) > 1000
-    assert label(0, points, np.zeros(20), limits, labels) is None
+    kept, piece = Shorts(Points(points), centroids, kernels), piece_of(points, np.zeros(2000, np.uint8))
+    label, gains, limits = kept.labelling(centroids), np.zeros(20), np.zeros(2000, np.float32)
+    assert len(label(piece, gains, limits)) > 1000
+    assert label(piece, gains, limits) is None
 
 
 def test_centroids_beyond_what_the_scale_allows_for(engine):
     """Integers of 32 bits would overflow: all is left."""
     points = draw(500, 6)
     centroids = draw(10, 6, np.float64, seed=1) * 1e3
-    *_, places = settle(engine, points, centroids, rounded_about=points[:9].astype(np.float64))
+    *_, places = settle(engine, points, centroids, rounded_about=points[:10].astype(np.float64))
     assert places.size == 500
 
 

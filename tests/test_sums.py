@@ -122,9 +122,9 @@ def test_only_points_that_change_hands_are_added_again(monkeypatch):
         engine = load(name)
         move = engine.sums.move
 
-        def count(points, weights, labels, cuts, are_new, before, sums):
+        def count(points, weights, labels, cuts, are_new, before, sums, kept):
             added.append(len(points) if are_new else (before != labels).sum())
-            move(points, weights, labels, cuts, are_new, before, sums)
+            move(points, weights, labels, cuts, are_new, before, sums, kept)
 
         engine.sums.move = count
         return engine

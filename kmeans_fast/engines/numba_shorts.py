@@ -134,20 +134,26 @@ def settle(
     labels: Any,  # in/out
     places: Any,  # out
     counts: Any,  # out
+    kept: list[Any],  # in/out
 ) -> None:
     """Label points whose limits aren't above the gains of their labels, and set new limits, where rounding allows it.
 
     Writes the places of those that are left, (n,) int32, and counts: how many these are, how many points were compared,
-    and how many of them labelled.
+    and how many of them labelled. `kept` is an empty list at first, and may be handed in again with the same arguments,
+    which saves laying them out.
     """
+    counts[:] = 0
+    if kept:
+        kept[0]()
+        return
     offsets = np.full(CENTROIDS * len(factors), LARGEST, np.int32)
     totals = np.empty(offsets.size * POINTS, np.int32)
     flat = values.view(np.int32).reshape(len(values), -1), factors.view(np.int32).reshape(-1)
     gathered = np.zeros(flat[0].shape[1], np.int32), np.zeros(POINTS, np.uint32), np.arange(POINTS, dtype=np.uint32)
     found = tuple(np.empty((3, POINTS), np.int32)), np.zeros(POINTS, np.float32), np.empty(POINTS)
     space = offsets, totals, (np.empty(POINTS, np.uint32), np.empty(POINTS, np.uint32)), gathered, found
-    counts[:] = 0
-    _settle(flat, norms, scale, off, squares, terms, gains, space, limits, labels, places, counts)
+    kept.append(_settle.prepared(flat, norms, scale, off, squares, terms, gains, space, limits, labels, places, counts))
+    kept[0]()
 
 
 @kernel()

@@ -25,13 +25,18 @@ def move(
     are_new: bool,
     before: Any,  # in/out
     sums: Any,  # in/out
+    kept: list[Any],  # in/out
 ) -> None:
     """Move each point whose label isn't that of `before` from the one cluster's sums to the other's; set `before`.
 
-    New points all move, from no cluster.
+    New points all move, from no cluster. `kept` is an empty list at first, and may be handed in again with the same
+    arguments, which saves laying them out.
     """
-    space = np.empty(BLOCK, np.uint8), np.empty(BLOCK, np.uint32)
-    _move(points.reshape(-1), points.shape[1], weights, labels, cuts, int(are_new), space, before, sums.reshape(-1))
+    if not kept:
+        space = np.empty(BLOCK, np.uint8), np.empty(BLOCK, np.uint32)
+        flat = points.reshape(-1), points.shape[1]
+        kept.append(_move.prepared(*flat, weights, labels, cuts, int(are_new), space, before, sums.reshape(-1)))
+    kept[0]()
 
 
 @kernel(pairs=True)

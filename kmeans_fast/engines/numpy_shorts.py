@@ -77,6 +77,7 @@ def settle(
     labels: NDArray[Any],  # in/out
     places: NDArray[np.int32],  # out
     counts: NDArray[np.int64],  # out
+    kept: list[Any],  # noqa: ARG001 - in/out, the compiled engine's
 ) -> None:
     """Label points whose limits aren't above the gains of their labels, and set new limits, where rounding allows it.
 

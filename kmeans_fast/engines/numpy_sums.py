@@ -17,6 +17,7 @@ def move(
     are_new: bool,
     before: NDArray[Any],  # in/out
     sums: NDArray[Any],  # in/out
+    kept: list[Any],  # noqa: ARG001 - in/out, the compiled engine's
 ) -> None:
     """Move each point whose label isn't that of `before` from the one cluster's sums to the other's; set `before`.
 

@@ -27,7 +27,7 @@ LANES = 16  # in the longest vectors
 def work_space(n_features: int, n_clusters: int, dtype: Any) -> Any:
     """Make space for centroids as the filter wants them, a block of points, and what it finds for each.
 
-    The last number is C², see `margins`, once centroids have been laid out.
+    The last number is C², see `margins`, once centroids have been laid out, and until then below 0.
     """
     exact = np.float64 if dtype == np.float64 else np.float32  # float32 holds all points but those of float64
     depth, width = n_features, _padded(n_clusters, STEP)
@@ -55,8 +55,14 @@ def work_space(n_features: int, n_clusters: int, dtype: Any) -> Any:
     )
     columns[:] = np.inf
     norms[:] = np.inf
-    blocks[-1][:] = -1.0
-    return origin, columns.reshape(n_features, lanes), directions.reshape(shape), norms, *blocks
+    space = origin, columns.reshape(n_features, lanes), directions.reshape(shape), norms, *blocks
+    forget_centroids(space)
+    return space
+
+
+def forget_centroids(space: Any) -> None:
+    """Make ready for others."""
+    space[-1][:] = -1.0
 
 
 def is_multiplied_as_it_lies(n_features: int, n_clusters: int) -> bool:

@@ -36,12 +36,15 @@ class Limits:
         return np.zeros(self._n_points, np.float32)
 
     def gains_at(self, centroids: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return, for each cluster, how much nearer any rival of its centroid may have come, all moves so far added."""
+        """Return, for each cluster, how much nearer any rival of its centroid may have come, all moves so far added.
+
+        It's always in the same array.
+        """
         with np.errstate(over="ignore"):  # what gains infinitely is looked at
             moves = np.sqrt(((centroids - self._centroids) ** 2).sum(axis=1))
         fastest = moves.argmax()
         rivals = np.full(len(moves), moves[fastest])
         rivals[fastest] = np.delete(moves, fastest).max(initial=0)
-        self._gains = self._gains + (moves + rivals) * (1 + ROUNDING)
+        self._gains += (moves + rivals) * (1 + ROUNDING)
         self._centroids = centroids
         return self._gains

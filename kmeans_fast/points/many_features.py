@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_fast.engines import Engine
-from kmeans_fast.engines.product_space import work_space
+from kmeans_fast.engines.product_space import forget_centroids, work_space
 from kmeans_fast.machine.chunks import MANY_FEATURES, shared_bounds
 from kmeans_fast.machine.threads import Workers
 from kmeans_fast.points.access import Points
@@ -45,6 +45,7 @@ class ManyFeatures(DenseAlgorithm):
         self._limits: Limits | None = None
         self._shorts: Shorts | None = None  # once a pass finds that it suits
         self._exact: ExactSums | None = None  # once sums are asked for
+        self._spaces: list[Any] = []  # for each thread that needs one at a time
 
     def assign(self, centroids: NDArray[np.float64]) -> None:
         """Label every point."""
@@ -94,17 +95,19 @@ class ManyFeatures(DenseAlgorithm):
                 return self._first_labelling(centroids)
             self.labels[:] = 0
         gains, limits = self._limits.gains_at(centroids), self._limits.limits
-        settle, spaces = self._settling(centroids), list[Any]()
+        settle = self._settling(centroids)
+        for space in self._spaces:
+            forget_centroids(space)
 
         def label(piece: Piece) -> None:
             start, points, labels = piece.start, piece.points, piece.labels
             some_limits = limits[start : start + len(points)]
-            places = settle(start, points, gains, some_limits, labels) if settle else None
+            places = settle(piece, gains, limits) if settle else None
             if places is None:
                 places = np.empty(len(labels), np.int32)
                 places = places[: self._kernels.find_open(gains, some_limits, labels, places)]
             if places.size:
-                # a space for each thread that needs one at a time
+                spaces = self._spaces
                 space = spaces.pop() if spaces else work_space(points.shape[1], len(centroids), points.dtype)
                 self._kernels.relabel(points, centroids, gains, places, space, some_limits, labels)
                 spaces.append(space)

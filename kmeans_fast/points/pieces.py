@@ -17,6 +17,7 @@ class Piece(NamedTuple):
     labels: NDArray[Any]
     of_label: list[Any]
     of_add: list[Any]
+    of_move: list[list[Any]]
 
 
 class Pieces:
@@ -42,7 +43,7 @@ class Pieces:
         piece = self._kept.get((start, stop))
         if piece is None:
             weights = self._weights[start:stop].astype(np.float64, copy=False)
-            piece = Piece(start, self._points.chunk(start, stop), weights, self._labels[start:stop], [], [])
+            piece = Piece(start, self._points.chunk(start, stop), weights, self._labels[start:stop], [], [], [])
             if self._are_views:
                 self._kept[start, stop] = piece
         return piece

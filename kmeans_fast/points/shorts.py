@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from kmeans_fast.engines.shorts import CENTROIDS, POINTS
 from kmeans_fast.points.access import Points
+from kmeans_fast.points.pieces import Piece
 
 # Bytes of factors that come from a near cache for each tile; with more, float32 is as fast.
 MOST_FACTORS = 2**18
@@ -21,8 +22,8 @@ LEAST_LABELLED = 0.6
 # Points whose mean is the origin. With one amid few first centroids, up to five times as many points were left.
 SAMPLE = 512
 
-#: Called with where points begin, the points, gains, limits, labels: labels what it can; returns places of the rest.
-Settle = Callable[[int, NDArray[Any], NDArray[np.float64], NDArray[np.float32], NDArray[Any]], NDArray[np.int32] | None]
+#: Called with a piece, gains, and limits of all points: labels what it can; returns places of the rest in the piece.
+Settle = Callable[[Piece, NDArray[np.float64], NDArray[np.float32]], NDArray[np.int32] | None]
 
 
 class _Part(NamedTuple):
@@ -33,6 +34,10 @@ class _Part(NamedTuple):
     """0 if they can't be rounded, or rounding didn't pay."""
     off: float
     """By how much of that a point is off at most."""
+    limits: NDArray[np.float32]
+    places: NDArray[np.int32]
+    """Of those that were left in the last pass."""
+    counts: NDArray[np.int64]
 
 
 class Shorts:
@@ -48,8 +53,13 @@ class Shorts:
 
     def __init__(self, points: Points, centroids: NDArray[np.float64], kernels: SimpleNamespace) -> None:
         self._origin, self._reach = middle_of(points, centroids)
+        self._exact_origin = self._origin.astype(np.float64)
         self._kernels = kernels
         self._parts: dict[int, _Part] = {}
+        n_clusters, n_features = centroids.shape
+        # of the last pass, always in the same arrays
+        self._factors = np.zeros((-(-n_clusters // CENTROIDS), (n_features + 1) // 2, CENTROIDS, 2), np.int16)
+        self._squares, self._terms = np.empty(n_clusters), np.empty(2)
 
     @staticmethod
     def suits(n_clusters: int, n_features: int) -> bool:
@@ -58,47 +68,49 @@ class Shorts:
         return n_clusters >= fewest and 2 * n_clusters * n_features <= MOST_FACTORS
 
     def labelling(self, centroids: NDArray[np.float64]) -> Settle:
-        """Return what labels points whose limits aren't above the gains of their labels, as far as it can."""
-        n_clusters, n_features = centroids.shape
-        factors = np.zeros((-(-n_clusters // CENTROIDS), (n_features + 1) // 2, CENTROIDS, 2), np.int16)
-        squares, terms = np.empty(n_clusters), np.empty(2)
-        self._kernels.lay_out(centroids, self._origin.astype(np.float64), factors, squares, terms)
+        """Return what labels points whose limits aren't above the gains of their labels, as far as it can.
 
-        def settle(
-            start: int,
-            points: NDArray[Any],
-            gains: NDArray[np.float64],
-            limits: NDArray[np.float32],
-            labels: NDArray[Any],
-        ) -> NDArray[np.int32] | None:
-            part = self._part(start, points)
+        Gains and limits must always be in the same arrays.
+        """
+        self._kernels.lay_out(centroids, self._exact_origin, self._factors, self._squares, self._terms)
+
+        def settle(piece: Piece, gains: NDArray[np.float64], limits: NDArray[np.float32]) -> NDArray[np.int32] | None:
+            part = self._part(piece, limits)
             if not part.scale:
                 return None
-            places, counts = np.empty(len(points), np.int32), np.empty(3, np.int64)
-            layout = factors, squares, terms
             self._kernels.settle(
-                part.values, part.norms, part.scale, part.off, *layout, gains, limits, labels, places, counts
-            )
-            n_left, n_compared, n_labelled = counts.tolist()
+                part.values, part.norms, part.scale, part.off, self._factors, self._squares, self._terms, gains,
+                part.limits, piece.labels, part.places, part.counts, piece.of_label,
+            )  # fmt: skip
+            n_left, n_compared, n_labelled = part.counts.tolist()
             if n_labelled < LEAST_LABELLED * n_compared:
-                self._parts[start] = _without(part)
-            return places[:n_left]
+                self._give_up(piece)
+            return part.places[:n_left]
 
         return settle
 
-    def _part(self, start: int, points: NDArray[Any]) -> _Part:
-        part = self._parts.get(start)
-        if part is None or part.n_points != len(points):
-            self._parts[start] = part = self._rounded(points)
+    def _part(self, piece: Piece, limits: NDArray[np.float32]) -> _Part:
+        part = self._parts.get(piece.start)
+        if part is None or part.n_points != len(piece.points):
+            self._parts[piece.start] = part = self._rounded(piece, limits)
+            piece.of_label.clear()  # what is kept there is of another part
+            if not part.scale:
+                self._give_up(piece)
         return part
 
-    def _rounded(self, points: NDArray[Any]) -> _Part:
-        n_points, n_features = points.shape
+    def _rounded(self, piece: Piece, limits: NDArray[np.float32]) -> _Part:
+        n_points, n_features = piece.points.shape
         values = np.zeros((-(-n_points // POINTS), (n_features + 1) // 2, POINTS, 2), np.int16)
         norms = np.empty(n_points, np.float32)
-        scale, off = self._kernels.round_points(points, self._origin, self._reach, values, norms)
-        part = _Part(n_points, values, norms, scale, off)
-        return part if scale else _without(part)
+        scale, off = self._kernels.round_points(piece.points, self._origin, self._reach, values, norms)
+        own_limits = limits[piece.start : piece.start + n_points]
+        places, counts = np.empty(n_points, np.int32), np.empty(3, np.int64)
+        return _Part(n_points, values, norms, scale, off, own_limits, places, counts)
+
+    def _give_up(self, piece: Piece) -> None:
+        part = self._parts[piece.start]
+        self._parts[piece.start] = part._replace(values=part.values[:0].copy(), norms=part.norms[:0].copy(), scale=0.0)
+        piece.of_label.clear()
 
 
 def middle_of(points: Points, centroids: NDArray[np.float64]) -> tuple[NDArray[Any], float]:
@@ -108,7 +120,3 @@ def middle_of(points: Points, centroids: NDArray[np.float64]) -> tuple[NDArray[A
     with np.errstate(over="ignore"):
         origin: NDArray[Any] = points.take(places).mean(axis=0).astype(exact)
         return origin, float(np.sqrt(((centroids - origin) ** 2).sum(axis=1).max()))
-
-
-def _without(part: _Part) -> _Part:
-    return _Part(part.n_points, part.values[:0].copy(), part.norms[:0].copy(), 0.0, 0.0)

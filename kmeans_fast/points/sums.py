@@ -51,25 +51,35 @@ class ExactSums:
         self._sums = np.zeros((n_clusters + 1, 1 + len(self._cuts), points.n_features + 1))
         # What has been added since the last pass: of each thread that doesn't wait for another, unless they are large.
         n_rooms = max(1, min(workers.n_threads, points.size * points.n_features // self._sums.nbytes))
-        self._rooms: SimpleQueue[NDArray[np.float64]] = SimpleQueue()
-        for _ in range(n_rooms):
-            self._rooms.put(np.zeros_like(self._sums))
+        self._rooms: SimpleQueue[tuple[int, NDArray[np.float64]]] = SimpleQueue()
+        for number in range(n_rooms):
+            self._rooms.put((number, np.zeros_like(self._sums)))
 
     def follow(self, piece: Piece) -> None:
         """Take the labels of a piece into account; each pass has to, of all, and from any threads."""
         before = self._before[piece.start : piece.start + len(piece.points)]
-        room = self._rooms.get()
+        number, room = self._rooms.get()
+        # of all rooms, as a piece may come to another one in each pass
+        kept = list[Any]() if self._is_first else _at(piece.of_move, number)
         try:
-            self._kernels.move(piece.points, piece.weights, piece.labels, self._cuts, self._is_first, before, room)
+            self._kernels.move(
+                piece.points, piece.weights, piece.labels, self._cuts, self._is_first, before, room, kept
+            )
         finally:
-            self._rooms.put(room)
+            self._rooms.put((number, room))
 
     def rounded(self) -> NDArray[np.float64]:
         """End a pass; return the weighted sums of each cluster's points, and in the last column its weight."""
         self._is_first = False
         for _ in range(self._rooms.qsize()):
-            room = self._rooms.get()
+            number, room = self._rooms.get()
             self._sums += room
             room[:] = 0.0
-            self._rooms.put(room)
+            self._rooms.put((number, room))
         return rounded(self._sums[:-1].swapaxes(0, 1))
+
+
+def _at(lists: list[list[Any]], place: int) -> list[Any]:
+    """Return the list at a place; what is missing is empty."""
+    lists.extend([] for _ in range(place + 1 - len(lists)))
+    return lists[place]
