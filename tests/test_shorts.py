@@ -149,6 +149,50 @@ def test_centroids_so_close_that_the_textbook_rounds(engine, closeness):
     assert_settled(points, centroids, *settle(engine, points, centroids))
 
 
+def drawn_points(rng, n_points, n_features):
+    points = rng.normal(size=(n_points, n_features))
+    kind = rng.integers(0, 7)
+    if kind == 1:  # some far, some near
+        points *= 10.0 ** rng.uniform(-3, 3, (n_points, 1))
+    elif kind == 2:  # curves on different levels
+        points = np.cumsum(points, axis=1) + rng.normal(size=(n_points, 1)) * 30
+    elif kind == 3:  # close clusters
+        points = rng.normal(size=(8, n_features))[rng.integers(0, 8, n_points)] * 10 + points * 10.0 ** rng.uniform(
+            -6, 0
+        )
+    elif kind == 4:
+        points = np.rint(points * rng.choice([1, 3, 50]))
+    elif kind == 5:
+        points *= 10.0 ** rng.uniform(-3, 2, n_features)
+    elif kind == 6:
+        points += 10.0 ** rng.uniform(0, 6)
+    return points.astype(rng.choice([np.float32, np.float64]))
+
+
+def drawn_centroids(rng, points, n_clusters):
+    """Return points, others near them, or ones that are nearly in the middle of all points."""
+    some, spread = points[rng.integers(0, len(points), n_clusters)].astype(np.float64), points.std()
+    kind = rng.integers(0, 4)
+    if kind == 1:
+        some += rng.normal(size=some.shape) * spread * 10.0 ** rng.uniform(-6, 0)
+    elif kind == 2:
+        some = some * rng.uniform(0, 1) + points.mean(axis=0)
+    elif kind == 3:
+        some = points.mean(axis=0) + rng.normal(size=some.shape) * spread * 10.0 ** rng.uniform(-12, 0)
+    return some
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_drawn_points_and_centroids(engine, seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(30):
+        n_points, n_features, n_clusters = rng.integers(1, 400), rng.choice([5, 8, 17, 40]), rng.integers(4, 50)
+        points = drawn_points(rng, n_points, n_features)
+        centroids = drawn_centroids(rng, points, n_clusters)
+        about = drawn_centroids(rng, points, n_clusters) if rng.integers(2) else centroids
+        assert_settled(points, centroids, *settle(engine, points, centroids, rounded_about=about))
+
+
 @pytest.mark.parametrize("spread", [1e-3, 0.03, 1])
 def test_clusters_of_any_spread(engine, spread):
     rng = np.random.default_rng(8)
@@ -225,10 +269,10 @@ def test_leads_cover_the_largest_errors():
     assert worst > 0.9
 
 
-def lead_of(q, centroids, off):
-    """Return the bound for a point of these numbers, of two centroids of which nothing was rounded; units are 1."""
+def lead_of(q, centroids, off, error=0.0):
+    """Return the bound for a point of these numbers, of two centroids by how much of which was rounded; units are 1."""
     best, second = sorted(np.rint((c @ c) / 2) - q @ c for c in centroids)
-    return shorts.least_lead(1.0, off, 1.0, 0.0, shorts.norm_of(q @ q, np.sqrt), best, second, np.sqrt, np.maximum)
+    return shorts.least_lead(1.0, off, 1.0, error, shorts.norm_of(q @ q, np.sqrt), best, second, np.sqrt, np.maximum)
 
 
 @pytest.mark.parametrize("far", [12, 40, 700])
@@ -252,9 +296,9 @@ def test_leads_beside_two_centroids_are_tight(ahead):
     assert 0.95 * (other - near) - 1 < lead <= other - near
 
 
+@pytest.mark.parametrize("error", [0, 0.5, 3])
+@pytest.mark.parametrize("off", [0, 3])
 @pytest.mark.parametrize("distance", [0, 1, 50, 5000])
-def test_equal_values_tell_nothing(distance):
-    q = np.arange(48.0) * 30
-    off = np.zeros(48)
-    off[5] = distance
-    assert lead_of(q, (q + off, q - off), 3.0) <= 0
+def test_equal_values_tell_nothing(distance, off, error):
+    q, aside = np.arange(48.0) * 30, np.eye(48)[5] * distance
+    assert lead_of(q, (q + aside, q - aside), off, error) <= 0

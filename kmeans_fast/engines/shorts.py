@@ -70,7 +70,7 @@ def least_lead(
     square = (1 + 2.0**-20) * ((scale * norm) * (scale * norm) + step * (best + wrong))
     gap = step * (second - best - 2 * wrong)
     # of magnitudes, as roots of what may have a sign would be calls of C in compiled code
-    distance, other = sqrt(abs(square)), sqrt(abs(square + gap))
+    distance, other = sqrt(abs(square)), sqrt(abs(maximum(square + gap, 0.0)))
     from_near = other - distance - 2 * shift
     distance, gap = distance + shift, gap - 4 * shift * REACH * unit
     from_far = 2 * gap * distance / (4 * distance * distance + abs(gap))
