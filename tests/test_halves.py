@@ -15,11 +15,12 @@ from kmeans_fast.points.access import Points
 from kmeans_fast.points.dense import NO_WEIGHTS
 from kmeans_fast.points.halves import Halves
 from kmeans_fast.points.many_features import dense_algorithm
-from kmeans_fast.points.pieces import Piece
+from kmeans_fast.points.pieces import Pieces
 
 
 def piece_of(points, n_clusters):
-    return Piece(0, points, np.empty(0), np.zeros(len(points), np.min_scalar_type(n_clusters - 1)), [], [], [])
+    labels = np.zeros(len(points), np.min_scalar_type(n_clusters - 1))
+    return Pieces(Points(points), NO_WEIGHTS, labels).piece(0, len(points))
 
 
 def label(engine, points, centroids, rounded_about=None):

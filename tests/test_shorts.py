@@ -13,14 +13,15 @@ import kmeans_fast as kf
 from kmeans_fast import engines
 from kmeans_fast.engines import shorts
 from kmeans_fast.points.access import Points
-from kmeans_fast.points.pieces import Piece
+from kmeans_fast.points.dense import NO_WEIGHTS
+from kmeans_fast.points.pieces import Pieces
 from kmeans_fast.points.shorts import Shorts
 
 pytestmark = pytest.mark.usefixtures("filtered_though_few")
 
 
 def piece_of(points, labels):
-    return Piece(0, points, np.empty(0), labels, [], [], [])
+    return Pieces(Points(points), NO_WEIGHTS, labels).piece(0, len(points))
 
 
 def settle(engine, points, centroids, rounded_about=None):
@@ -157,9 +158,8 @@ def drawn_points(rng, n_points, n_features):
     elif kind == 2:  # curves on different levels
         points = np.cumsum(points, axis=1) + rng.normal(size=(n_points, 1)) * 30
     elif kind == 3:  # close clusters
-        points = rng.normal(size=(8, n_features))[rng.integers(0, 8, n_points)] * 10 + points * 10.0 ** rng.uniform(
-            -6, 0
-        )
+        centers = rng.normal(size=(8, n_features)) * 10
+        points = centers[rng.integers(0, 8, n_points)] + points * 10.0 ** rng.uniform(-6, 0)
     elif kind == 4:
         points = np.rint(points * rng.choice([1, 3, 50]))
     elif kind == 5:
@@ -275,14 +275,19 @@ def lead_of(q, centroids, off, error=0.0):
     return shorts.least_lead(1.0, off, 1.0, error, shorts.norm_of(q @ q, np.sqrt), best, second, np.sqrt, np.maximum)
 
 
+def assert_is_tight(q, along, centroids):
+    """Check the bound for a point that was rounded in a direction as far as can be."""
+    near, other = (np.linalg.norm(q - 0.5 * along - c) for c in centroids)
+    lead = lead_of(q, centroids, 0.5 * 48**0.5)
+    assert 0.95 * (other - near) - 1 < lead <= other - near
+
+
 @pytest.mark.parametrize("far", [12, 40, 700])
 def test_leads_between_two_centroids_are_tight(far):
     """Of a point on the line from one to the other, rounded along it."""
     along, q = np.where(np.arange(48) % 3, 1.0, -1.0), np.arange(48.0) * 30
     centroids = q + 3 * along, q - far * along
-    near, other = (np.linalg.norm(q - 0.5 * along - c) for c in centroids)
-    lead = lead_of(q, centroids, 0.5 * 48**0.5)
-    assert 0.95 * (other - near) - 1 < lead <= other - near
+    assert_is_tight(q, along, centroids)
 
 
 @pytest.mark.parametrize("ahead", [1, 2, 20])
@@ -291,9 +296,7 @@ def test_leads_beside_two_centroids_are_tight(ahead):
     along, aside = np.where(np.arange(48) % 3, 1.0, -1.0), np.repeat([1.0, -1.0], 24)
     q = 4000 * aside * along + ahead * along
     centroids = 4618 * along, -4618 * along
-    near, other = (np.linalg.norm(q - 0.5 * along - c) for c in centroids)
-    lead = lead_of(q, centroids, 0.5 * 48**0.5)
-    assert 0.95 * (other - near) - 1 < lead <= other - near
+    assert_is_tight(q, along, centroids)
 
 
 @pytest.mark.parametrize("error", [0, 0.5, 3])

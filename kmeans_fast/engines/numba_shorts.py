@@ -142,17 +142,16 @@ def settle(
     and how many of them labelled. `kept` is an empty list at first, and may be handed in again with the same arguments,
     which saves laying them out.
     """
+    if not kept:
+        offsets = np.full(CENTROIDS * len(factors), LARGEST, np.int32)
+        totals = np.empty(offsets.size * POINTS, np.int32)
+        flat = values.view(np.int32).reshape(len(values), -1), factors.view(np.int32).reshape(-1)
+        gathered = np.zeros(flat[0].shape[1], np.int32), np.zeros(POINTS, np.uint32), np.arange(POINTS, dtype=np.uint32)
+        found = tuple(np.empty((3, POINTS), np.int32)), np.zeros(POINTS, np.float32), np.empty(POINTS)
+        space = offsets, totals, (np.empty(POINTS, np.uint32), np.empty(POINTS, np.uint32)), gathered, found
+        layout = flat, norms, scale, off, squares, terms
+        kept.append(_settle.prepared(*layout, gains, space, limits, labels, places, counts))
     counts[:] = 0
-    if kept:
-        kept[0]()
-        return
-    offsets = np.full(CENTROIDS * len(factors), LARGEST, np.int32)
-    totals = np.empty(offsets.size * POINTS, np.int32)
-    flat = values.view(np.int32).reshape(len(values), -1), factors.view(np.int32).reshape(-1)
-    gathered = np.zeros(flat[0].shape[1], np.int32), np.zeros(POINTS, np.uint32), np.arange(POINTS, dtype=np.uint32)
-    found = tuple(np.empty((3, POINTS), np.int32)), np.zeros(POINTS, np.float32), np.empty(POINTS)
-    space = offsets, totals, (np.empty(POINTS, np.uint32), np.empty(POINTS, np.uint32)), gathered, found
-    kept.append(_settle.prepared(flat, norms, scale, off, squares, terms, gains, space, limits, labels, places, counts))
     kept[0]()
 
 
@@ -183,22 +182,19 @@ def _settle(
     told = limits, labels, places, counts
     for tile in range(values.shape[0]):
         first = np.uint64(tile * POINTS)
-        n_open = _list_open(first, gains, limits, labels, columns)
-        if not rounds or n_open * (n_clusters + COPYING) > POINTS * n_clusters:
-            for j in range(n_open):
-                members[j] = first + columns[j]
-            if rounds:
-                _settle_tile(values[tile], members[:n_open], columns, layout, bounds, known, found, told)
-            else:
-                _leave(members[:n_open], places, counts)
+        n_open = _list_open(first, gains, limits, labels, members, columns)
+        if not rounds:
+            _leave(members[:n_open], places, counts)
+        elif n_open * (n_clusters + COPYING) > POINTS * n_clusters:
+            _settle_tile(values[tile], members[:n_open], columns, layout, bounds, known, found, told)
         else:
             n_first = min(n_open, POINTS - n_gathered)
-            _copy(values[tile], first, columns[:n_first], gathered, gathered_members, n_gathered)
+            _copy(values[tile], members[:n_first], columns, gathered, gathered_members, n_gathered)
             n_gathered += n_first
             if n_gathered == POINTS:
                 _settle_tile(gathered, gathered_members, all_columns, layout, bounds, known, found, told)
                 n_gathered = n_open - n_first
-                _copy(values[tile], first, columns[n_first:n_open], gathered, gathered_members, 0)
+                _copy(values[tile], members[n_first:n_open], columns[n_first:], gathered, gathered_members, 0)
     if n_gathered >= LEAST_OPEN:
         _settle_tile(gathered, gathered_members[:n_gathered], all_columns, layout, bounds, known, found, told)
     else:
@@ -206,22 +202,24 @@ def _settle(
 
 
 @part()
-def _list_open(first, gains, limits, labels, columns):
-    """List the columns of a tile whose points are open; return how many these are."""
+def _list_open(first, gains, limits, labels, members, columns):
+    """List the open members of a tile that begins at a place, and their columns; return how many these are."""
     n_open = np.uint64(0)
     for column in range(min(np.uint64(POINTS), np.uint64(labels.size) - first)):
         columns[n_open] = column  # without jumps, as what is open can't be foretold
         n_open += np.uint64(not limits[first + column] > gains[labels[first + column]])  # so that a NaN counts
+    for j in range(n_open):
+        members[j] = first + columns[j]
     return np.int64(n_open)
 
 
 @part()
-def _copy(tile, first, columns, gathered, gathered_members, to):
+def _copy(tile, members, columns, gathered, gathered_members, to):
     """Copy points from columns of a tile to those of another one, from one on."""
-    for j in range(columns.size):
-        gathered_members[to + j] = first + columns[j]
+    for j in range(members.size):
+        gathered_members[to + j] = members[j]
     for row in range(0, tile.size, POINTS):
-        for j in range(columns.size):
+        for j in range(members.size):
             gathered[np.uint64(row + to + j)] = tile[np.uint64(row) + np.uint64(columns[np.uint64(j)])]
 
 
